@@ -1,0 +1,1 @@
+"""The built-in web page. Nothing is served from here yet."""
