@@ -1,0 +1,337 @@
+-- Every table is partitioned by the UTC day of received_at (log-append time): one batch is one insert and one part.
+-- Statements end with a semicolon at the end of a line. {settings} is replaced by the mode's MergeTree settings and
+-- {ttl:NAME} by the retention of that table.
+
+CREATE TABLE IF NOT EXISTS span_rows
+(
+    log_source            UInt32,
+    log_offset            Int64 CODEC(Delta, ZSTD(1)),
+    ordinal               Int32,
+    received_at           DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    tenant                LowCardinality(String),
+    trace_id              String CODEC(ZSTD(1)),
+    span_id               String CODEC(ZSTD(1)),
+    parent_span_id        Nullable(String) CODEC(ZSTD(1)),
+    start_time            DateTime64(9, 'UTC') CODEC(ZSTD(1)),
+    end_time              DateTime64(9, 'UTC') CODEC(ZSTD(1)),
+    duration_ns           Nullable(Int64) CODEC(ZSTD(1)),
+    name                  LowCardinality(String),
+    span_kind             UInt8,
+    service_name          LowCardinality(Nullable(String)),
+    environment           LowCardinality(Nullable(String)),
+    operation             LowCardinality(Nullable(String)),
+    kind                  LowCardinality(String),
+    provider              LowCardinality(Nullable(String)),
+    request_model         LowCardinality(Nullable(String)),
+    response_model        LowCardinality(Nullable(String)),
+    response_id           Nullable(String) CODEC(ZSTD(1)),
+    stream                Nullable(Bool),
+    input_tokens          Nullable(Int64) CODEC(ZSTD(1)),
+    output_tokens         Nullable(Int64) CODEC(ZSTD(1)),
+    cache_read_tokens     Nullable(Int64) CODEC(ZSTD(1)),
+    cache_write_tokens    Nullable(Int64) CODEC(ZSTD(1)),
+    reasoning_tokens      Nullable(Int64) CODEC(ZSTD(1)),
+    cache_write_1h_tokens Nullable(Int64) CODEC(ZSTD(1)),
+    input_audio_tokens    Nullable(Int64) CODEC(ZSTD(1)),
+    output_audio_tokens   Nullable(Int64) CODEC(ZSTD(1)),
+    service_tier          LowCardinality(Nullable(String)),
+    usage_status          LowCardinality(Nullable(String)),
+    usage_rank            UInt8,
+    counted               Bool,
+    cost                  Nullable(Decimal(38, 12)) CODEC(ZSTD(1)),
+    cost_confidence       LowCardinality(Nullable(String)),
+    price_version         LowCardinality(String),
+    time_to_first_token_ns Nullable(Int64) CODEC(ZSTD(1)),
+    status                LowCardinality(String),
+    status_message        Nullable(String) CODEC(ZSTD(1)),
+    error_type            LowCardinality(Nullable(String)),
+    finish_reasons        Array(LowCardinality(String)),
+    user_id               Nullable(String) CODEC(ZSTD(1)),
+    session_id            Nullable(String) CODEC(ZSTD(1)),
+    prompt_name           LowCardinality(Nullable(String)),
+    prompt_version        LowCardinality(Nullable(String)),
+    experiments           Map(LowCardinality(String), String),
+    tags                  Map(LowCardinality(String), String),
+    weight                Int64,
+    input_messages        Nullable(String) CODEC(ZSTD(3)),
+    output_messages       Nullable(String) CODEC(ZSTD(3)),
+    retrieval_query       Nullable(String) CODEC(ZSTD(3)),
+    retrieval_documents   Nullable(String) CODEC(ZSTD(3)),
+    emitter_name          LowCardinality(String),
+    emitter_version       LowCardinality(String),
+    resource              LowCardinality(String),
+    attributes            Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    events                Nullable(String) CODEC(ZSTD(3)),
+    links                 Nullable(String) CODEC(ZSTD(1)),
+    anomalies             Array(LowCardinality(String)),
+    INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX by_time end_time TYPE minmax GRANULARITY 1,
+    INDEX by_offset log_offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toDate(received_at)
+ORDER BY (tenant, toStartOfHour(end_time), trace_id, span_id)
+{ttl:span_rows}
+{settings};
+
+-- Corrections of stored spans: a NULL column leaves the stored value; the newest row of a span wins column by column.
+CREATE TABLE IF NOT EXISTS span_updates
+(
+    log_source        UInt32,
+    log_offset        Int64,
+    received_at       DateTime64(3, 'UTC'),
+    tenant            LowCardinality(String),
+    trace_id          String,
+    span_id           String,
+    target_log_offset Int64,
+    target_ordinal    Int32,
+    target_received_at DateTime64(3, 'UTC'),
+    counted           Nullable(Bool),
+    user_id           Nullable(String),
+    session_id        Nullable(String),
+    prompt_name       Nullable(String),
+    prompt_version    Nullable(String),
+    reason            LowCardinality(String)
+)
+ENGINE = MergeTree
+PARTITION BY toDate(received_at)
+ORDER BY (tenant, trace_id, span_id, log_offset)
+{ttl:span_updates}
+{settings};
+
+-- Texts that came apart from their span (message events in logs).
+CREATE TABLE IF NOT EXISTS span_texts
+(
+    log_source   UInt32,
+    log_offset   Int64,
+    ordinal      Int32,
+    received_at  DateTime64(3, 'UTC'),
+    tenant       LowCardinality(String),
+    trace_id     String,
+    span_id      String,
+    time         DateTime64(9, 'UTC'),
+    direction    LowCardinality(String), -- input, output
+    position     Int32,                  -- order among the messages of one record
+    messages     String CODEC(ZSTD(3)),  -- JSON list in the OTel GenAI message schema
+    event_name   LowCardinality(String)
+)
+ENGINE = MergeTree
+PARTITION BY toDate(received_at)
+ORDER BY (tenant, trace_id, span_id, log_offset, ordinal)
+{ttl:span_texts}
+{settings};
+
+CREATE TABLE IF NOT EXISTS scores
+(
+    log_source        UInt32,
+    log_offset        Int64,
+    ordinal           Int32,
+    received_at       DateTime64(3, 'UTC'),
+    tenant            LowCardinality(String),
+    time              DateTime64(9, 'UTC'),
+    trace_id          Nullable(String),
+    span_id           Nullable(String),
+    response_id       Nullable(String),
+    evaluator         LowCardinality(String),
+    evaluator_version LowCardinality(Nullable(String)),
+    name              LowCardinality(String),
+    value             Nullable(Float64),
+    label             LowCardinality(Nullable(String)),
+    explanation       Nullable(String) CODEC(ZSTD(3)),
+    service_name      LowCardinality(Nullable(String)),
+    environment       LowCardinality(Nullable(String)),
+    request_model     LowCardinality(Nullable(String)),
+    prompt_name       LowCardinality(Nullable(String)),
+    prompt_version    LowCardinality(Nullable(String)),
+    attributes        Map(LowCardinality(String), String)
+)
+ENGINE = MergeTree
+PARTITION BY toDate(received_at)
+ORDER BY (tenant, name, time)
+{ttl:scores}
+{settings};
+
+-- What a partition has seen, in log order: the state of duplicates, usage and context is a fold over these rows.
+CREATE TABLE IF NOT EXISTS seen
+(
+    log_source     UInt32,
+    log_offset     Int64,
+    ordinal        Int32,
+    received_at    DateTime64(3, 'UTC'),
+    record         UInt8, -- 0 span, 1 log record
+    tenant         LowCardinality(String),
+    key_high       UInt64, -- span: trace id; log record: 128-bit hash of its content
+    key_low        UInt64,
+    span_id        UInt64,
+    parent_span_id UInt64
+)
+ENGINE = MergeTree
+PARTITION BY toDate(received_at)
+ORDER BY (log_source, log_offset, ordinal)
+{settings};
+
+-- One row per minute of the span's end and dimensions. Sums of `weighted_*` are estimates of the unsampled whole.
+CREATE TABLE IF NOT EXISTS rollup_minute
+(
+    received_day   Date,
+    applied        SimpleAggregateFunction(maxMap, Map(UInt32, Int64)),
+    minute         DateTime('UTC'),
+    tenant         LowCardinality(String),
+    service_name   LowCardinality(String),
+    environment    LowCardinality(String),
+    operation      LowCardinality(String),
+    provider       LowCardinality(String),
+    model          LowCardinality(String),
+    prompt_name    LowCardinality(String),
+    prompt_version LowCardinality(String),
+    {measures}
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY received_day
+ORDER BY (tenant, minute, service_name, environment, operation, provider, model, prompt_name, prompt_version)
+{ttl:rollup_minute}
+{settings};
+
+CREATE TABLE IF NOT EXISTS rollup_experiment
+(
+    received_day   Date,
+    applied        SimpleAggregateFunction(maxMap, Map(UInt32, Int64)),
+    minute         DateTime('UTC'),
+    tenant         LowCardinality(String),
+    experiment     LowCardinality(String),
+    variant        LowCardinality(String),
+    service_name   LowCardinality(String),
+    environment    LowCardinality(String),
+    operation      LowCardinality(String),
+    provider       LowCardinality(String),
+    model          LowCardinality(String),
+    prompt_name    LowCardinality(String),
+    prompt_version LowCardinality(String),
+    {measures}
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY received_day
+ORDER BY (tenant, minute, experiment, variant, service_name, environment, operation, provider, model, prompt_name, prompt_version)
+{ttl:rollup_experiment}
+{settings};
+
+CREATE TABLE IF NOT EXISTS rollup_user
+(
+    received_day   Date,
+    applied        SimpleAggregateFunction(maxMap, Map(UInt32, Int64)),
+    quarter        DateTime('UTC'), -- start of the 15 minutes
+    tenant         LowCardinality(String),
+    user_id        String,
+    {measures}
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY received_day
+ORDER BY (tenant, quarter, user_id)
+{ttl:rollup_user}
+{settings};
+
+-- Every span, not only model calls: what a service does, how long it takes, what fails.
+CREATE TABLE IF NOT EXISTS rollup_service
+(
+    received_day   Date,
+    applied        SimpleAggregateFunction(maxMap, Map(UInt32, Int64)),
+    minute         DateTime('UTC'),
+    tenant         LowCardinality(String),
+    service_name   LowCardinality(String),
+    environment    LowCardinality(String),
+    kind           LowCardinality(String),
+    name           LowCardinality(String),
+    spans          SimpleAggregateFunction(sum, Int64),
+    weighted_spans SimpleAggregateFunction(sum, Int64),
+    errors         SimpleAggregateFunction(sum, Int64),
+    errors_by_type SimpleAggregateFunction(sumMap, Map(String, Int64)),
+    latency        SimpleAggregateFunction(sumMap, Map(Int16, Int64)) CODEC(ZSTD(3))
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY received_day
+ORDER BY (tenant, minute, service_name, environment, kind, name)
+{ttl:rollup_service}
+{settings};
+
+CREATE TABLE IF NOT EXISTS rollup_score
+(
+    received_day   Date,
+    applied        SimpleAggregateFunction(maxMap, Map(UInt32, Int64)),
+    minute         DateTime('UTC'),
+    tenant         LowCardinality(String),
+    name           LowCardinality(String),
+    evaluator      LowCardinality(String),
+    service_name   LowCardinality(String),
+    environment    LowCardinality(String),
+    model          LowCardinality(String),
+    prompt_name    LowCardinality(String),
+    prompt_version LowCardinality(String),
+    scores         SimpleAggregateFunction(sum, Int64),
+    with_value     SimpleAggregateFunction(sum, Int64),
+    value_sum      SimpleAggregateFunction(sum, Decimal(38, 12)),
+    labels         SimpleAggregateFunction(sumMap, Map(String, Int64))
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY received_day
+ORDER BY (tenant, minute, name, evaluator, service_name, environment, model, prompt_name, prompt_version)
+{ttl:rollup_score}
+{settings};
+
+-- Which values of a dimension fit under the cap of a tenant and day, in log order.
+CREATE TABLE IF NOT EXISTS dimension_values
+(
+    log_source  UInt32,
+    log_offset  Int64,
+    received_at DateTime64(3, 'UTC'),
+    tenant      LowCardinality(String),
+    dimension   LowCardinality(String),
+    value       String
+)
+ENGINE = MergeTree
+PARTITION BY toDate(received_at)
+ORDER BY (tenant, dimension, log_offset)
+{ttl:dimension_values}
+{settings};
+
+CREATE TABLE IF NOT EXISTS dead_letters
+(
+    log_source  UInt32,
+    log_offset  Int64,
+    ordinal     Int32, -- -1: the whole message
+    received_at DateTime64(3, 'UTC'),
+    tenant      LowCardinality(String),
+    signal      LowCardinality(String), -- traces, logs
+    reason      LowCardinality(String),
+    detail      String,
+    bytes       String CODEC(ZSTD(3))
+)
+ENGINE = MergeTree
+PARTITION BY toDate(received_at)
+ORDER BY (tenant, received_at)
+{ttl:dead_letters}
+{settings};
+
+-- The last row that a batch writes: what became of its records, per minute of log-append time.
+CREATE TABLE IF NOT EXISTS batches
+(
+    log_source    UInt32,
+    first_offset  Int64,
+    last_offset   Int64,
+    received_at   DateTime64(3, 'UTC'), -- of its first message
+    minute        DateTime('UTC'),
+    tenant        LowCardinality(String),
+    signal        LowCardinality(String), -- traces, logs
+    accepted      Int64,
+    stored        Int64,
+    duplicate     Int64,
+    dead_lettered Int64,
+    filtered      Int64, -- left out by the keep policy
+    unjoined      Int64,
+    updates       Int64,
+    versions      String
+)
+ENGINE = MergeTree
+PARTITION BY toDate(received_at)
+ORDER BY (log_source, first_offset, minute, tenant, signal)
+{ttl:batches}
+{settings};
