@@ -1,0 +1,1 @@
+"""The commands behind the console script, one file each; heavy imports stay inside the functions."""

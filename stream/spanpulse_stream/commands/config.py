@@ -1,0 +1,33 @@
+"""Print the effective settings and where each came from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from spanpulse_stream.commands._run import run_command
+from spanpulse_stream.settings import Settings, load_settings
+
+__all__ = ["run"]
+
+
+def run(arguments: list[str]) -> int:
+    """Run `spanpulse config`."""
+    return run_command("config", _config, arguments)
+
+
+def _config(
+    config: Annotated[Path | None, typer.Option(help="configuration file (default: ./spanpulse.toml)")] = None,
+) -> None:
+    """Print the effective settings and where each came from."""
+    loaded = load_settings(file=config)
+    table = Table(box=None, pad_edge=False)
+    for title in ("setting", "value", "from", "meaning"):
+        table.add_column(title, overflow="fold")
+    for name, field in Settings.model_fields.items():
+        value = getattr(loaded.settings, name)
+        shown = f"{len(value)} set" if name == "api_keys" else str(value)
+        table.add_row(name, shown, loaded.sources[name], field.description)
+    Console().print(table)

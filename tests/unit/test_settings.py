@@ -1,0 +1,66 @@
+"""Settings: order of preference, sources, and errors that name the key."""
+
+from pathlib import Path
+
+import pytest
+
+from spanpulse_stream.settings import SettingsError, load_settings
+
+
+def test_defaults_need_no_file_and_no_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    loaded = load_settings(environ={})
+    assert loaded.settings.host == "127.0.0.1"
+    assert set(loaded.sources.values()) == {"default"}
+
+
+def test_command_line_beats_environment_beats_file(tmp_path: Path) -> None:
+    file = tmp_path / "spanpulse.toml"
+    file.write_text('web = 1\notlp_http = 1\ncontent = "truncate 100"\n')
+    loaded = load_settings(
+        {"web": 3, "otlp_grpc": None}, file=file, environ={"SPANPULSE_WEB": "2", "SPANPULSE_OTLP_HTTP": "2"}
+    )
+    assert (loaded.settings.web, loaded.settings.otlp_http, loaded.settings.content) == (3, 2, "truncate 100")
+    assert loaded.sources["web"] == "command line"
+    assert loaded.sources["otlp_http"] == "SPANPULSE_OTLP_HTTP"
+    assert loaded.sources["content"] == str(file)
+    assert loaded.sources["otlp_grpc"] == "default"
+
+
+def test_a_list_is_separated_by_commas_and_stays_secret() -> None:
+    loaded = load_settings(environ={"SPANPULSE_API_KEYS": "a:00, b:11"})
+    assert [key.get_secret_value() for key in loaded.settings.api_keys] == ["a:00", "b:11"]
+    assert "a:00" not in repr(loaded.settings)
+
+
+@pytest.mark.parametrize(
+    ("environ", "names"),
+    [
+        ({"SPANPULSE_WBE": "1"}, ["SPANPULSE_WBE", "SPANPULSE_WEB"]),
+        ({"SPANPULSE_WEB": "many"}, ["web", "SPANPULSE_WEB"]),
+        ({"SPANPULSE_WEB": "70000"}, ["web", "65535"]),
+        ({"SPANPULSE_CONTENT": "truncate"}, ["content"]),
+    ],
+)
+def test_a_bad_variable_is_named(environ: dict[str, str], names: list[str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ=environ)
+    assert all(name in str(caught.value) for name in names)
+
+
+@pytest.mark.parametrize("content", ["wbe = 1", "web = ", "web = true\nkeep = 'some'", "\xff"])
+def test_a_bad_file_is_named(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "spanpulse.toml"
+    file.write_bytes(content.encode("latin-1"))
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file=file, environ={})
+    assert str(file) in str(caught.value)
+
+
+def test_a_missing_file_that_was_named_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError):
+        load_settings(environ={"SPANPULSE_CONFIG": str(tmp_path / "none.toml")})
+
+
+def test_variables_that_are_no_settings_pass() -> None:
+    assert load_settings(environ={"SPANPULSE_REQUIRE": "strace", "OTHER": "1"}).settings.web > 0
