@@ -1,0 +1,49 @@
+"""The client of the control socket, used by `sql` and `status`."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+
+from spanpulse_stream.control._socket import socket_path
+
+__all__ = ["ControlClient", "NotRunning", "RequestRefused"]
+
+
+class NotRunning(Exception):  # noqa: N818 -- a state, not a fault
+    """No process answers for this data folder."""
+
+
+class RequestRefused(Exception):  # noqa: N818 -- the peer's word
+    """The process answered with an error; the message is its own."""
+
+
+class ControlClient:
+    """Asks the process that owns ``data``; ``timeout`` in seconds bounds each request."""
+
+    def __init__(self, data: Path, timeout: float) -> None:
+        self._path = socket_path(data)
+        self._timeout = timeout
+
+    def query(self, sql: str, output_format: str) -> bytes:
+        """Return the result of ``sql`` in a ClickHouse format. Raises NotRunning, RequestRefused."""
+        return self._request("POST", "/sql", {"query": sql, "format": output_format}).content
+
+    def status(self) -> dict[str, Any]:
+        """Return what the process says of itself. Raises NotRunning, RequestRefused."""
+        return cast("dict[str, Any]", self._request("GET", "/status", None).json())
+
+    def _request(self, method: str, path: str, body: object) -> httpx.Response:
+        if not self._path.exists():
+            raise NotRunning
+        transport = httpx.HTTPTransport(uds=str(self._path))
+        try:
+            with httpx.Client(transport=transport, base_url="http://spanpulse", timeout=self._timeout) as client:
+                answer = client.request(method, path, json=body)
+        except httpx.ConnectError:
+            raise NotRunning from None
+        except httpx.HTTPError as error:
+            raise RequestRefused(f"no answer from the running process: {error or type(error).__name__}") from None
+        if answer.is_error:
+            raise RequestRefused(answer.text)
+        return answer

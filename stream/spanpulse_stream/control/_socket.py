@@ -1,0 +1,47 @@
+"""Where the control socket of a data folder lies, and binding it privately.
+
+A Unix socket's path may have about 108 bytes (104 on macOS); a data folder with a longer one gets its socket
+in a private folder of the system's temporary directory, named by a hash of the data folder's path.
+"""
+
+import hashlib
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+__all__ = ["bind_private", "socket_path"]
+
+LONGEST = 100
+NAME = "control.sock"
+
+
+def socket_path(data: Path) -> Path:
+    """Return the path of the control socket that belongs to the data folder."""
+    inside = data.resolve() / NAME
+    if len(os.fsencode(inside)) <= LONGEST:
+        return inside
+    digest = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"spanpulse-{os.getuid()}-{digest}" / NAME
+
+
+def bind_private(path: Path) -> socket.socket:
+    """Return a listening-ready socket bound to ``path`` with mode 0600, replacing a dead one.
+
+    Whoever calls holds the lock of the data folder, so a socket file that is there belongs to a dead process.
+    Raises OSError; PermissionError where the folder belongs to somebody else.
+    """
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if path.parent.stat().st_uid != os.getuid():
+        raise PermissionError(f"{path.parent} belongs to another user")
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(before)
+    return listener
