@@ -75,23 +75,24 @@ ORDER BY (tenant, toStartOfHour(end_time), trace_id, span_id)
 {settings};
 
 -- Corrections of stored spans: a NULL column leaves the stored value; the newest row of a span wins column by column.
+-- One row a corrected span and batch; log_offset and received_at are those of the last span that brought it about.
 CREATE TABLE IF NOT EXISTS span_updates
 (
-    log_source        UInt32,
-    log_offset        Int64,
-    received_at       DateTime64(3, 'UTC'),
-    tenant            LowCardinality(String),
-    trace_id          String,
-    span_id           String,
-    target_log_offset Int64,
-    target_ordinal    Int32,
+    log_source         UInt32, -- of the correcting and of the corrected span
+    log_offset         Int64,
+    received_at        DateTime64(3, 'UTC'),
+    tenant             LowCardinality(String),
+    trace_id           String,
+    span_id            String,
+    target_log_offset  Int64,
+    target_ordinal     Int32,
     target_received_at DateTime64(3, 'UTC'),
-    counted           Nullable(Bool),
-    user_id           Nullable(String),
-    session_id        Nullable(String),
-    prompt_name       Nullable(String),
-    prompt_version    Nullable(String),
-    reason            LowCardinality(String)
+    counted            Nullable(Bool),
+    user_id            Nullable(String),
+    session_id         Nullable(String),
+    prompt_name        Nullable(String),
+    prompt_version     Nullable(String),
+    reason             LowCardinality(String) -- context, response_id, descendant, native_span
 )
 ENGINE = MergeTree
 PARTITION BY toDate(received_at)
@@ -152,18 +153,31 @@ ORDER BY (tenant, name, time)
 {settings};
 
 -- What a partition has seen, in log order: the state of duplicates, usage and context is a fold over these rows.
+-- What does not concern a row is 0 or '': only model calls (call > 0) fill `call` to `response_low`, only those that
+-- may be told apart by their moment `call_key` to `end_time`. Context is the span's own, before anything is inherited.
 CREATE TABLE IF NOT EXISTS seen
 (
     log_source     UInt32,
-    log_offset     Int64,
-    ordinal        Int32,
-    received_at    DateTime64(3, 'UTC'),
-    record         UInt8, -- 0 span, 1 log record
+    log_offset     Int64 CODEC(Delta, ZSTD(1)),
+    ordinal        Int32 CODEC(Delta, ZSTD(1)),
+    received_at    DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    record         UInt8 CODEC(ZSTD(1)), -- 0 span, 1 log record
     tenant         LowCardinality(String),
-    key_high       UInt64, -- span: trace id; log record: 128-bit hash of its content
-    key_low        UInt64,
-    span_id        UInt64,
-    parent_span_id UInt64
+    key_high       UInt64 CODEC(ZSTD(1)), -- span: trace id; log record: 128-bit hash of its content
+    key_low        UInt64 CODEC(ZSTD(1)),
+    span_id        UInt64 CODEC(ZSTD(1)),
+    parent_span_id UInt64 CODEC(ZSTD(1)),
+    call           UInt8 CODEC(ZSTD(1)),  -- bits: 1 llm, 2 embedding, 4 carries usage, 8 has a response id, 16-32 rank
+    response_high  UInt64 CODEC(ZSTD(1)), -- 128-bit hash of tenant and response id
+    response_low   UInt64 CODEC(ZSTD(1)),
+    call_key       UInt64 CODEC(ZSTD(1)), -- hash of resource, request model and kind
+    provider       UInt32 CODEC(ZSTD(1)), -- hash of the provider's family
+    start_time     Int64 CODEC(ZSTD(1)),  -- ns since the epoch
+    end_time       Int64 CODEC(ZSTD(1)),
+    user_id        String CODEC(ZSTD(1)),
+    session_id     String CODEC(ZSTD(1)),
+    prompt_name    LowCardinality(String),
+    prompt_version LowCardinality(String)
 )
 ENGINE = MergeTree
 PARTITION BY toDate(received_at)

@@ -1,0 +1,140 @@
+"""The step: which spans of a batch are new, which of them count, and whose they are."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spanpulse_stream.columns import LogColumns, SpanColumns, Words
+from spanpulse_stream.usage._corrections import Corrections, read_corrections
+from spanpulse_stream.usage._digest import mix_columns, response_digests, word_hashes
+from spanpulse_stream.usage._memory import (
+    CALL_EMBEDDING,
+    CALL_IDENTIFIED,
+    CALL_LLM,
+    CALL_RANK,
+    CALL_USAGE,
+    CONTEXT_FIELDS,
+    ROW,
+    new_batch,
+)
+from spanpulse_stream.usage._seen import log_rows, span_rows
+from spanpulse_stream.usage._state import PartitionState
+
+__all__ = ["Attribution", "attribute_usage", "drop_duplicate_logs"]
+
+KINDS = {"llm": CALL_LLM, "embedding": CALL_EMBEDDING}
+NATIVE_RANK = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What became of a batch, one entry a row of it, and what it changes about earlier batches.
+
+    ``keep`` is False for a span that the window already holds (an export that was repeated). ``counted`` is True
+    for the model calls whose tokens and requests count. The four context columns have what was inherited filled in;
+    in rows that are not kept nothing is. ``seen`` holds the rows of the table `seen`, to be written with the batch.
+    ``lost`` says for each row how many calls it pushed out of the window whose parent had not come; what comes
+    for them later stays apart.
+    """
+
+    keep: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+    user_id: Words
+    session_id: Words
+    prompt_name: Words
+    prompt_version: Words
+    corrections: Corrections
+    seen: pa.RecordBatch
+    lost: NDArray[np.int32]
+
+    @property
+    def unjoined(self) -> int:
+        """Calls that left the window without their parent during this batch."""
+        return int(self.lost.sum())
+
+
+def attribute_usage(columns: SpanColumns, state: PartitionState) -> Attribution:
+    """Fold a batch (in log order, right behind what ``state`` holds) into ``state`` and return what follows.
+
+    The result is a function of the log up to the end of the batch. ``state`` is changed: if the batch is not
+    written after all, restore a new one.
+    """
+    rows = _rows(columns, state)
+    own = {field: getattr(columns, field) for field in CONTEXT_FIELDS}
+    numbers = np.stack([state.contexts.numbers(words) for words in own.values()], axis=1)
+    batch = new_batch(rows, numbers.copy())
+    state.fold(batch)
+    context = {
+        field: _filled(words, numbers[:, place], batch.context[:, place], state)
+        for place, (field, words) in enumerate(own.items())
+    }
+    attribution = Attribution(
+        keep=batch.keep,
+        counted=batch.counted,
+        **context,
+        corrections=read_corrections(state, batch, columns.log_source),
+        seen=span_rows(columns.log_source, rows, batch.keep, columns.tenant, own),
+        lost=batch.lost,
+    )
+    state.sweep()
+    return attribution
+
+
+def drop_duplicate_logs(columns: LogColumns, state: PartitionState) -> tuple[NDArray[np.bool_], pa.RecordBatch]:
+    """Return which log records are new to the window, and their rows for the table `seen`."""
+    keep = state.keep_logs(columns.tenant, columns.key)
+    positions = (columns.log_offset, columns.ordinal, columns.received_at)
+    return keep, log_rows(columns.log_source, positions, columns.key, keep, columns.tenant)
+
+
+def _rows(columns: SpanColumns, state: PartitionState) -> NDArray[Any]:
+    rows = np.zeros(columns.size, ROW)
+    rows["log_offset"], rows["ordinal"] = columns.log_offset, columns.ordinal
+    rows["received_at"] = columns.received_at
+    rows["tenant"] = state.tenants.numbers(columns.tenant)
+    rows["trace_high"], rows["trace_low"] = columns.trace_id[:, 0], columns.trace_id[:, 1]
+    rows["span_id"], rows["parent_id"] = columns.span_id, columns.parent_span_id
+    kind = np.array([KINDS.get(value, 0) for value in columns.kind.values] + [0], np.uint8)[columns.kind.codes]
+    is_call = kind != 0
+    digests = response_digests(columns.response_id, word_hashes(columns.tenant), columns.trace_id)
+    digests[~is_call] = 0
+    rows["response_high"], rows["response_low"] = digests[:, 0], digests[:, 1]
+    identified = digests[:, 1] != 0
+    usage = columns.input_tokens.valid | columns.output_tokens.valid
+    rank = np.minimum(columns.usage_rank, NATIVE_RANK)
+    call = kind | usage * np.uint8(CALL_USAGE) | identified * np.uint8(CALL_IDENTIFIED) | rank << CALL_RANK
+    rows["call"] = np.where(is_call, call, 0)
+    _describe_moments(rows, columns, np.flatnonzero(is_call & (~identified | (rank == NATIVE_RANK))))
+    return rows
+
+
+def _describe_moments(rows: NDArray[Any], columns: SpanColumns, places: NDArray[np.intp]) -> None:
+    """Fill in what tells a call without a response id from others: process, kind, model, provider, interval."""
+    if places.size == 0:
+        return
+    resource, model = _take(columns.resource, places), _take(columns.request_model, places)
+    kind = (rows["call"][places] & (CALL_LLM | CALL_EMBEDDING)).astype(np.uint64)
+    rows["call_key"][places] = mix_columns(word_hashes(resource), word_hashes(model), kind) | np.uint64(1)
+    provider = _take(columns.provider, places)
+    # Dialects name a provider with or without the platform it runs on: openai, azure.ai.openai.
+    families = Words(provider.codes, [value.rpartition(".")[2] for value in provider.values])
+    rows["provider"][places] = word_hashes(families) & np.uint64(0xFFFFFFFF)
+    rows["start"][places], rows["end"][places] = columns.start_time[places], columns.end_time[places]
+
+
+def _take(words: Words, places: NDArray[np.intp]) -> Words:
+    return Words(words.codes[places], words.values)
+
+
+def _filled(own: Words, before: NDArray[np.int32], after: NDArray[np.int32], state: PartitionState) -> Words:
+    """Return the column with what was inherited in the place of NULL."""
+    places = np.flatnonzero(before != after)
+    if places.size == 0:
+        return own
+    inherited = state.contexts.words(after[places])
+    codes = own.codes.copy()
+    codes[places] = inherited.codes + np.int32(len(own.values))
+    return Words(codes, own.values + inherited.values)

@@ -1,0 +1,146 @@
+"""Open addressing over the ring: four tables that map an exact key to a slot.
+
+An entry is 32 bits of the key's hash and the slot; the key itself stays in the row, so a match is always checked
+against it and no two keys are ever mixed up. Linear probing at half load at most, removal by shifting back, so
+there are no tombstones and a probe's length does not grow with age. The hash is seeded: who chooses ids cannot
+choose where they collide.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spanpulse_stream.usage._jit import kernel
+from spanpulse_stream.usage._memory import CALL_RANK, GROUPS, SPANS, WAITING, Key, Memory, Number
+
+__all__ = [
+    "bucket_key",
+    "close_gap",
+    "find",
+    "group_key",
+    "is_native",
+    "parent_key",
+    "put",
+    "remove",
+    "slot_at",
+    "span_key",
+    "tag_of",
+]
+
+BUCKET_NS = 1_000_000_000
+
+
+@kernel
+def span_key(row: Any) -> Key:
+    """Return the key of a span in SPANS, and of those that wait for it in WAITING."""
+    return (np.int64(row.tenant), row.trace_high, row.trace_low, row.span_id)
+
+
+@kernel
+def parent_key(row: Any) -> Key:
+    """Return the key of a span's parent."""
+    return (np.int64(row.tenant), row.trace_high, row.trace_low, row.parent_id)
+
+
+@kernel
+def group_key(row: Any) -> Key:
+    """Return the key of a span's response id in GROUPS."""
+    return (np.int64(row.tenant), row.response_high, row.response_low, np.uint64(0))
+
+
+@kernel
+def is_native(row: Any) -> bool:
+    """Tell whether the SDK that made the call wrote the span itself."""
+    return bool((row.call >> CALL_RANK) & 3 == 3)
+
+
+@kernel
+def bucket_key(row: Any, native: bool, seconds: int) -> Key:
+    """Return the key, in BUCKETS, of the spans like ``row`` that start so many seconds later: native ones or not."""
+    second = np.uint64(row.start // BUCKET_NS + seconds)
+    return (np.int64(row.tenant), row.call_key, second, np.uint64(native))
+
+
+@kernel
+def _mix(value: np.uint64, word: np.uint64) -> np.uint64:
+    value = (value ^ word) * np.uint64(0x9E3779B97F4A7C15)
+    return value ^ (value >> np.uint64(29))
+
+
+@kernel
+def tag_of(seed: np.uint64, key: Key) -> np.uint64:
+    """Return 32 bits of the seeded hash of a key; the low ones say where it lives."""
+    value = _mix(_mix(_mix(_mix(seed, key[1]), key[2]), key[3]), np.uint64(key[0]))
+    return (value * (seed | np.uint64(1))) >> np.uint64(32)
+
+
+@kernel
+def _is_key(memory: Memory, kind: Number, slot: Number, key: Key) -> bool:
+    row = memory.rows[slot]
+    if kind == SPANS:
+        return bool(span_key(row) == key)
+    if kind == WAITING:
+        return bool(parent_key(row) == key)
+    if kind == GROUPS:
+        return bool(group_key(row) == key)
+    return bool(bucket_key(row, is_native(row), 0) == key)
+
+
+@kernel
+def find(memory: Memory, kind: Number, key: Key) -> Number:
+    """Return the position of a key's entry in table ``kind``, or -1."""
+    table = memory.tables[kind]
+    mask = table.size - 1
+    tag = tag_of(memory.seed, key)
+    position: Number = int(tag) & mask
+    while table[position] != 0:
+        if table[position] >> np.uint64(32) == tag and _is_key(memory, kind, slot_at(memory, kind, position), key):
+            return position
+        position = (position + 1) & mask
+    return -1
+
+
+@kernel
+def slot_at(memory: Memory, kind: Number, position: Number) -> Number:
+    """Return the slot of the entry at ``position``; -1 for position -1."""
+    if position < 0:
+        return -1
+    slot: np.int64 = np.int64(memory.tables[kind, position] & np.uint64(0xFFFFFFFF)) - np.int64(1)
+    return slot
+
+
+@kernel
+def put(memory: Memory, kind: Number, key: Key, slot: Number) -> None:
+    """Map a key to ``slot``, in the place of what it was mapped to."""
+    table = memory.tables[kind]
+    tag = tag_of(memory.seed, key)
+    position = find(memory, kind, key)
+    if position < 0:
+        mask = table.size - 1
+        position = int(tag) & mask
+        while table[position] != 0:
+            position = (position + 1) & mask
+    table[position] = (tag << np.uint64(32)) | np.uint64(slot + 1)
+
+
+@kernel
+def remove(memory: Memory, kind: Number, position: Number) -> None:
+    """Take the entry at ``position`` out of table ``kind``."""
+    close_gap(memory.tables[kind], position)
+
+
+@kernel
+def close_gap(table: NDArray[np.uint64], gap: Number) -> None:
+    """Empty the place ``gap`` and shift back what probed past it."""
+    mask = table.size - 1
+    table[gap] = 0
+    position = (gap + 1) & mask
+    while table[position] != 0:
+        home = int(table[position] >> np.uint64(32)) & mask
+        # An entry may move to the gap unless its home lies after it, cyclically.
+        if (position - home) & mask >= (position - gap) & mask:
+            table[gap] = table[position]
+            table[position] = 0
+            gap = position
+        position = (position + 1) & mask

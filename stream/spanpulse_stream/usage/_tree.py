@@ -1,0 +1,187 @@
+"""Parents and children: who wraps whom, and which context comes down.
+
+Spans link up in whatever order they arrive. Two facts travel along the links: the context goes down from the
+nearest ancestor that has it, and a summary of the calls below goes up. A span takes each context column once and
+its summary only grows, so the whole work is linear in the number of spans, however deep or wide a trace is and
+in whatever order it comes. A parent link that closes a ring is not followed (looked for up to MOST_STEPS up, which
+bounds the work; a longer ring ends all the same, but its spans may see themselves as their own ancestors).
+"""
+
+import numpy as np
+
+from spanpulse_stream.usage._jit import kernel
+from spanpulse_stream.usage._memory import (
+    CALL_EMBEDDING,
+    CALL_IDENTIFIED,
+    CALL_LLM,
+    CALL_RANK,
+    CALL_USAGE,
+    STATE_WAITING,
+    WAITING,
+    Batch,
+    Memory,
+    Number,
+)
+from spanpulse_stream.usage._outcome import discount, fill
+from spanpulse_stream.usage._table import find, parent_key, put, remove, slot_at, span_key
+
+__all__ = ["adopt_children", "detach", "join_parent", "pass_context_down", "pass_summary_up"]
+
+MOST_STEPS = 1024
+
+# A summary has one byte for each kind. Bit r: a call of rank r or more. 16: a call with usage. 32: a call that has
+# no response id, and is closer to the wire than a framework or carries usage.
+BELOW_USAGE, BELOW_UNIDENTIFIED = 16, 32
+DESCENDANT = np.int64(2)  # in REASONS
+
+
+@kernel
+def _own_summary(call: Number) -> Number:
+    if call & (CALL_LLM | CALL_EMBEDDING) == 0:
+        return 0
+    rank = (call >> CALL_RANK) & 3
+    summary = (2 << rank) - 1
+    if call & CALL_USAGE:
+        summary |= BELOW_USAGE
+    if not call & CALL_IDENTIFIED and (rank >= 2 or call & CALL_USAGE):
+        summary |= BELOW_UNIDENTIFIED
+    return summary if call & CALL_LLM else summary << 8
+
+
+@kernel
+def _is_wrapper(call: Number, below: Number) -> bool:
+    """Tell whether the calls below are the ones that a span of kind ``call`` only repeats."""
+    if call & (CALL_LLM | CALL_EMBEDDING) == 0:
+        return False
+    if not call & CALL_LLM:
+        below >>= 8
+    rank = (call >> CALL_RANK) & 3
+    if call & CALL_IDENTIFIED:
+        return bool(rank <= 1 and below & BELOW_UNIDENTIFIED)
+    if below & BELOW_USAGE:
+        return True
+    closer = rank + 1 if call & CALL_USAGE else rank
+    return bool(closer <= 3 and below & (1 << closer))
+
+
+@kernel
+def _closes_ring(memory: Memory, slot: Number, parent: Number) -> bool:
+    steps = 0
+    while parent >= 0 and steps < MOST_STEPS:
+        if parent == slot:
+            return True
+        parent = memory.rows[parent].parent
+        steps += 1
+    return False
+
+
+@kernel
+def _push_sibling(memory: Memory, slot: Number, head: Number) -> None:
+    row = memory.rows[slot]
+    row.next = head
+    row.previous = -1
+    if head >= 0:
+        memory.rows[head].previous = slot
+
+
+@kernel
+def adopt_children(memory: Memory, slot: Number) -> None:
+    """Make the spans that waited for the one in ``slot`` its children, and sum up the calls among them."""
+    row = memory.rows[slot]
+    position = find(memory, WAITING, span_key(row))
+    if position < 0:
+        return
+    child = slot_at(memory, WAITING, position)
+    remove(memory, WAITING, position)
+    row.child = child
+    while child >= 0:
+        below = memory.rows[child]
+        below.parent = slot
+        below.state &= 255 - STATE_WAITING
+        row.below |= below.below | _own_summary(below.call)
+        child = below.next
+
+
+@kernel
+def join_parent(memory: Memory, slot: Number, parent: Number) -> None:
+    """Link ``slot`` to its parent's slot, or (-1) let it wait for the parent. A root stays alone."""
+    row = memory.rows[slot]
+    if row.parent_id in (np.uint64(0), row.span_id):
+        return
+    if parent >= 0:
+        if row.child >= 0 and _closes_ring(memory, slot, parent):
+            return
+        row.parent = parent
+        _push_sibling(memory, slot, np.int64(memory.rows[parent].child))
+        memory.rows[parent].child = slot
+        return
+    _push_sibling(memory, slot, slot_at(memory, WAITING, find(memory, WAITING, parent_key(row))))
+    put(memory, WAITING, parent_key(row), slot)
+    row.state |= STATE_WAITING
+
+
+@kernel
+def _inherit(memory: Memory, batch: Batch, slot: Number) -> bool:
+    parent = memory.rows[slot].parent
+    changed = False
+    for field in range(memory.context.shape[1]):
+        value = memory.context[parent, field]
+        if value != 0 and memory.context[slot, field] == 0:
+            fill(memory, batch, slot, field, value)
+            changed = True
+    return changed
+
+
+@kernel
+def pass_context_down(memory: Memory, batch: Batch, slot: Number) -> None:
+    """Let the new span in ``slot`` inherit from its parent, and all below it from it."""
+    if memory.rows[slot].parent >= 0:
+        _inherit(memory, batch, slot)
+    node = np.int64(memory.rows[slot].child)
+    while node >= 0:
+        if _inherit(memory, batch, node) and memory.rows[node].child >= 0:
+            node = np.int64(memory.rows[node].child)
+            continue
+        while memory.rows[node].next < 0:
+            node = np.int64(memory.rows[node].parent)
+            if node in (slot, -1):
+                return
+        node = np.int64(memory.rows[node].next)
+
+
+@kernel
+def pass_summary_up(memory: Memory, batch: Batch, slot: Number) -> None:
+    """Tell the ancestors of the new span in ``slot`` of the calls that came below them."""
+    row = memory.rows[slot]
+    if _is_wrapper(row.call, row.below):
+        discount(memory, batch, slot, DESCENDANT)
+    news = row.below | _own_summary(row.call)
+    node = np.int64(row.parent)
+    while node >= 0 and (memory.rows[node].below | news) != memory.rows[node].below:
+        above = memory.rows[node]
+        above.below |= news
+        if _is_wrapper(above.call, above.below):
+            discount(memory, batch, node, DESCENDANT)
+        node = np.int64(above.parent)
+
+
+@kernel
+def detach(memory: Memory, slot: Number) -> None:
+    """Unlink the span in ``slot`` from its siblings, and its children from it: they stay, without a parent."""
+    row = memory.rows[slot]
+    if row.next >= 0:
+        memory.rows[row.next].previous = row.previous
+    if row.previous >= 0:
+        memory.rows[row.previous].next = row.next
+    elif row.parent >= 0:
+        memory.rows[row.parent].child = row.next
+    elif row.state & STATE_WAITING:
+        if row.next >= 0:
+            put(memory, WAITING, parent_key(row), np.int64(row.next))
+        else:
+            remove(memory, WAITING, find(memory, WAITING, parent_key(row)))
+    child = row.child
+    while child >= 0:
+        below = memory.rows[child]
+        child = below.next
+        below.parent = below.next = below.previous = -1
