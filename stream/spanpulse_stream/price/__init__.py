@@ -1,0 +1,6 @@
+"""What each model call costs, exactly: genai-prices compiled to integers, and the operator's own prices."""
+
+from spanpulse_stream.price._book import PriceBook, Priced, UnknownPriceVersion
+from spanpulse_stream.price._overrides import OverrideError
+
+__all__ = ["OverrideError", "PriceBook", "Priced", "UnknownPriceVersion"]
