@@ -50,7 +50,8 @@ def columns(calls: list[Call]) -> SpanColumns:
     for key in KEYS:
         values = [call.usage.get(key) for call in calls]
         fields[key] = Numbers(
-            np.array([value or 0 for value in values], np.int64), np.array([value is not None for value in values])
+            np.array([value or 0 for value in values], np.int64),
+            np.array([value is not None for value in values], np.bool_),
         )
     fields |= {
         "size": len(calls),

@@ -96,9 +96,10 @@ def parse_rules(text: str, path: Path) -> list[Rule]:
         raise OverrideError(f"{path}: not YAML: {error}") from error
     if root is None:
         return []
-    fields = reader.mapping(root, ("prices",))
-    entries = fields.get("prices")
-    return [] if entries is None else [reader.rule(node) for node in reader.sequence(entries)]
+    entries = reader.mapping(root, ("prices",)).get("prices")
+    if entries is None or entries.tag == "tag:yaml.org,2002:null":
+        return []
+    return [reader.rule(node) for node in reader.sequence(entries)]
 
 
 class _Reader:
