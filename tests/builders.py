@@ -99,7 +99,7 @@ def span_columns(spans: Sequence[Span], log_source: int = 1) -> SpanColumns:
         parent_span_id=np.array([span.parent for span in spans], np.uint64),
         start_time=np.array([span.start for span in spans], np.int64),
         end_time=np.array([span.end for span in spans], np.int64),
-        duration_ns=numbers([span.end - span.start if span.end >= span.start else None for span in spans]),
+        duration_ns=numbers([span.end - span.start if 0 <= span.end - span.start < 2**63 else None for span in spans]),
         time_to_first_token_ns=numbers([span.time_to_first_token_ns for span in spans]),
         name=words([span.name for span in spans]),
         span_kind=np.array([span.span_kind for span in spans], np.uint8),

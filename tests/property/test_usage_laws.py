@@ -1,0 +1,107 @@
+"""Laws of usage attribution: order, batches and restarts change nothing; a plain model of the rules agrees."""
+
+from itertools import pairwise
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from builders import BASE_NS, Span, in_log
+from usage_model import Log, expected
+
+MS = 1_000_000
+IDS = (None, None, "chatcmpl-7h70001", "msg_01XFDUDYJgAACzvnptvVoYEL", "chatcmpl-417", "")
+LAW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@st.composite
+def a_span(draw: st.DrawFn, span: int, ring: bool) -> Span:
+    kind = draw(st.sampled_from(["llm", "llm", "llm", "embedding", "agent", "other"]))
+    start = BASE_NS + draw(st.sampled_from([0, 3, 8, 400, 995, 1004, 1006, 2100])) * MS
+    texts = st.sampled_from([None, None, None, "a", "b", ""])
+    return Span(
+        span,
+        parent=draw(st.integers(0, 9 if ring else span)),
+        trace=draw(st.sampled_from([1, 2 + (5 << 64)])),
+        tenant=draw(st.sampled_from(["one", "one", "two"])),
+        kind=kind,
+        rank=draw(st.integers(0, 3)) if kind in ("llm", "embedding") else 0,
+        start=start,
+        end=start + draw(st.sampled_from([0, 2, 7, 100, 3000])) * MS,
+        provider=draw(st.sampled_from([None, "openai", "azure.ai.openai", "anthropic"])),
+        request_model=draw(st.sampled_from([None, "m", "m", "n"])),
+        resource=draw(st.sampled_from(["{}", "{}", '{"a":1}'])),
+        response_id=draw(st.sampled_from(IDS)),
+        input_tokens=draw(st.sampled_from([None, 0, 7])),
+        output_tokens=draw(st.sampled_from([None, 5])),
+        user_id=draw(texts),
+        session_id=draw(texts),
+        prompt_name=draw(texts),
+        prompt_version=draw(texts),
+    )
+
+
+@st.composite
+def a_log(draw: st.DrawFn, most: int = 9, ring: bool = False) -> list[Span]:
+    """A set of spans in one order of arrival, some of them exported twice."""
+    spans = [draw(a_span(number, ring)) for number in range(1, draw(st.integers(2, most)) + 1)]
+    again = draw(st.lists(st.sampled_from(spans), max_size=3))
+    return in_log(draw(st.permutations([*spans, *again])), per_message=2)
+
+
+def run(log: list[Span], cuts: list[int], window: int = 1000, restart: str = "") -> Log:
+    """Run the log cut before the rows ``cuts``; ``restart`` names how to start over at each cut."""
+    taken = Log(window)
+    places = sorted({0, len(log), *(cut % (len(log) + 1) for cut in cuts)})
+    for start, end in pairwise(places):
+        if restart:
+            taken.restart(None if restart == "all" else window)
+        taken.run(log[start:end])
+    return taken
+
+
+CUTS = st.lists(st.integers(0, 30), max_size=12)
+
+
+@LAW
+@given(a_log(), CUTS, st.sampled_from(["", "all"]))
+def test_any_order_cut_and_restart_gives_what_the_rules_say(log: list[Span], cuts: list[int], restart: str) -> None:
+    taken = run(log, cuts, restart=restart)
+    outcome = expected(log)
+    assert taken.outcome() == outcome
+    assert taken.dropped == len(log) - len(outcome)
+    assert taken.lost == 0
+
+
+@LAW
+@given(a_log(), CUTS)
+def test_everything_sent_again_changes_nothing(log: list[Span], cuts: list[int]) -> None:
+    taken = run(log, cuts)
+    before, updates = dict(taken.stored), taken.updates
+    result = taken.run(in_log([*log, *reversed(log)], first=1000))
+    assert not result.keep.any()
+    assert not result.counted.any()
+    assert len(result.seen) == result.corrections.size == 0
+    assert (taken.stored, taken.updates) == (before, updates)
+
+
+@LAW
+@given(a_log(most=12, ring=True), CUTS, st.integers(1, 6), st.sampled_from(["", "all"]))
+def test_batches_and_restarts_mean_nothing_at_the_edge_of_the_window_either(
+    log: list[Span], cuts: list[int], window: int, restart: str
+) -> None:
+    whole, cut = run(log, [], window), run(log, cuts, window, restart)
+    assert cut.stored == whole.stored
+    assert (cut.dropped, cut.lost) == (whole.dropped, whole.lost)
+
+
+@LAW
+@given(a_log(most=12), CUTS, st.integers(1, 6))
+def test_duplicates_are_those_of_the_last_window(log: list[Span], cuts: list[int], window: int) -> None:
+    taken = run(log, cuts, window, restart="window")
+    kept: list[tuple[object, ...]] = []
+    places = []
+    for span in log:
+        if (span.tenant, span.trace, span.span) not in kept[-window:]:
+            kept.append((span.tenant, span.trace, span.span))
+            places.append(span.at)
+    assert sorted(taken.stored) == sorted(places)

@@ -1,0 +1,157 @@
+"""The rules of usage attribution said again, plainly, over a whole set of spans; and a log that is run in batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from builders import Span, span_columns
+from spanpulse_stream.usage import Attribution, PartitionState, attribute_usage
+
+CONTEXT = ("user_id", "session_id", "prompt_name", "prompt_version")
+CALLS = ("llm", "embedding")
+MS = 1_000_000
+
+Key = tuple[str, int, int]
+Outcome = dict[Key, tuple[bool, tuple[str | None, ...]]]
+
+
+def key_of(span: Span) -> Key:
+    return (span.tenant, span.trace, span.span)
+
+
+def usage_of(span: Span) -> bool:
+    return span.input_tokens is not None or span.output_tokens is not None
+
+
+def expected(spans: Sequence[Span]) -> Outcome:
+    """Return what must become of a set of spans without rings, whatever their order."""
+    known = {key_of(span): span for span in reversed(spans)}
+    return {key: (_counts(span, known), _context(span, known)) for key, span in known.items()}
+
+
+def _parent(span: Span, known: dict[Key, Span]) -> Span | None:
+    return known.get((span.tenant, span.trace, span.parent)) if span.parent not in (0, span.span) else None
+
+
+def _is_below(span: Span, ancestor: Span, known: dict[Key, Span]) -> bool:
+    above = _parent(span, known)
+    while above is not None:
+        if above is ancestor:
+            return True
+        above = _parent(above, known)
+    return False
+
+
+def _context(span: Span, known: dict[Key, Span]) -> tuple[str | None, ...]:
+    found = []
+    for field in CONTEXT:
+        at: Span | None = span
+        value = None
+        while at is not None and not value:
+            value = getattr(at, field) or value
+            at = _parent(at, known) if span.kind in CALLS else None
+        found.append(value or None)
+    return tuple(found)
+
+
+def _response(span: Span) -> tuple[object, ...] | None:
+    if not span.response_id:
+        return None
+    tail = span.response_id.replace("_", "-").rpartition("-")[2]
+    is_short = len(span.response_id) < 20 and len(tail) < 6
+    return (span.tenant, span.response_id, span.trace if is_short else None)
+
+
+def _preference(span: Span) -> tuple[int, ...]:
+    return (span.rank, usage_of(span), -span.span, -span.trace)
+
+
+def _counts(span: Span, known: dict[Key, Span]) -> bool:
+    if span.kind not in CALLS:
+        return False
+    calls = [other for other in known.values() if other.kind in CALLS and other is not span]
+    return not any(_excludes(other, span, known) for other in calls)
+
+
+def _excludes(other: Span, span: Span, known: dict[Key, Span]) -> bool:
+    if span.response_id and _response(span) == _response(other):
+        return _preference(other) > _preference(span)
+    if other.kind == span.kind and _is_below(other, span, known) and _repeats(span, other):
+        return True
+    return not span.response_id and other.rank == 3 > span.rank and _same_moment(other, span)
+
+
+def _repeats(span: Span, below: Span) -> bool:
+    if span.response_id:
+        return span.rank <= 1 and not below.response_id and (below.rank >= 2 or usage_of(below))
+    return usage_of(below) or below.rank > span.rank or (below.rank == span.rank and not usage_of(span))
+
+
+def _same_moment(native: Span, span: Span) -> bool:
+    def identity(one: Span) -> tuple[object, ...]:
+        return (one.tenant, one.resource, one.request_model, one.kind)
+
+    def holds(outer: Span, inner: Span) -> bool:
+        return outer.start <= inner.start + 5 * MS and outer.end >= inner.end - 5 * MS
+
+    families = [(one.provider or "").rpartition(".")[2] for one in (native, span)]
+    return (
+        identity(native) == identity(span)
+        and (families[0] == families[1] or not all(families))
+        and abs(native.start - span.start) <= 1000 * MS
+        and (holds(native, span) or holds(span, native))
+    )
+
+
+@dataclass
+class Log:
+    """Runs a log through the step, batch by batch, and applies what it answers as the tables would."""
+
+    window: int = 1000
+
+    def __post_init__(self) -> None:
+        self.state = PartitionState(self.window)
+        self.seen: list[pa.RecordBatch] = []
+        self.stored: dict[tuple[int, int], tuple[Key, bool, tuple[str | None, ...]]] = {}
+        self.dropped = 0
+        self.lost = 0
+        self.updates = 0
+
+    def run(self, spans: Sequence[Span]) -> Attribution:
+        """Take one batch; check that every correction changes what is stored."""
+        result = attribute_usage(span_columns(spans), self.state)
+        self.seen.append(result.seen)
+        self._correct(result)
+        columns = [[text or None for text in getattr(result, field).tolist()] for field in CONTEXT]
+        context = list(zip(*columns, strict=True))
+        for row, span in enumerate(spans):
+            if result.keep[row]:
+                self.stored[span.at] = (key_of(span), bool(result.counted[row]), context[row])
+        self.dropped += int((~result.keep).sum())
+        self.lost += result.unjoined
+        return result
+
+    def _correct(self, result: Attribution) -> None:
+        rows = result.corrections.record_batch().to_pylist()
+        targets = [(row["target_log_offset"], row["target_ordinal"]) for row in rows]
+        assert len(set(targets)) == len(targets), "one row a span"
+        for row, target in zip(rows, targets, strict=True):
+            key, counted, context = self.stored[target]
+            assert (row["tenant"], int(row["trace_id"], 16), int(row["span_id"], 16)) == key
+            after = tuple(row[field] or old for field, old in zip(CONTEXT, context, strict=True))
+            now = counted if row["counted"] is None else row["counted"]
+            assert (now, after) != (counted, context), "a correction changes something"
+            assert all(old is None or old == new for old, new in zip(context, after, strict=True))
+            self.stored[target] = (key, now, after)
+            self.updates += 1
+
+    def restart(self, rows: int | None = None) -> None:
+        """Start over from the rows of `seen`, all or the last ``rows``."""
+        self.state = PartitionState(self.window, seed=len(self.seen))
+        if self.seen:
+            table = pa.Table.from_batches(self.seen)
+            self.state.restore(table.slice(max(0, len(table) - (len(table) if rows is None else rows))))
+
+    def outcome(self) -> Outcome:
+        return {key: (counted, context) for key, counted, context in self.stored.values()}
