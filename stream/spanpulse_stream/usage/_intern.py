@@ -41,8 +41,10 @@ class Interner:
         """Return the numbers of a column, 0 for NULL and ''."""
         table = np.zeros(len(words.values) + 1, np.int32)  # the last one is that of code -1
         codes = words.codes[words.codes >= 0]
-        for code in np.flatnonzero(np.bincount(codes, minlength=len(words.values))).tolist():
-            table[code] = self.number(words.values[code])
+        known, values = self._numbers, words.values
+        for code in np.flatnonzero(np.bincount(codes, minlength=len(values))).tolist():
+            number = known.get(values[code])
+            table[code] = self.number(values[code]) if number is None else number
         return table[words.codes]
 
     def words(self, numbers: NDArray[np.int32]) -> Words:

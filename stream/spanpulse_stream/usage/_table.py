@@ -90,12 +90,14 @@ def _is_key(memory: Memory, kind: Number, slot: Number, key: Key) -> bool:
 @kernel
 def find(memory: Memory, kind: Number, key: Key) -> Number:
     """Return the position of a key's entry in table ``kind``, or -1."""
-    table = memory.tables[kind]
-    mask = table.size - 1
+    tables = memory.tables
+    mask = tables.shape[1] - 1
     tag = tag_of(memory.seed, key)
     position: Number = int(tag) & mask
-    while table[position] != 0:
-        if table[position] >> np.uint64(32) == tag and _is_key(memory, kind, slot_at(memory, kind, position), key):
+    while tables[kind, position] != 0:
+        if tables[kind, position] >> np.uint64(32) == tag and _is_key(
+            memory, kind, slot_at(memory, kind, position), key
+        ):
             return position
         position = (position + 1) & mask
     return -1
@@ -113,15 +115,15 @@ def slot_at(memory: Memory, kind: Number, position: Number) -> Number:
 @kernel
 def put(memory: Memory, kind: Number, key: Key, slot: Number) -> None:
     """Map a key to ``slot``, in the place of what it was mapped to."""
-    table = memory.tables[kind]
+    tables = memory.tables
     tag = tag_of(memory.seed, key)
     position = find(memory, kind, key)
     if position < 0:
-        mask = table.size - 1
+        mask = tables.shape[1] - 1
         position = int(tag) & mask
-        while table[position] != 0:
+        while tables[kind, position] != 0:
             position = (position + 1) & mask
-    table[position] = (tag << np.uint64(32)) | np.uint64(slot + 1)
+    tables[kind, position] = (tag << np.uint64(32)) | np.uint64(slot + 1)
 
 
 @kernel
