@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 REQUESTS = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest}
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """The wire format is broken."""
 
 
@@ -36,7 +36,7 @@ def expect(body: bytes, signal: str) -> Expected:
     try:
         frame, records = _split(body)
         rows = list(_rows(_parse(frame, signal), signal))
-    except (Unreadable, DecodeError):
+    except (UnreadableError, DecodeError):
         return Expected(None, accepted_whole=False)
     assert len(rows) == len(records)
     return Expected([_replace(row, record, signal) for row, record in zip(rows, records, strict=True)], False)
@@ -95,13 +95,13 @@ def _sized(body: bytes) -> bytes:
 
 
 def wire_fields(body: bytes) -> list[tuple[int, bytes, bytes | None]]:
-    """Return (tag, all bytes of the field, content if it has a length) of every field; raises Unreadable."""
+    """Return (tag, all bytes of the field, content if it has a length) of every field; raises UnreadableError."""
     found, pos = [], 0
     while pos < len(body):
         start = pos
         tag, pos, content = _field(body, pos, 0)
         if tag >> 3 == 0:
-            raise Unreadable
+            raise UnreadableError
         found.append((tag, body[start:pos], content))
     return found
 
@@ -121,12 +121,12 @@ def _field(body: bytes, pos: int, groups: int) -> tuple[int, int, bytes | None]:
             inner, pos, _ = _field(body, pos, groups + 1)
             if inner & 7 == 4:
                 if inner != tag + 1:
-                    raise Unreadable
+                    raise UnreadableError
                 break
     elif wire != 4 or not groups:
-        raise Unreadable
+        raise UnreadableError
     if pos > len(body):
-        raise Unreadable
+        raise UnreadableError
     return tag, pos, content
 
 
@@ -136,9 +136,9 @@ def _read_varint(body: bytes, pos: int, most: int, limit: int | None) -> tuple[i
         value |= (byte & 0x7F) << 7 * shift
         if byte < 0x80:
             if limit is not None and value > limit:
-                raise Unreadable
+                raise UnreadableError
             return value, pos + shift + 1
-    raise Unreadable
+    raise UnreadableError
 
 
 # Reading protobuf's objects.

@@ -1,6 +1,7 @@
 """Every real export decodes to what protobuf gives."""
 
 import pytest
+
 from oracle import assert_equal, corpus_bodies
 
 

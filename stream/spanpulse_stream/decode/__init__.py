@@ -16,7 +16,7 @@ from spanpulse_stream.decode._columns import (
     ValueKind,
     Values,
 )
-from spanpulse_stream.decode._keys import KeyArrays, KeyTable, find_key
+from spanpulse_stream.decode._keys import KeyTable, KeyView, find_key
 from spanpulse_stream.decode._limits import Limits
 from spanpulse_stream.decode._logs import decode_logs
 from spanpulse_stream.decode._spans import decode_spans
@@ -29,8 +29,8 @@ __all__ = [
     "DecodedLogs",
     "DecodedSpans",
     "Events",
-    "KeyArrays",
     "KeyTable",
+    "KeyView",
     "Limits",
     "Links",
     "Malformed",

@@ -14,7 +14,7 @@ from spanpulse_stream.decode._limits import Limits
 __all__ = ["Checked", "Malformed", "check"]
 
 
-class Malformed(ValueError):
+class Malformed(ValueError):  # noqa: N818
     """A message whose framing (request, resource, scope) cannot be read; ``reason`` as in `Rejected`."""
 
     def __init__(self, reason: str) -> None:
@@ -36,4 +36,4 @@ def check(body: bytes, signal: Literal["traces", "logs"], limits: Limits = Limit
     rejected = batch.rejected()
     if rejected and rejected[0].ordinal < 0:
         raise Malformed(rejected[0].reason)
-    return Checked(len(batch.index.records), rejected)
+    return Checked(batch.records, rejected)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.decode import _schema as schema
 from spanpulse_stream.decode._jit import kernel
-from spanpulse_stream.decode._keys import KeyArrays, find_key
+from spanpulse_stream.decode._keys import KeyView, find_key
+from spanpulse_stream.decode._memory import Buffer, big_endian_at, byte_at, word_at
 from spanpulse_stream.decode._schema import FIELDS, OPS, SLOTS
 from spanpulse_stream.decode._wire import (
     FIXED64,
@@ -19,13 +20,11 @@ from spanpulse_stream.decode._wire import (
     START_GROUP,
     VARINT,
     VARINT_BYTES,
-    big_endian_at,
     read_length,
     read_tag,
     read_varint,
     skip_group,
     skip_value,
-    word_at,
 )
 
 # ValueKind as the kernels have it.
@@ -69,26 +68,24 @@ def _put(pieces: NDArray[np.int64], row: int, pos: int, length: int) -> int:
 
 
 @kernel
-def _put_id(
-    words: NDArray[np.uint64], columns: NDArray[np.int64], row: int, slot: int, size: int, pos: int, length: int
-) -> None:
+def _put_id(buffer: Buffer, columns: NDArray[np.int64], row: int, slot: int, size: int, pos: int, length: int) -> None:
     """Write an id's length and, where it is ``size`` (8 or 16), its big-endian words; zeros otherwise."""
     columns[row, slot] = length
     for index in range(size >> 3):
         right = length == size
-        columns[row, slot + 1 + index] = np.int64(big_endian_at(words, pos + 8 * index)) if right else 0
+        columns[row, slot + 1 + index] = big_endian_at(buffer, pos + 8 * index) if right else 0
 
 
 @kernel
 def extract(
-    data: NDArray[np.uint8],
-    words: NDArray[np.uint64],
+    buffer: Buffer,
     pieces: NDArray[np.int64],
     outer_kind: int,
     columns: NDArray[np.int64],
     children: Children,
 ) -> None:
     """Read the messages ``pieces`` (n, 2) of one type into ``columns`` (n, m; zeroed) and ``children``."""
+    starts, first, second, third = children
     a, b, c = 0, 0, 0
     for row in range(len(pieces)):
         pos = pieces[row, 0]
@@ -102,19 +99,19 @@ def extract(
                 end = outer_end
                 kind = outer_kind
                 continue
-            tag, pos = read_tag(data, pos, end)
+            tag, pos = read_tag(buffer, pos, end)
             field = tag >> 3
             wire = tag & 7
             op = OPS[kind * FIELDS + field] if field < FIELDS else schema.IGNORE
             if wire == START_GROUP:
-                pos = skip_group(data, pos, end)
+                pos = skip_group(buffer, pos, end)
                 continue
             if op == schema.IGNORE:
-                pos = skip_value(data, pos, end, wire)
+                pos = skip_value(buffer, pos, end, wire)
                 continue
-            slot = np.int64(SLOTS[kind * FIELDS + field])
+            slot = int(SLOTS[kind * FIELDS + field])
             if wire == LENGTH and op >= schema.BYTES:
-                length, pos = read_length(data, pos, end)
+                length, pos = read_length(buffer, pos, end)
                 if op == schema.INLINE:
                     kind = slot
                     end = pos + length
@@ -123,45 +120,44 @@ def extract(
                     columns[row, slot] = pos
                     columns[row, slot + 1] = length
                 elif op == schema.ID8:
-                    _put_id(words, columns, row, slot, 8, pos, length)
+                    _put_id(buffer, columns, row, slot, 8, pos, length)
                 elif op == schema.ID16:
-                    _put_id(words, columns, row, slot, 16, pos, length)
+                    _put_id(buffer, columns, row, slot, 16, pos, length)
                 elif slot == 0:
-                    a = _put(children.first, a, pos, length)
+                    a = _put(first, a, pos, length)
                 elif slot == 1:
-                    b = _put(children.second, b, pos, length)
+                    b = _put(second, b, pos, length)
                 else:
-                    c = _put(children.third, c, pos, length)
+                    c = _put(third, c, pos, length)
                 pos += length
             elif wire == VARINT and op == schema.NUMBER:
-                columns[row, slot], pos = read_varint(data, pos, end, VARINT_BYTES)
+                columns[row, slot], pos = read_varint(buffer, pos, end, VARINT_BYTES)
             elif wire == FIXED64 and op == schema.FIXED:
-                columns[row, slot] = np.int64(word_at(words, pos))
+                columns[row, slot] = word_at(buffer, pos)
                 pos += 8
             else:
-                pos = skip_value(data, pos, end, wire)
-        children.starts[0, row + 1] = a
-        children.starts[1, row + 1] = b
-        children.starts[2, row + 1] = c
+                pos = skip_value(buffer, pos, end, wire)
+        starts[0, row + 1] = a
+        starts[1, row + 1] = b
+        starts[2, row + 1] = c
 
 
 @kernel
-def _append(data: NDArray[np.uint8], pos: int, length: int, joined: NDArray[np.uint8], used: int) -> int:
+def _append(buffer: Buffer, pos: int, length: int, joined: NDArray[np.uint8], used: int) -> int:
     """Copy bytes behind the first ``used`` of ``joined`` if they fit; return the new size, which may not fit."""
     if used + length <= len(joined):
         for index in range(length):
-            joined[used + index] = data[pos + index]
+            joined[used + index] = byte_at(buffer, pos + index)
     return used + length
 
 
 @kernel
 def read_attributes(
-    data: NDArray[np.uint8],
-    words: NDArray[np.uint64],
+    buffer: Buffer,
     pieces: NDArray[np.int64],
     key_field: int,
     value_field: int,
-    keys: KeyArrays,
+    keys: KeyView,
     out: AttributeArrays,
     joined: NDArray[np.uint8],
     base: int,
@@ -173,14 +169,15 @@ def read_attributes(
     merges, is joined in ``joined``, whose first byte has offset ``base``. If it needs more than there is room
     for, what was read is void: call again with more.
     """
+    out_key, out_key_offset, out_key_length, out_kind, out_offset, out_length, out_number = out
     used = 0
     for row in range(len(pieces)):
         pos = pieces[row, 0]
         outer_end = pos + pieces[row, 1]
         end = outer_end
         inside = False  # of the AnyValue
-        key_offset, key_length = np.int64(0), np.int64(0)
-        kind, offset, size, number = EMPTY, np.int64(0), np.int64(0), np.int64(0)
+        key_offset, key_length = 0, 0
+        kind, offset, size, number = EMPTY, 0, 0, 0
         while True:
             if pos == end:
                 if not inside:
@@ -188,13 +185,13 @@ def read_attributes(
                 inside = False
                 end = outer_end
                 continue
-            tag, pos = read_tag(data, pos, end)
+            tag, pos = read_tag(buffer, pos, end)
             field = tag >> 3
             wire = tag & 7
             if wire == START_GROUP:
-                pos = skip_group(data, pos, end)
+                pos = skip_group(buffer, pos, end)
             elif wire == LENGTH:
-                length, pos = read_length(data, pos, end)
+                length, pos = read_length(buffer, pos, end)
                 if not inside:
                     if field == value_field:
                         inside = True
@@ -202,34 +199,34 @@ def read_attributes(
                         continue
                     if field == key_field:
                         key_offset, key_length = pos, length
-                elif (field == ARRAY or field == KVLIST) and field == kind:
+                elif field in (ARRAY, KVLIST) and field == kind:
                     if offset < base:
                         first = used
-                        used = _append(data, offset, size, joined, used)
+                        used = _append(buffer, offset, size, joined, used)
                         offset = base + first
-                    used = _append(data, pos, length, joined, used)
+                    used = _append(buffer, pos, length, joined, used)
                     size += length
-                elif field == STRING or field == ARRAY or field == KVLIST or field == BYTES:
-                    kind, offset, size, number = field, pos, length, np.int64(0)
+                elif field in (STRING, ARRAY, KVLIST, BYTES):
+                    kind, offset, size, number = field, pos, length, 0
                 pos += length
-            elif inside and wire == VARINT and (field == BOOL or field == INT or field == STRING_INDEX):
-                number, pos = read_varint(data, pos, end, VARINT_BYTES)
-                kind, offset, size = field, np.int64(0), np.int64(0)
+            elif inside and wire == VARINT and field in (BOOL, INT, STRING_INDEX):
+                number, pos = read_varint(buffer, pos, end, VARINT_BYTES)
+                kind, offset, size = field, 0, 0
                 if field == BOOL:
-                    number = np.int64(number != 0)
+                    number = 1 if number != 0 else 0
                 elif field == STRING_INDEX:
-                    kind, number = EMPTY, np.int64(0)
+                    kind, number = EMPTY, 0
             elif inside and wire == FIXED64 and field == DOUBLE:
-                kind, offset, size, number = field, np.int64(0), np.int64(0), np.int64(word_at(words, pos))
+                kind, offset, size, number = field, 0, 0, word_at(buffer, pos)
                 pos += 8
             else:
-                pos = skip_value(data, pos, end, wire)
+                pos = skip_value(buffer, pos, end, wire)
         if key_field != 0:
-            out.key[row] = find_key(words, key_offset, key_length, keys)
-            out.key_offset[row] = key_offset
-            out.key_length[row] = key_length
-        out.kind[row] = kind
-        out.offset[row] = offset
-        out.length[row] = size
-        out.number[row] = number
+            out_key[row] = find_key(buffer, key_offset, key_length, keys)
+            out_key_offset[row] = key_offset
+            out_key_length[row] = key_length
+        out_kind[row] = kind
+        out_offset[row] = offset
+        out_length[row] = size
+        out_number[row] = number
     return used

@@ -5,85 +5,84 @@ for a key. The table is fixed once built, so hostile keys cannot lengthen its pr
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spanpulse_stream.decode._jit import kernel
-from spanpulse_stream.decode._wire import word_at
+from spanpulse_stream.decode._memory import PADDING, Buffer, word_at
 
-__all__ = ["KeyArrays", "KeyTable", "find_key"]
+__all__ = ["KeyTable", "KeyView", "find_key"]
 
-_PRIME = np.uint64(0x9E3779B97F4A7C15)
+_PRIME: Final = -0x61C8864680B583EB  # 2**64 / golden ratio, as int64
+_ENTRY: Final = 24  # bytes of an entry: hash, length, position of the key's bytes
 
 
-class KeyArrays(NamedTuple):
-    """A `KeyTable` as kernels take it. ``slots`` holds key indexes (-1 free), its size is a power of two."""
+class KeyView(NamedTuple):
+    """A `KeyTable` as kernels take it; the table must outlive it.
 
-    slots: NDArray[np.int32]
-    hashes: NDArray[np.uint64]
-    lengths: NDArray[np.int64]
-    starts: NDArray[np.int64]  # of the key's bytes in ``words``, a multiple of 8
-    words: NDArray[np.uint64]
+    The buffer holds int64 slots (the position of an entry, 0: free), the entries, and the keys, zero-padded to words.
+    """
+
+    buffer: Buffer
+    mask: int
+    first_entry: int
 
 
 @kernel
-def _last_word(words: NDArray[np.uint64], pos: int, size: int) -> np.uint64:
+def _last_word(buffer: Buffer, pos: int, size: int) -> int:
     """Return the ``size`` bytes (1 to 7) at ``pos``, the rest zero."""
-    return word_at(words, pos) & ((np.uint64(1) << np.uint64(size << 3)) - np.uint64(1))
+    return word_at(buffer, pos) & ((1 << (size << 3)) - 1)
 
 
 @kernel
-def _mix(value: np.uint64, word: np.uint64) -> np.uint64:
+def _mix(value: int, word: int) -> int:
     value = (value ^ word) * _PRIME
-    return value ^ (value >> np.uint64(32))
+    return value ^ (value >> 32)
 
 
 @kernel
-def _hash(words: NDArray[np.uint64], pos: int, length: int) -> np.uint64:
-    value = np.uint64(length)
+def _hash(buffer: Buffer, pos: int, length: int) -> int:
+    value = length
     stop = pos + (length & ~7)
     while pos < stop:
-        value = _mix(value, word_at(words, pos))
+        value = _mix(value, word_at(buffer, pos))
         pos += 8
-    if length & 7:
-        value = _mix(value, _last_word(words, pos, length & 7))
-    return value
+    return _mix(value, _last_word(buffer, pos, length & 7)) if length & 7 else value
 
 
 @kernel
-def _equal(words: NDArray[np.uint64], pos: int, others: NDArray[np.uint64], start: int, length: int) -> bool:
+def _equal(buffer: Buffer, pos: int, length: int, other: Buffer, start: int) -> bool:
+    """Compare with a zero-padded key."""
     stop = pos + (length & ~7)
     while pos < stop:
-        if word_at(words, pos) != others[start >> 3]:
+        if word_at(buffer, pos) != word_at(other, start):
             return False
         pos += 8
         start += 8
-    return length & 7 == 0 or _last_word(words, pos, length & 7) == others[start >> 3]
+    return length & 7 == 0 or _last_word(buffer, pos, length & 7) == word_at(other, start)
 
 
 @kernel
-def find_key(words: NDArray[np.uint64], pos: int, length: int, keys: KeyArrays) -> int:
-    """Return the index of the key in the bytes ``pos:pos + length``, or -1. Cost: O(length)."""
-    value = _hash(words, pos, length)
-    mask = len(keys.slots) - 1
-    slot = np.int64(value >> np.uint64(32)) & mask
+def find_key(buffer: Buffer, pos: int, length: int, keys: KeyView) -> int:
+    """Return the index of the key in the bytes ``pos:pos + length`` of ``buffer``, or -1. Cost: O(length)."""
+    value = _hash(buffer, pos, length)
+    slot = (value >> 32) & keys.mask
     while True:
-        found = np.int64(keys.slots[slot])
-        if found < 0:
+        entry = word_at(keys.buffer, slot << 3)
+        if entry == 0:
             return -1
         if (
-            keys.hashes[found] == value
-            and keys.lengths[found] == length
-            and _equal(words, pos, keys.words, keys.starts[found], length)
+            word_at(keys.buffer, entry) == value
+            and word_at(keys.buffer, entry + 8) == length
+            and _equal(buffer, pos, length, keys.buffer, word_at(keys.buffer, entry + 16))
         ):
-            return found
-        slot = (slot + 1) & mask
+            return (entry - keys.first_entry) // _ENTRY
+        slot = (slot + 1) & keys.mask
 
 
 class KeyTable:
-    """The attribute keys a batch is decoded with; ``keys[i]`` has index i.
+    """The attribute keys a batch is decoded with; ``keys[i]`` has index i, and ``view`` goes to the kernels.
 
     Raises ValueError if a key is given twice.
     """
@@ -95,24 +94,25 @@ class KeyTable:
             raise ValueError("a key table must not hold a key twice")
         encoded = [key.encode() for key in self.keys]
         padded = [key.ljust((len(key) + 7) & ~7, b"\0") for key in encoded]
-        words = np.frombuffer(b"".join([*padded, bytes(16)]), np.uint64)
-        starts = np.zeros(len(padded) + 1, np.int64)
-        np.cumsum([len(key) for key in padded], out=starts[1:])
-        lengths = np.array([len(key) for key in encoded], np.int64)
-        hashes = [_hash(words, int(start), len(key)) for start, key in zip(starts, encoded, strict=False)]
-        self.arrays = KeyArrays(_slots(hashes), np.array(hashes, np.uint64), lengths, starts[:-1].copy(), words)
+        slots = np.zeros(1 << (4 * len(encoded) + 1).bit_length(), np.int64)
+        entries = np.zeros((len(encoded), 3), np.int64)
+        first_key = slots.nbytes + entries.nbytes
+        entries[:, 1] = [len(key) for key in encoded]
+        entries[:, 2] = first_key + np.cumsum([0, *map(len, padded)])[: len(encoded)]
+        text = _padded(b"".join(padded))
+        mask = len(slots) - 1
+        for index, entry in enumerate(entries):
+            entry[0] = _hash(Buffer.of(text), int(entry[2]) - first_key, int(entry[1]))
+            slot = (int(entry[0]) >> 32) & mask
+            while slots[slot]:
+                slot = (slot + 1) & mask
+            slots[slot] = slots.nbytes + index * _ENTRY
+        self._memory = _padded(slots.tobytes() + entries.tobytes() + b"".join(padded))
+        self.view = KeyView(Buffer.of(self._memory), mask, slots.nbytes)
 
     def __len__(self) -> int:
         return len(self.keys)
 
 
-def _slots(hashes: Sequence[np.uint64]) -> NDArray[np.int32]:
-    """Place the keys in a table that is at most a quarter full."""
-    slots = np.full(1 << (4 * len(hashes) + 1).bit_length(), -1, np.int32)
-    mask = len(slots) - 1
-    for index, value in enumerate(hashes):
-        slot = (int(value) >> 32) & mask
-        while slots[slot] >= 0:
-            slot = (slot + 1) & mask
-        slots[slot] = index
-    return slots
+def _padded(content: bytes) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    return np.frombuffer(content + bytes(PADDING), np.uint8)

@@ -13,7 +13,6 @@ from spanpulse_stream.decode._batch import Batch, id_pairs, narrow, unsigned
 from spanpulse_stream.decode._columns import DecodedLogs
 from spanpulse_stream.decode._keys import KeyTable
 from spanpulse_stream.decode._limits import Limits
-from spanpulse_stream.decode._scan import MESSAGE, ORDINAL, RESOURCE_ROW, SCOPE_ROW
 
 __all__ = ["decode_logs"]
 
@@ -21,7 +20,7 @@ __all__ = ["decode_logs"]
 def decode_logs(bodies: Sequence[bytes], keys: KeyTable, limits: Limits = Limits()) -> DecodedLogs:  # noqa: B008
     """Decode message bodies; what cannot be read is in ``rejected``, nothing is raised for it."""
     batch = Batch(bodies, schema.LOG_RECORD, limits.bounds())
-    sizes = (int(batch.totals[schema.RECORD_ATTRIBUTES]), 0, 0)
+    sizes = (batch.totals[schema.RECORD_ATTRIBUTES], 0, 0)
     columns, children = batch.read(batch.pieces, schema.LOG_RECORD, schema.LOG_COLUMNS, sizes)
     attributes = batch.attributes(children.starts[0], children.first, keys)
     body = batch.bodies()
@@ -31,10 +30,10 @@ def decode_logs(bodies: Sequence[bytes], keys: KeyTable, limits: Limits = Limits
         data=batch.data(),
         count=len(columns),
         messages=len(bodies),
-        message=narrow(batch.places, MESSAGE),
-        ordinal=narrow(batch.places, ORDINAL),
-        resource=narrow(batch.places, RESOURCE_ROW),
-        scope=narrow(batch.places, SCOPE_ROW),
+        message=batch.message.astype(np.int32),
+        ordinal=batch.ordinal.astype(np.int32),
+        resource=batch.resource.astype(np.int32),
+        scope=batch.scope.astype(np.int32),
         trace_id=id_pairs(columns, 1),
         span_id=unsigned(columns, 4),
         id_lengths=columns[:, [0, 3]].astype(np.int32),
@@ -48,7 +47,7 @@ def decode_logs(bodies: Sequence[bytes], keys: KeyTable, limits: Limits = Limits
         record_length=narrow(batch.pieces, 1),
         attributes=attributes,
         resources=resources,
-        resource_message=batch.index.resource_message,
+        resource_message=batch.resource_message.astype(np.int32),
         scopes=scopes,
         rejected=batch.rejected(),
     )

@@ -9,6 +9,7 @@ the framing: field numbers of ResourceSpans/ResourceLogs and ScopeSpans/ScopeLog
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 FIELDS: Final = 32
 
@@ -30,6 +31,7 @@ ARRAY: Final = 13
 KVLIST: Final = 14
 GROUP: Final = 15  # an unknown group: every field in it is skipped
 TYPES: Final = 16
+RECORD_PART: Final = 16  # a span or log record that is noted and not entered
 
 # Actions of validation; DESCEND + t enters a submessage of type t.
 SKIP: Final = 0
@@ -47,7 +49,8 @@ ID16: Final = 5  # three columns: length, high, low
 CHILD: Final = 6  # repeated submessage: the slot is the number of the child list
 INLINE: Final = 7  # singular submessage, read in place: the slot is its type
 
-# Counters of what a scan finds; 0 counts nothing.
+# Counters of what a scan finds.
+UNCOUNTED: Final = 0
 RECORD_ATTRIBUTES: Final = 1
 EVENTS: Final = 2
 EVENT_ATTRIBUTES: Final = 3
@@ -55,14 +58,15 @@ LINKS: Final = 4
 LINK_ATTRIBUTES: Final = 5
 RESOURCE_ATTRIBUTES: Final = 6
 SCOPE_ATTRIBUTES: Final = 7
-COUNTERS_SIZE: Final = 8
+ROWS: Final = 8
+TOTALS: Final = 9
 
 
 class _Field(NamedTuple):
     action: int = SKIP
     op: int = IGNORE
     slot: int = 0
-    counter: int = 0
+    counter: int = UNCOUNTED
 
 
 def _text(slot: int = -1) -> _Field:
@@ -139,8 +143,8 @@ _MESSAGES: Final[dict[int, dict[int, _Field]]] = {
 }
 
 
-def _table(member: str) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-    table = np.zeros(TYPES * FIELDS, np.uint8)
+def _table(member: str) -> NDArray[np.int64]:
+    table = np.zeros(TYPES * FIELDS, np.int64)
     for kind, fields in _MESSAGES.items():
         for number, field in fields.items():
             table[kind * FIELDS + number] = getattr(field, member)

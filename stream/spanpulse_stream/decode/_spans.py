@@ -14,7 +14,6 @@ from spanpulse_stream.decode._batch import Batch, id_pairs, narrow, unsigned
 from spanpulse_stream.decode._columns import DecodedSpans, Events, Links
 from spanpulse_stream.decode._keys import KeyTable
 from spanpulse_stream.decode._limits import Limits
-from spanpulse_stream.decode._scan import MESSAGE, ORDINAL, RESOURCE_ROW, SCOPE_ROW
 
 __all__ = ["decode_spans"]
 
@@ -27,7 +26,7 @@ def decode_spans(bodies: Sequence[bytes], keys: KeyTable, limits: Limits = Limit
     """Decode message bodies; what cannot be read is in ``rejected``, nothing is raised for it."""
     batch = Batch(bodies, schema.SPAN, limits.bounds())
     totals = batch.totals
-    sizes = int(totals[schema.RECORD_ATTRIBUTES]), int(totals[schema.EVENTS]), int(totals[schema.LINKS])
+    sizes = totals[schema.RECORD_ATTRIBUTES], totals[schema.EVENTS], totals[schema.LINKS]
     columns, children = batch.read(batch.pieces, schema.SPAN, schema.SPAN_COLUMNS, sizes)
     attributes = batch.attributes(children.starts[0], children.first, keys)
     events = _events(batch, children.starts[1], children.second, keys)
@@ -38,10 +37,10 @@ def decode_spans(bodies: Sequence[bytes], keys: KeyTable, limits: Limits = Limit
         data=batch.data(),
         count=len(columns),
         messages=len(bodies),
-        message=narrow(batch.places, MESSAGE),
-        ordinal=narrow(batch.places, ORDINAL),
-        resource=narrow(batch.places, RESOURCE_ROW),
-        scope=narrow(batch.places, SCOPE_ROW),
+        message=batch.message.astype(np.int32),
+        ordinal=batch.ordinal.astype(np.int32),
+        resource=batch.resource.astype(np.int32),
+        scope=batch.scope.astype(np.int32),
         trace_id=id_pairs(columns, 1),
         span_id=unsigned(columns, 4),
         parent_span_id=unsigned(columns, 6),
@@ -62,7 +61,7 @@ def decode_spans(bodies: Sequence[bytes], keys: KeyTable, limits: Limits = Limit
         events=events,
         links=links,
         resources=resources,
-        resource_message=batch.index.resource_message,
+        resource_message=batch.resource_message.astype(np.int32),
         scopes=scopes,
         rejected=batch.rejected(),
     )
@@ -74,14 +73,14 @@ def _enum(columns: I64, column: int) -> NDArray[np.uint8]:
 
 
 def _events(batch: Batch, start: I64, pieces: I64, keys: KeyTable) -> Events:
-    sizes = (int(batch.totals[schema.EVENT_ATTRIBUTES]), 0, 0)
+    sizes = (batch.totals[schema.EVENT_ATTRIBUTES], 0, 0)
     columns, children = batch.read(pieces, schema.EVENT, schema.EVENT_COLUMNS, sizes)
     attributes = batch.attributes(children.starts[0], children.first, keys)
     return Events(start, unsigned(columns, 0), columns[:, 1].copy(), narrow(columns, 2), attributes)
 
 
 def _links(batch: Batch, start: I64, pieces: I64, keys: KeyTable) -> Links:
-    sizes = (int(batch.totals[schema.LINK_ATTRIBUTES]), 0, 0)
+    sizes = (batch.totals[schema.LINK_ATTRIBUTES], 0, 0)
     columns, children = batch.read(pieces, schema.LINK, schema.LINK_COLUMNS, sizes)
     attributes = batch.attributes(children.starts[0], children.first, keys)
     return Links(start, id_pairs(columns, 1), unsigned(columns, 4), attributes)

@@ -5,38 +5,30 @@ ASCII is passed eight bytes at a time. Nothing is normalised, and U+0000 is vali
 
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from spanpulse_stream.decode._jit import kernel
+from spanpulse_stream.decode._memory import Buffer, byte_at, word_at
 
-HIGH_BITS: Final = np.uint64(0x8080808080808080)
-
-
-@kernel
-def is_ascii(words: NDArray[np.uint64], pos: int, end: int) -> bool:
-    """Tell whether no byte of ``pos:end`` has its high bit set."""
-    if pos >= end:
-        return True
-    first = pos >> 3
-    last = (end - 1) >> 3
-    head = HIGH_BITS << np.uint64((pos & 7) << 3)
-    tail = HIGH_BITS >> np.uint64((7 - ((end - 1) & 7)) << 3)
-    if first == last:
-        return words[first] & head & tail == np.uint64(0)
-    bits = (words[first] & head) | (words[last] & tail)
-    for index in range(first + 1, last):
-        bits |= words[index] & HIGH_BITS
-    return bits == np.uint64(0)
+HIGH_BITS: Final = -0x7F7F7F7F7F7F7F80  # 0x8080808080808080 as int64
 
 
 @kernel
-def is_utf8(data: NDArray[np.uint8], words: NDArray[np.uint64], pos: int, end: int) -> bool:
+def skip_ascii(buffer: Buffer, pos: int, end: int) -> int:
+    """Return the position of a byte >= 0x80, or at most 7 bytes before it, or ``end`` if there is none."""
+    while pos + 8 <= end:
+        if word_at(buffer, pos) & HIGH_BITS:
+            return pos
+        pos += 8
+    if pos < end and word_at(buffer, pos) & HIGH_BITS & ((1 << ((end - pos) << 3)) - 1):
+        return pos
+    return end
+
+
+@kernel
+def is_utf8(buffer: Buffer, pos: int, end: int) -> bool:
     """Tell whether the bytes ``pos:end`` are valid UTF-8."""
-    if is_ascii(words, pos, end):
-        return True
+    pos = skip_ascii(buffer, pos, end)
     while pos < end:
-        lead = data[pos]
+        lead = byte_at(buffer, pos)
         pos += 1
         if lead < 0x80:
             continue
@@ -54,10 +46,13 @@ def is_utf8(data: NDArray[np.uint8], words: NDArray[np.uint64], pos: int, end: i
             low = 0x90
         elif lead == 0xF4:
             high = 0x8F
-        if data[pos] < low or data[pos] > high:
+        second = byte_at(buffer, pos)
+        if second < low or second > high:
             return False
         for index in range(pos + 1, pos + follow):
-            if data[index] & 0xC0 != 0x80:
+            if byte_at(buffer, index) & 0xC0 != 0x80:
                 return False
         pos += follow
+        if pos < end and byte_at(buffer, pos) < 0x80:
+            pos = skip_ascii(buffer, pos, end)
     return True
