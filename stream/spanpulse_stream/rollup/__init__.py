@@ -1,0 +1,23 @@
+"""Roll up: signed rows of spans and scores to the additive rows of the rollup tables.
+
+Everything is a function of the rows and of the log before them. `roll_up` is additive: the rollups of two batches
+are the sums of each, and negated rows take back what rows added.
+"""
+
+from spanpulse_stream.rollup._dimensions import OTHER, DimensionCaps
+from spanpulse_stream.rollup._rows import RollupRows, concat
+from spanpulse_stream.rollup._sketch import GAMMA, LatencySketch, bucket_value, buckets_of
+from spanpulse_stream.rollup._tables import overflowed, roll_up
+
+__all__ = [
+    "GAMMA",
+    "OTHER",
+    "DimensionCaps",
+    "LatencySketch",
+    "RollupRows",
+    "bucket_value",
+    "buckets_of",
+    "concat",
+    "overflowed",
+    "roll_up",
+]
