@@ -25,7 +25,7 @@ def case(seed: int, pool: dict[str, list[bytes]]) -> tuple[str, list[bytes]]:
     """Return the signal and the bodies of one case; they depend on the seed alone."""
     rng = random.Random(seed)
     signal = rng.choice(["traces", "traces", "logs"])
-    bodies = [mutate(rng.choice(pool[signal]), rng, 12) for _ in range(rng.randint(1, 3))]
+    bodies = [mutate(rng.choice(pool[signal]), rng, rng.choice([1, 1, 2, 4, 12])) for _ in range(rng.randint(1, 3))]
     return signal, bodies
 
 

@@ -234,7 +234,7 @@ def test_text_is_checked_at_every_length_and_place() -> None:
 
 
 def test_limits_reject_what_is_beyond_them() -> None:
-    limits = Limits(max_attributes=2, max_depth=3, max_events=1, max_links=1, max_records=6)
+    limits = Limits(max_attributes=2, max_depth=3, max_events=1, max_links=1, max_records=8)
     one = attribute(number(3, 1))
     spans = [one * 2, one * 3, field(11, one) * 2, field(13, b"") * 2, field(11, field(3, b"") * 3)]
     spans.append(attribute(nested(4, pairs=False)))
@@ -249,11 +249,14 @@ def test_limits_reject_what_is_beyond_them() -> None:
     assert decoded.ordinal.tolist() == [0]
     for body in (
         traces(*spans, b""),
+        field(1, b"") * 9,
+        field(1, field(2, b"") * 8),
         traces(resource=field(1, field(1, b"") * 2) + field(1, field(1, b""))),
         traces(scope=field(1, field(3, b"") * 3)),
     ):
         with pytest.raises(Malformed, match="too_many"):
             check(body, "traces", limits)
+    assert check(field(1, b"") * 8, "traces", limits).records == 0
     assert check(traces(scope=field(1, field(3, b"") * 2)), "traces", limits).records == 0
 
 

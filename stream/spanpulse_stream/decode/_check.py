@@ -9,7 +9,7 @@ from typing import Literal
 from spanpulse_stream.decode import _schema as schema
 from spanpulse_stream.decode._batch import Batch
 from spanpulse_stream.decode._columns import Rejected
-from spanpulse_stream.decode._limits import Limits
+from spanpulse_stream.decode._limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["Checked", "Malformed", "check"]
 
@@ -30,7 +30,7 @@ class Checked:
     rejected: list[Rejected]
 
 
-def check(body: bytes, signal: Literal["traces", "logs"], limits: Limits = Limits()) -> Checked:  # noqa: B008
+def check(body: bytes, signal: Literal["traces", "logs"], limits: Limits = DEFAULT_LIMITS) -> Checked:
     """Validate a message body. Raises Malformed if it must be rejected whole."""
     batch = Batch([body], schema.SPAN if signal == "traces" else schema.LOG_RECORD, limits.bounds())
     rejected = batch.rejected()

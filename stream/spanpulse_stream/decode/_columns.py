@@ -1,9 +1,11 @@
 """What decoding yields: flat arrays over one buffer, offsets instead of objects.
 
-`Decoded.data` is the concatenation of all message bodies of a batch; every offset below points into it.
-Nothing is copied or interpreted here: a string is an (offset, length), a nested value is the encoded
-AnyValue submessage as it stands in the buffer. Guarantee: every offset/length pair lies inside `data`, and
-every string value and name is valid UTF-8 (an owner with an invalid one is rejected).
+`data` is the concatenation of all message bodies of a batch, read-only; every offset below points into it.
+Nothing is copied or interpreted here: a string is an (offset, length), a nested value is the encoded ArrayValue or
+KeyValueList as it stands in the buffer. The one exception are arrays and lists that came in several parts, which
+protobuf merges: they are joined behind the last body. Guarantee: every offset/length pair lies inside `data`,
+every string value and name is valid UTF-8 and every nested value can be read without checks (an owner with an
+invalid one is rejected).
 """
 
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ U64 = NDArray[np.uint64]
 
 
 class ValueKind(IntEnum):
-    """Which member of AnyValue's oneof is set; ``EMPTY`` is a value with none."""
+    """Which member of AnyValue's oneof is set; ``EMPTY`` is a value with none, or one of a member unknown here."""
 
     EMPTY = 0
     STRING = 1
@@ -73,7 +75,10 @@ class Events:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Span links of all spans: those of span i are the rows ``start[i]:start[i + 1]``."""
+    """Span links of all spans: those of span i are the rows ``start[i]:start[i + 1]``.
+
+    Ids are big-endian integers, 0 where their length is wrong.
+    """
 
     start: I64
     trace_id: U64  # (n, 2)
@@ -110,6 +115,7 @@ class DecodedSpans:
     ``message``, ``ordinal``: which message, and the index in it over all spans, the rejected ones included.
     ``resource``/``scope``: row in ``resources``/``scopes``. Ids are big-endian integers, ``id_lengths`` (n, 3) the
     true lengths of trace, span and parent id in bytes (16, 8 and 8 or 0 are right; the integer is 0 otherwise).
+    ``span_kind`` and ``status_code`` are 255 where the number on the wire is below 0 or above 254.
     """
 
     data: U8

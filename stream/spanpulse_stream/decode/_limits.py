@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from spanpulse_stream.decode._scan import Bounds
 
-__all__ = ["Limits"]
+__all__ = ["DEFAULT_LIMITS", "Limits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Limits:
     max_depth: int = 32  # AnyValues within one another
     max_events: int = 16_384  # of one span
     max_links: int = 16_384  # of one span
-    max_records: int = 65_536  # spans or log records of one message
+    max_records: int = 65_536  # of one message: records, their scopes and resources together
 
     def __post_init__(self) -> None:
         if min(self.bounds()) < 1:
@@ -28,3 +28,6 @@ class Limits:
     def bounds(self) -> Bounds:
         """Return the limits as the kernels take them."""
         return Bounds(self.max_attributes, self.max_depth, self.max_events, self.max_links, self.max_records)
+
+
+DEFAULT_LIMITS = Limits()

@@ -12,12 +12,12 @@ from spanpulse_stream.decode import _schema as schema
 from spanpulse_stream.decode._batch import Batch, id_pairs, narrow, unsigned
 from spanpulse_stream.decode._columns import DecodedLogs
 from spanpulse_stream.decode._keys import KeyTable
-from spanpulse_stream.decode._limits import Limits
+from spanpulse_stream.decode._limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["decode_logs"]
 
 
-def decode_logs(bodies: Sequence[bytes], keys: KeyTable, limits: Limits = Limits()) -> DecodedLogs:  # noqa: B008
+def decode_logs(bodies: Sequence[bytes], keys: KeyTable, limits: Limits = DEFAULT_LIMITS) -> DecodedLogs:
     """Decode message bodies; what cannot be read is in ``rejected``, nothing is raised for it."""
     batch = Batch(bodies, schema.LOG_RECORD, limits.bounds())
     sizes = (batch.totals[schema.RECORD_ATTRIBUTES], 0, 0)

@@ -134,7 +134,7 @@ def _walk(
     depth = bottom
     nesting = 0  # AnyValues within one another
     count = 0  # attributes of this owner; in a group, its tag
-    ordinal = 0
+    noted = 0
     while True:
         while pos == end and kind != schema.GROUP:
             if depth == bottom:
@@ -169,10 +169,10 @@ def _walk(
                     return reasons.INVALID_UTF8
                 pos += length
             elif action == schema.RECORD:
-                if ordinal == bounds.records:
+                if noted == bounds.records:
                     return reasons.TOO_MANY_RECORDS
                 _note(rows, totals, schema.RECORD_PART, message, pos, length)
-                ordinal += 1
+                noted += 1
                 pos += length
             else:
                 if depth == MAX_FRAMES:
@@ -191,6 +191,9 @@ def _walk(
                     if nesting > bounds.depth:
                         return reasons.TOO_DEEP
                 elif child <= schema.SCOPE_PART:
+                    if noted == bounds.records:
+                        return reasons.TOO_MANY_RECORDS
+                    noted += 1
                     _note(rows, totals, child, message, pos, length)
                 totals[COUNTERS[entry]] += 1
                 stack[depth, END] = end

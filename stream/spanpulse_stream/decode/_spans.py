@@ -13,7 +13,7 @@ from spanpulse_stream.decode import _schema as schema
 from spanpulse_stream.decode._batch import Batch, id_pairs, narrow, unsigned
 from spanpulse_stream.decode._columns import DecodedSpans, Events, Links
 from spanpulse_stream.decode._keys import KeyTable
-from spanpulse_stream.decode._limits import Limits
+from spanpulse_stream.decode._limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["decode_spans"]
 
@@ -22,7 +22,7 @@ I64 = NDArray[np.int64]
 _OTHER_ENUM = 255  # span_kind and status_code outside 0..254
 
 
-def decode_spans(bodies: Sequence[bytes], keys: KeyTable, limits: Limits = Limits()) -> DecodedSpans:  # noqa: B008
+def decode_spans(bodies: Sequence[bytes], keys: KeyTable, limits: Limits = DEFAULT_LIMITS) -> DecodedSpans:
     """Decode message bodies; what cannot be read is in ``rejected``, nothing is raised for it."""
     batch = Batch(bodies, schema.SPAN, limits.bounds())
     totals = batch.totals
