@@ -4,8 +4,10 @@ Everything is a function of the rows and of the log before them. `roll_up` is ad
 are the sums of each, and negated rows take back what rows added.
 """
 
+from spanpulse_stream.rollup._corrections import correction_rows
 from spanpulse_stream.rollup._dimensions import OTHER, DimensionCaps
 from spanpulse_stream.rollup._rows import RollupRows, concat
+from spanpulse_stream.rollup._scores import ScoreRows, roll_up_scores
 from spanpulse_stream.rollup._sketch import GAMMA, LatencySketch, bucket_value, buckets_of
 from spanpulse_stream.rollup._tables import overflowed, roll_up
 
@@ -15,9 +17,12 @@ __all__ = [
     "DimensionCaps",
     "LatencySketch",
     "RollupRows",
+    "ScoreRows",
     "bucket_value",
     "buckets_of",
     "concat",
+    "correction_rows",
     "overflowed",
     "roll_up",
+    "roll_up_scores",
 ]

@@ -11,7 +11,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-__all__ = ["Groups", "group_rows", "map_array", "sum_by_key"]
+from spanpulse_stream.columns import Words
+
+__all__ = ["Groups", "group_rows", "map_array", "sum_by_key", "sum_words"]
 
 I64 = NDArray[np.int64]
 
@@ -90,3 +92,12 @@ def sum_by_key(groups: I64, keys: I64, counts: I64, size: int) -> tuple[NDArray[
 def map_array(offsets: NDArray[np.int32], keys: pa.Array, values: pa.Array) -> pa.Array:
     """Return the map column whose row i has the entries ``offsets[i]:offsets[i + 1]``."""
     return pa.MapArray.from_arrays(pa.array(offsets), keys, values)
+
+
+def sum_words(groups: Groups, rows: I64, words: Words, counts: I64) -> pa.Array:
+    """Sum ``counts`` of some rows by word and group, as Map(String, Int64); the words of ``rows`` are not NULL."""
+    ranked = sorted(set(words.values))
+    rank = {value: place for place, value in enumerate(ranked)}
+    codes = np.array([rank[value] for value in words.values], np.int64)[words.codes[rows]]
+    offsets, keys, sums = sum_by_key(groups.of_row[rows], codes, counts[rows], groups.size)
+    return map_array(offsets, pa.array(ranked, pa.string()).take(pa.array(keys)), pa.array(sums))

@@ -11,7 +11,18 @@ from spanpulse_stream.rollup._dimensions import Scopes
 from spanpulse_stream.rollup._group import Groups, group_rows
 from spanpulse_stream.rollup._words import dimension, take
 
-__all__ = ["MINUTE", "QUARTER", "Keys", "Mark", "group_by", "minutes_of", "scopes_of", "table_batch", "take_keys"]
+__all__ = [
+    "MINUTE",
+    "QUARTER",
+    "Keys",
+    "Mark",
+    "group_by",
+    "minutes_of",
+    "one_day",
+    "scopes_of",
+    "table_batch",
+    "take_keys",
+]
 
 I64 = NDArray[np.int64]
 Keys = dict[str, Words | I64]  # words are dimensions, numbers are seconds since 1970
@@ -20,6 +31,15 @@ Mark = tuple[int, int, int]  # received day, log source, end offset
 MINUTE = 60
 QUARTER = 15 * MINUTE
 LAST_MINUTE = (2**32 - 1) // QUARTER * QUARTER  # DateTime has 32 bits of seconds
+
+
+def one_day(days: NDArray[np.int32]) -> int:
+    """Return the one day that all rows go to (0 when there are none). Raises ValueError when there are several."""
+    if not days.size:
+        return 0
+    if (days != days[0]).any():
+        raise ValueError(f"a batch of received days {days.min()} to {days.max()}: it must end where its day ends")
+    return int(days[0])
 
 
 def scopes_of(log_source: I64, day: NDArray[np.int32], tenant: Words) -> Scopes:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Numbers, Words
-from spanpulse_stream.rollup._group import Groups, map_array, sum_by_key
+from spanpulse_stream.rollup._group import Groups, map_array, sum_by_key, sum_words
 from spanpulse_stream.rollup._money import decimals, limbs, weighted_limbs
 from spanpulse_stream.rollup._rows import RollupRows
 from spanpulse_stream.rollup._sketch import buckets_of
@@ -117,12 +117,8 @@ def latency_of(rows: RollupRows, picked: I64) -> Sketch:
 
 def error_counts(groups: Groups, failed: Flags, types: Words, sign: I64) -> pa.Array:
     """Return the errors of the groups by type as Map(String, Int64); ``types`` has no NULLs."""
-    at = np.flatnonzero(failed)
-    ranked = sorted({value or "_OTHER" for value in types.values})
-    rank = {value: place for place, value in enumerate(ranked)}
-    codes = np.array([rank[value or "_OTHER"] for value in types.values], np.int64)[types.codes[at]]
-    offsets, keys, sums = sum_by_key(groups.of_row[at], codes, sign[at], groups.size)
-    return map_array(offsets, pa.array(ranked, pa.string()).take(pa.array(keys)), pa.array(sums))
+    named = Words(types.codes, [value or "_OTHER" for value in types.values])
+    return sum_words(groups, np.flatnonzero(failed), named, sign)
 
 
 def _signed(numbers: Numbers, picked: I64, sign: I64) -> I64:

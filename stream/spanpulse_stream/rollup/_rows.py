@@ -5,20 +5,20 @@ not change cancels. Rows form a commutative group under `concat` and `negate`, a
 Weights are taken from 1 up to 2**31 - 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Numbers, SpanColumns, Words
-from spanpulse_stream.rollup._words import coalesce, concat_words, words_of, words_where
+from spanpulse_stream.rollup._read import DAY_MS, booleans_of, integers_of, join_columns, money_of, times_of
+from spanpulse_stream.rollup._words import coalesce, words_of, words_where
 
 __all__ = ["RollupRows", "concat"]
 
-DAY_MS = 86_400_000
 TEXTS = pa.map_(pa.string(), pa.string())
 MOST_WEIGHT = 2**31 - 1
 WORDS = (
@@ -103,23 +103,23 @@ class RollupRows:
         Without ``received_day`` each row goes to the rollups of the day its span was received on. Raises KeyError
         when a column is missing.
         """
-        days = (_times(table["received_at"], "ms") // DAY_MS).astype(np.int32)
+        days = (times_of(table["received_at"], "ms") // DAY_MS).astype(np.int32)
         error_type = words_of(table["error_type"])
         same: dict[str, Any] = {name: words_of(table[name]) for name in WORDS}
-        same |= {name: _numbers(table[name]) for name in NUMBERS}
+        same |= {name: integers_of(table[name]) for name in NUMBERS}
         return cls(
             size=table.num_rows,
             sign=np.full(table.num_rows, sign, np.int64),
-            log_source=_numbers(table["log_source"]).values,
+            log_source=integers_of(table["log_source"]).values,
             received_day=days if received_day is None else np.full(table.num_rows, received_day, np.int32),
             origin_day=days,
-            end_time=_times(table["end_time"], "ns"),
+            end_time=times_of(table["end_time"], "ns"),
             model=coalesce(words_of(table["response_model"]), words_of(table["request_model"])),
-            experiments=_whole(table["experiments"]),
+            experiments=table["experiments"].combine_chunks(),
             failed=words_where(words_of(table["status"]), {"error"}) | (error_type.codes >= 0),
-            counted=_whole(table["counted"]).cast(pa.bool_()).to_numpy(zero_copy_only=False),
-            cost=_money(table["cost"]),
-            weight=np.clip(_numbers(table["weight"]).values, 1, MOST_WEIGHT),
+            counted=booleans_of(table["counted"]),
+            cost=money_of(table["cost"]),
+            weight=np.clip(integers_of(table["weight"]).values, 1, MOST_WEIGHT),
             **same,
         )
 
@@ -135,41 +135,15 @@ class RollupRows:
         """Return the rows that cancel these."""
         return replace(self, sign=-self.sign)
 
+    def take(self, rows: NDArray[np.integer]) -> "RollupRows":
+        """Return the rows picked by index."""
+        picked: dict[str, Any] = {name: _take(getattr(self, name), rows) for name in COLUMN_NAMES}
+        return RollupRows(size=rows.size, **picked)
 
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    """Return a table's column as one array."""
-    return column.combine_chunks()
-
-
-def _times(column: pa.ChunkedArray, unit: str) -> NDArray[np.int64]:
-    values = _whole(column).cast(pa.timestamp(unit, "UTC")).cast(pa.int64())
-    return cast(NDArray[np.int64], values.to_numpy(zero_copy_only=False))
-
-
-def _numbers(column: pa.ChunkedArray) -> Numbers:
-    array = _whole(column).cast(pa.int64())
-    values = array.fill_null(0).to_numpy(zero_copy_only=False)
-    return Numbers(values, array.is_valid().to_numpy(zero_copy_only=False))
-
-
-def _money(column: pa.ChunkedArray) -> Numbers:
-    """Return Decimal(38, 12) as 1e-12 USD; a stored cost fits in 64 bits, because it was made from an int64."""
-    array = _whole(column).fill_null(0)
-    words = np.frombuffer(array.buffers()[1], np.int64) if len(array) else np.zeros(0, np.int64)
-    low = words[2 * array.offset : 2 * (array.offset + len(array)) : 2]
-    return Numbers(low, _whole(column).is_valid().to_numpy(zero_copy_only=False))
-
-
-def _join(parts: list[Any]) -> Any:
-    """Return the columns of one name, joined."""
-    first = parts[0]
-    if isinstance(first, Words):
-        return concat_words(parts)
-    if isinstance(first, Numbers):
-        return Numbers(np.concatenate([p.values for p in parts]), np.concatenate([p.valid for p in parts]))
-    if isinstance(first, pa.Array):
-        return pa.concat_arrays([part.cast(first.type) for part in parts])
-    return np.concatenate(parts)
+    def corrected(self, discounted: NDArray[np.bool_], filled: Mapping[str, Words]) -> "RollupRows":
+        """Return the rows as they are after corrections: not counted where ``discounted``, words where filled."""
+        words: dict[str, Any] = {name: coalesce(new, getattr(self, name)) for name, new in filled.items()}
+        return replace(self, counted=self.counted & ~discounted, **words)
 
 
 def concat(parts: Sequence[RollupRows]) -> RollupRows:
@@ -177,5 +151,16 @@ def concat(parts: Sequence[RollupRows]) -> RollupRows:
     if len(parts) == 1:
         return parts[0]
     parts = [RollupRows.empty(), *parts]
-    joined = {f.name: _join([getattr(part, f.name) for part in parts]) for f in fields(RollupRows) if f.name != "size"}
+    joined: dict[str, Any] = {name: join_columns([getattr(part, name) for part in parts]) for name in COLUMN_NAMES}
     return RollupRows(size=sum(part.size for part in parts), **joined)
+
+
+def _take(column: Any, rows: NDArray[np.integer]) -> Any:
+    if isinstance(column, Words):
+        return Words(column.codes[rows], column.values)
+    if isinstance(column, Numbers):
+        return Numbers(column.values[rows], column.valid[rows])
+    return column.take(pa.array(rows)) if isinstance(column, pa.Array) else column[rows]
+
+
+COLUMN_NAMES = tuple(f.name for f in fields(RollupRows) if f.name != "size")

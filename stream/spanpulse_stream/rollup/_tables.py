@@ -21,6 +21,7 @@ from spanpulse_stream.rollup._keys import (
     Mark,
     group_by,
     minutes_of,
+    one_day,
     scopes_of,
     table_batch,
     take_keys,
@@ -29,7 +30,7 @@ from spanpulse_stream.rollup._measures import CallMeasures, error_counts, latenc
 from spanpulse_stream.rollup._rows import RollupRows
 from spanpulse_stream.rollup._words import dimension, take, words_of, words_where
 
-__all__ = ["one_day", "overflowed", "roll_up"]
+__all__ = ["overflowed", "roll_up"]
 
 I64 = NDArray[np.int64]
 
@@ -74,15 +75,6 @@ def overflowed(tables: dict[str, pa.RecordBatch]) -> dict[str, int]:
             if rows:
                 found[field.name] = found.get(field.name, 0) + rows
     return found
-
-
-def one_day(days: NDArray[np.int32]) -> int:
-    """Return the one day that all rows go to (0 when there are none). Raises ValueError when there are several."""
-    if not days.size:
-        return 0
-    if (days != days[0]).any():
-        raise ValueError(f"a batch of received days {days.min()} to {days.max()}: it must end where its day ends")
-    return int(days[0])
 
 
 def _others(column: pa.Array) -> int:

@@ -1,0 +1,115 @@
+"""The content policy: texts in full, cut to N characters, or none, before anything is stored.
+
+It covers messages, retrieval queries and documents, texts that came in logs, explanations of scores, and the
+attributes of `gen_ai.*` span events. Cut JSON stays JSON: its long strings are cut, each followed by how many
+characters are missing; roles, types, names and ids stay. Not covered: status messages and other attributes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spanpulse_stream.columns import LogColumns, SpanColumns, TextColumns, Words
+
+__all__ = ["ContentPolicy"]
+
+STRUCTURE = frozenset({"role", "type", "id", "name", "finish_reason", "time"})
+EVENTS_OF_CONTENT = "gen_ai."
+
+
+@dataclass(frozen=True, slots=True)
+class ContentPolicy:
+    """How many characters of each text are kept: None is all of them, 0 is no text at all."""
+
+    limit: int | None = None
+
+    @classmethod
+    def parse(cls, policy: str) -> "ContentPolicy":
+        """Read ``full``, ``none`` or ``truncate N``. Raises ValueError on anything else."""
+        if policy in {"full", "none"}:
+            return cls(None if policy == "full" else 0)
+        word, _, number = policy.partition(" ")
+        if word != "truncate" or not number.isdecimal() or int(number) == 0:
+            raise ValueError(f"unknown content policy {policy!r}: full, none, or truncate N")
+        return cls(int(number))
+
+    def spans(self, columns: SpanColumns) -> SpanColumns:
+        """Return the spans with only the texts that may be kept."""
+        if self.limit is None:
+            return columns
+        return replace(
+            columns,
+            input_messages=self._each(columns.input_messages, self._json),
+            output_messages=self._each(columns.output_messages, self._json),
+            retrieval_query=self._each(columns.retrieval_query, self._cut),
+            retrieval_documents=self._each(columns.retrieval_documents, self._json),
+            events=self._events(columns.events),
+        )
+
+    def logs(self, columns: LogColumns) -> LogColumns:
+        """Return the log records with only the texts that may be kept; without any, no text rows are left."""
+        if self.limit is None:
+            return columns
+        texts = columns.texts
+        texts = replace(texts, messages=self._each(texts.messages, self._json)) if self.limit else _no_texts()
+        explanation = self._each(columns.scores.explanation, self._cut)
+        return replace(columns, texts=texts, scores=replace(columns.scores, explanation=explanation))
+
+    def _each(self, texts: pa.Array, shorten: Callable[[str], str]) -> pa.Array:
+        """Return the texts, shortened where they are longer than the limit."""
+        if not self.limit:
+            return pa.nulls(len(texts), pa.string())
+        # A text of at most as many bytes has no string with more characters: most rows are not even parsed.
+        return _replaced(texts, pc.greater(pc.binary_length(texts), self.limit), shorten)
+
+    def _events(self, events: pa.Array) -> pa.Array:
+        return _replaced(events, pc.match_substring(events, EVENTS_OF_CONTENT), self._event_list)
+
+    def _event_list(self, text: str) -> str:
+        events = orjson.loads(text)
+        for event in events:
+            if str(event.get("name", "")).startswith(EVENTS_OF_CONTENT) and "attributes" in event:
+                event["attributes"] = self._walk(event["attributes"]) if self.limit else {}
+        return orjson.dumps(events).decode()
+
+    def _json(self, text: str) -> str:
+        try:
+            value = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            value = text  # what should be JSON and is not becomes a JSON string
+        return orjson.dumps(self._walk(value)).decode()
+
+    def _walk(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._cut(value)
+        if isinstance(value, list):
+            return [self._walk(item) for item in value]
+        if isinstance(value, dict):
+            return {key: item if _structural(key, item) else self._walk(item) for key, item in value.items()}
+        return value
+
+    def _cut(self, text: str) -> str:
+        limit = self.limit or 0
+        return text if len(text) <= limit else f"{text[:limit]}…[+{len(text) - limit}]"
+
+
+def _structural(key: str, item: Any) -> bool:
+    """Return whether a value says what a message is, not what it tells; a long one is no such thing."""
+    return key in STRUCTURE and isinstance(item, str) and len(item) <= 256
+
+
+def _replaced(texts: pa.Array, where: pa.Array, shorten: Callable[[str], str]) -> pa.Array:
+    mask = where.fill_null(False)
+    found = texts.filter(mask).to_pylist()
+    return pc.replace_with_mask(texts, mask, pa.array(map(shorten, found), pa.string())) if found else texts
+
+
+def _no_texts() -> TextColumns:
+    rows, words = np.zeros(0, np.int32), Words.absent(0)
+    ids, none = np.zeros(0, np.uint64), pa.array([], pa.string())
+    return TextColumns(rows, ids.reshape(0, 2), ids, np.zeros(0, np.int64), words, rows, none, words)
