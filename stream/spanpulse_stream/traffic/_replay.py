@@ -54,6 +54,10 @@ class _Exporter:
     since: int = 0
     spans: list[bytes] = field(default_factory=list)
 
+    def is_due(self, moment: int, speed: float) -> bool:
+        """Tell whether what waits must be sent before a span that ends at ``moment``."""
+        return len(self.spans) == MOST_SPANS or (bool(self.spans) and moment - self.since >= EXPORT_EVERY * speed)
+
 
 def replay(
     trace: TraceName = "conv", *, until: datetime, seed: int = 1, speed: float = 1.0
@@ -72,9 +76,7 @@ def replay(
     for moment, service, span in _in_order(plan, begin, seed):
         exporter = exporters[service]
         for other in exporters:
-            if other.spans and (
-                moment - other.since >= EXPORT_EVERY * speed or (other is exporter and _is_full(other))
-            ):
+            if other.is_due(moment, speed):
                 yield (moment - begin) / 1e9 / speed, _export(other)
         if not exporter.spans:
             exporter.since = moment
@@ -119,10 +121,6 @@ def _in_order(plan: Plan, begin: int, seed: int) -> Iterator[tuple[int, int, byt
             heapq.heappush(waiting, timed)
     while waiting:
         yield heapq.heappop(waiting)
-
-
-def _is_full(exporter: _Exporter) -> bool:
-    return len(exporter.spans) == MOST_SPANS
 
 
 def _export(exporter: _Exporter) -> bytes:
