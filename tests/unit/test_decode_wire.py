@@ -2,11 +2,14 @@
 
 import struct
 
+import numpy as np
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from oracle import KEYS, assert_equal, expect, varint
 from spanpulse_stream.decode import KeyTable, Limits, Malformed, check, decode_logs, decode_spans, decode_value
+from spanpulse_stream.decode._keys import _hash, _mix
+from spanpulse_stream.decode._memory import PADDING, Buffer
 
 
 def field(number: int, content: bytes, width: int = 0) -> bytes:
@@ -128,6 +131,10 @@ REJECTED = {
     "bad_text_in_array": (attribute(field(5, field(1, field(1, b"\xed\xa0\x80")))), "invalid_utf8"),
     "bad_text_in_pairs": (attribute(field(6, field(1, field(1, b"\xc0\x80")))), "invalid_utf8"),
     "bad_text_overwritten": (attribute(field(1, b"\xe0\x80\x80") + number(3, 1)), "invalid_utf8"),
+    "bad_text_after_a_number": (attribute(number(3, 1) + field(1, b"\xff")), "invalid_utf8"),
+    "bad_text_after_a_double": (attribute(b"\x21" + bytes(8) + field(1, b"\xff")), "invalid_utf8"),
+    "bad_text_after_a_text": (attribute(field(1, b"s") + field(1, b"\xff")), "invalid_utf8"),
+    "bad_key_after_a_value": (field(9, field(1, b"k") + field(2, number(3, 1)) + field(1, b"\xff")), "invalid_utf8"),
     "bad_status": (field(15, field(2, b"\xf4\x90\x80\x80")), "invalid_utf8"),
     "bad_state_of_link": (field(13, field(3, b"\xf0\x80\x80\x80")), "invalid_utf8"),
     "bad_event": (field(11, field(2, b"\xe2\x82")), "invalid_utf8"),
@@ -321,6 +328,24 @@ def test_known_keys_are_found_and_no_others() -> None:
     assert decoded.attributes.key.tolist() == expected
     assert decoded.attributes.key.tolist()[: len(known)] == list(range(len(known)))
     assert len(keys) == len(known)
+
+
+def test_a_key_with_the_hash_of_another_is_not_taken_for_it() -> None:
+    known = b"gen_ai.usage.key"
+    first, second = (int.from_bytes(known[at : at + 8], "little", signed=True) for at in (0, 8))
+    for attempt in range(100_000):
+        # A key's first word leads to a state; the second word can undo the difference of two states.
+        other = f"{attempt:08d}"[::-1].encode()
+        difference = _mix(16, first) ^ _mix(16, int.from_bytes(other, "little"))
+        twin = other + (second ^ difference).to_bytes(8, "little", signed=True)
+        if twin.isascii():
+            break
+    assert twin.isascii()
+    memory = np.frombuffer(known + twin + bytes(PADDING), np.uint8)
+    assert _hash(Buffer.of(memory), 0, 16) == _hash(Buffer.of(memory), 16, 16)
+    keys = KeyTable([known.decode()])
+    decoded = decode_spans([traces(attribute(b"", twin) + attribute(b"", known))], keys)
+    assert decoded.attributes.key.tolist() == [-1, 0]
 
 
 def test_a_table_without_keys() -> None:

@@ -52,6 +52,12 @@ def _hash(buffer: Buffer, pos: int, length: int) -> int:
 
 
 @kernel
+def _slot(value: int, mask: int) -> int:
+    """Return where the probes for a hash begin; the last byte of a key shows in its bits 24 to 31 only."""
+    return ((value * _PRIME) >> 40) & mask
+
+
+@kernel
 def _equal(buffer: Buffer, pos: int, length: int, other: Buffer, start: int) -> bool:
     """Compare with a zero-padded key."""
     stop = pos + (length & ~7)
@@ -67,7 +73,7 @@ def _equal(buffer: Buffer, pos: int, length: int, other: Buffer, start: int) -> 
 def find_key(buffer: Buffer, pos: int, length: int, keys: KeyView) -> int:
     """Return the index of the key in the bytes ``pos:pos + length`` of ``buffer``, or -1. Cost: O(length)."""
     value = _hash(buffer, pos, length)
-    slot = (value >> 32) & keys.mask
+    slot = _slot(value, keys.mask)
     while True:
         entry = word_at(keys.buffer, slot << 3)
         if entry == 0:
@@ -103,7 +109,7 @@ class KeyTable:
         mask = len(slots) - 1
         for index, entry in enumerate(entries):
             entry[0] = _hash(Buffer.of(text), int(entry[2]) - first_key, int(entry[1]))
-            slot = (int(entry[0]) >> 32) & mask
+            slot = _slot(int(entry[0]), mask)
             while slots[slot]:
                 slot = (slot + 1) & mask
             slots[slot] = slots.nbytes + index * _ENTRY
