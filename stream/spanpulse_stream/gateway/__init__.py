@@ -1,0 +1,35 @@
+"""The way in: OTLP/HTTP requests become messages of the log, one resource a message, durable before they are answered.
+
+`OtlpApp` is the receiver, `HttpServer` serves it (or any ASGI application), `ApiKeys` says who may send.
+"""
+
+from spanpulse_stream.gateway._answers import RequestRefused
+from spanpulse_stream.gateway._app import OtlpApp, OtlpOptions
+from spanpulse_stream.gateway._keys import ApiKeys, BindingRefused, InvalidKey, check_binding
+from spanpulse_stream.gateway._limits import RequestLimits
+from spanpulse_stream.gateway._messages import TOPIC, LogFull, Message, MessageLog, Signal
+from spanpulse_stream.gateway._resource import partition_of, resource_key
+from spanpulse_stream.gateway._server import CannotListen, HttpServer
+from spanpulse_stream.gateway._split import Piece, split_request
+
+__all__ = [
+    "TOPIC",
+    "ApiKeys",
+    "BindingRefused",
+    "CannotListen",
+    "HttpServer",
+    "InvalidKey",
+    "LogFull",
+    "Message",
+    "MessageLog",
+    "OtlpApp",
+    "OtlpOptions",
+    "Piece",
+    "RequestLimits",
+    "RequestRefused",
+    "Signal",
+    "check_binding",
+    "partition_of",
+    "resource_key",
+    "split_request",
+]

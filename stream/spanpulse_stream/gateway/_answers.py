@@ -1,0 +1,94 @@
+"""What the receiver answers, as OTLP/HTTP has it: an Export*ServiceResponse, or a google.rpc.Status for any error.
+
+A sender that speaks JSON gets its errors in JSON. No answer holds anything of the request's body or its key.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from spanpulse_stream.decode import Rejected
+from spanpulse_stream.gateway._messages import Signal
+from spanpulse_stream.gateway._wire import length_delimited, varint_field
+
+__all__ = ["PROTOBUF", "Answer", "RequestRefused", "accepted"]
+
+PROTOBUF = b"application/x-protobuf"
+JSON = b"application/json"
+NAMED_REASONS = 5
+UNKNOWN = 2
+# google.rpc.Code by HTTP status
+RPC_CODES = {400: 3, 401: 16, 404: 5, 405: 12, 408: 4, 413: 8, 415: 3, 429: 8, 431: 3, 500: 13, 503: 14}
+BAD_REQUEST_TYPE = b"type.googleapis.com/google.rpc.BadRequest"
+PARTS = {"traces": "spans", "logs": "log records"}
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete HTTP response."""
+
+    status: int
+    body: bytes
+    content_type: bytes = PROTOBUF
+    headers: Headers = field(default_factory=list)
+
+
+class RequestRefused(Exception):  # noqa: N818 -- the answer to a request, not a fault
+    """The request is not taken; ``status`` is the HTTP code and the message is for the sender's developer.
+
+    ``retry_after_s`` seconds are named to the sender where it may try again (429, 503); ``records`` is how many
+    spans or log records are refused where that is known; ``close`` ends the connection.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        records: int = 0,
+        close: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.retry_after_s = retry_after_s
+        self.headers = tuple(headers)
+        self.records = records
+        self.close = close
+
+    def answer(self, *, as_json: bool = False) -> Answer:
+        """Return the response that says so."""
+        headers = list(self.headers)
+        if self.retry_after_s is not None:
+            headers.append((b"retry-after", str(max(1, math.ceil(self.retry_after_s))).encode()))
+        if self.close:
+            headers.append((b"connection", b"close"))
+        code = RPC_CODES.get(self.status, UNKNOWN)
+        if as_json:
+            return Answer(self.status, json.dumps({"code": code, "message": self.message}).encode(), JSON, headers)
+        return Answer(self.status, self._status(code), PROTOBUF, headers)
+
+    def _status(self, code: int) -> bytes:
+        message = self.message.encode()
+        status = varint_field(1, code) + length_delimited(2, message)
+        if self.status != 400:
+            return status
+        bad_request = length_delimited(1, length_delimited(1, b"body") + length_delimited(2, message))
+        return status + length_delimited(3, length_delimited(1, BAD_REQUEST_TYPE) + length_delimited(2, bad_request))
+
+
+def accepted(signal: Signal, rejected: Sequence[Rejected]) -> Answer:
+    """Return 200: empty, or with a partial success that names the number of ``rejected`` records and why."""
+    if not rejected:
+        return Answer(200, b"")
+    reasons = Counter(piece.reason for piece in rejected).most_common(NAMED_REASONS)
+    named = ", ".join(f"{reason} ({count})" for reason, count in reasons)
+    message = f"{len(rejected)} {PARTS[signal]} cannot be read and were kept as dead letters: {named}"
+    partial = varint_field(1, len(rejected)) + length_delimited(2, message.encode())
+    return Answer(200, length_delimited(1, partial))

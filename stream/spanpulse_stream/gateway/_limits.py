@@ -1,0 +1,94 @@
+"""What one request may cost, and what all of them together may hold in memory."""
+
+import threading
+from dataclasses import dataclass
+from typing import Self
+
+from spanpulse_stream.gateway._answers import RequestRefused
+
+__all__ = ["Budget", "RequestLimits", "Reservation"]
+
+MIB = 1024 * 1024
+RETRY_AFTER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """Bounds of the receiver. Bytes and seconds.
+
+    Compressed bodies may grow ``most_ratio`` times once they are past ``ratio_free_bytes``. All requests in
+    flight hold at most ``most_bytes_in_flight``, which never is less than what one of the largest takes.
+    """
+
+    max_body_bytes: int = 20 * MIB
+    max_decompressed_bytes: int = 64 * MIB
+    most_ratio: int = 300
+    ratio_free_bytes: int = 4 * MIB
+    most_message_bytes: int = 900_000
+    most_requests: int = 256
+    most_bytes_in_flight: int = 128 * MIB
+    most_connections: int = 1024
+    header_bytes: int = 64 * 1024
+    header_timeout: float = 10.0
+    body_timeout: float = 30.0
+    keep_alive: float = 75.0  # longer than an exporter's pause between two exports
+    inline_bytes: int = 64 * 1024  # larger bodies are checked off the event loop
+    threads: int = 2
+
+    @property
+    def budget(self) -> int:
+        """Bytes that all requests in flight may hold."""
+        return max(self.most_bytes_in_flight, self.max_body_bytes + self.max_decompressed_bytes)
+
+
+class Budget:
+    """Counts the requests in flight and the bytes they hold. Safe to use from threads."""
+
+    def __init__(self, most_requests: int, most_bytes: int) -> None:
+        self._most_requests = most_requests
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self.requests = 0
+        self.bytes = 0
+
+    def open(self) -> "Reservation":
+        """Begin a request. Raises RequestRefused (429) when there are too many."""
+        with self._lock:
+            if self.requests >= self._most_requests:
+                raise RequestRefused(429, "too many requests are in flight", retry_after_s=RETRY_AFTER_S)
+            self.requests += 1
+        return Reservation(self)
+
+    def take(self, size: int) -> None:
+        """Reserve bytes. Raises RequestRefused (429) when they are not free."""
+        with self._lock:
+            if self.bytes + size > self._most_bytes:
+                raise RequestRefused(
+                    429, "the requests in flight hold all the memory they may", retry_after_s=RETRY_AFTER_S
+                )
+            self.bytes += size
+
+    def give_back(self, size: int) -> None:
+        """End a request that held ``size`` bytes."""
+        with self._lock:
+            self.requests -= 1
+            self.bytes -= size
+
+
+class Reservation:
+    """What one request holds of the budget, until the end of the `with` block."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self.size = 0
+
+    def grow(self, size: int) -> None:
+        """Hold ``size`` bytes more. Raises RequestRefused (429)."""
+        self._budget.take(size)
+        self.size += size
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._budget.give_back(self.size)

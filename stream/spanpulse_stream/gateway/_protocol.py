@@ -1,0 +1,109 @@
+"""uvicorn's HTTP/1.1 protocol with the bounds that it lacks: slow senders, endless headers, too many connections.
+
+A header must be complete within a time and a size, a body that nobody reads any more may go on for a bounded time
+and size, so that an early answer (413, 429) reaches its sender over a connection that stays usable. What is not
+HTTP is answered with a google.rpc.Status too.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from spanpulse_stream.gateway._answers import RequestRefused
+from spanpulse_stream.gateway._limits import RequestLimits
+
+__all__ = ["bounded_protocol"]
+
+GRACE = 5.0  # seconds that the body's own time-out comes earlier
+RETRY_AFTER_S = 1.0
+PHRASES = {400: b"Bad Request", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
+
+
+def bounded_protocol(limits: RequestLimits) -> type[HttpToolsProtocol]:
+    """Return uvicorn's protocol class for these limits."""
+    return type("BoundedProtocol", (_BoundedProtocol,), {"limits": limits})
+
+
+class _BoundedProtocol(HttpToolsProtocol):
+    limits: RequestLimits
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._in_body = False
+        self._header_bytes = 0
+        self._ignored_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.most_connections:
+            self._refuse(RequestRefused(503, "too many connections", retry_after_s=RETRY_AFTER_S, close=True))
+            return
+        self._expect(self.limits.header_timeout)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._settle()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if not self._in_body:
+            self._header_bytes += len(data)
+            if self._deadline is None:
+                self._expect(self.limits.header_timeout)
+        super().data_received(data)
+        if not self._in_body and self._header_bytes > self.limits.header_bytes and not self.transport.is_closing():
+            self._refuse(RequestRefused(431, "the request's header is too large", close=True))
+
+    def on_headers_complete(self) -> None:
+        self._in_body = True
+        self._header_bytes = 0
+        self._expect(self.limits.body_timeout + GRACE)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self.cycle.response_complete:
+            self._ignored_bytes += len(body)
+            if self._ignored_bytes > self.limits.max_body_bytes:
+                self.transport.close()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        self._header_bytes = self._ignored_bytes = 0
+        self._settle()
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(RequestRefused(400, msg, close=True))
+
+    def _expect(self, seconds: float) -> None:
+        self._settle()
+        self._deadline = self.loop.call_later(seconds, self.transport.close)
+
+    def _settle(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _refuse(self, refusal: RequestRefused) -> None:
+        answer = refusal.answer()
+        headers = [
+            (b"content-type", answer.content_type),
+            (b"content-length", str(len(answer.body)).encode()),
+            *answer.headers,
+        ]
+        lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        phrase = PHRASES[answer.status]
+        self.transport.write(b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (answer.status, phrase, lines, answer.body))
+        self.transport.close()

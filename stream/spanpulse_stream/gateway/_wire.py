@@ -1,0 +1,93 @@
+"""The little of the protobuf wire format that splitting a request and answering one take.
+
+Reading trusts that the message was checked; a message that wasn't raises ValueError or IndexError, never reads
+past its end, and is never half used.
+"""
+
+from collections.abc import Iterator
+
+__all__ = ["Field", "fields", "length_delimited", "varint", "varint_field"]
+
+LENGTH = 2
+START_GROUP = 3
+END_GROUP = 4
+FIXED_SIZES = {1: 8, 5: 4}
+
+Field = tuple[int, int, int, int, int]
+
+
+def read_varint(data: bytes, pos: int) -> tuple[int, int]:
+    """Return (value, next position) of the varint at ``pos``."""
+    byte = data[pos]
+    if byte < 0x80:
+        return byte, pos + 1
+    value, shift = byte & 0x7F, 7
+    while byte >= 0x80:
+        pos += 1
+        byte = data[pos]
+        value |= (byte & 0x7F) << shift
+        shift += 7
+    return value, pos + 1
+
+
+def fields(data: bytes, pos: int, end: int) -> Iterator[Field]:
+    """Yield (number, wire type, start, value start, end) of each field of the message in ``data[pos:end]``.
+
+    ``start`` is where the tag begins; for a length-delimited field the value starts behind the length.
+    """
+    while pos < end:
+        start = pos
+        tag, pos = read_varint(data, pos)
+        number, wire = tag >> 3, tag & 7
+        value = pos
+        if wire == LENGTH:
+            size, value = read_varint(data, pos)
+            pos = value + size
+        else:
+            pos = _skip(data, pos, wire)
+        if pos > end:
+            raise ValueError(f"field {number} at byte {start} reaches past the end of its message")
+        yield number, wire, start, value, pos
+
+
+def _skip(data: bytes, pos: int, wire: int) -> int:
+    if wire == 0:
+        return read_varint(data, pos)[1]
+    if wire in FIXED_SIZES:
+        return pos + FIXED_SIZES[wire]
+    if wire != START_GROUP:
+        raise ValueError(f"wire type {wire} at byte {pos}")
+    depth = 1
+    while depth:
+        tag, pos = read_varint(data, pos)
+        inner = tag & 7
+        if inner == START_GROUP:
+            depth += 1
+        elif inner == END_GROUP:
+            depth -= 1
+        elif inner == LENGTH:
+            size, pos = read_varint(data, pos)
+            pos += size
+        else:
+            pos = _skip(data, pos, inner)
+    return pos
+
+
+def varint(value: int) -> bytes:
+    """Encode a number of 0 or more."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def varint_field(number: int, value: int) -> bytes:
+    """Encode a number as field ``number``; 0 is left out, as proto3 has it."""
+    return varint(number << 3) + varint(value) if value else b""
+
+
+def length_delimited(number: int, payload: bytes) -> bytes:
+    """Encode bytes, a string or a message as field ``number``."""
+    return varint(number << 3 | LENGTH) + varint(len(payload)) + payload

@@ -1,0 +1,175 @@
+"""Every metric of spanpulse, in one list. A metric that is not here does not exist.
+
+Units are base units (seconds, bytes, USD). Every label has few values; `Metrics` bounds them all the same.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+__all__ = ["METRICS", "Kind", "Metric"]
+
+
+class Kind(Enum):
+    """How a metric behaves."""
+
+    COUNTER = "counter"  # only grows
+    GAUGE = "gauge"  # goes up and down
+    HISTOGRAM = "histogram"  # counts observations in buckets
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric; ``name`` without the ``_total`` that counters get."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    unit: str
+    help: str
+    buckets: tuple[float, ...] = ()
+
+
+LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+AGE = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+RECORDS = (1.0, 10.0, 100.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0)
+
+_found: list[Metric] = []
+
+
+def _metric(
+    kind: Kind,
+    name: str,
+    labels: tuple[str, ...],
+    unit: str,
+    text: str,
+    buckets: tuple[float, ...] = (),
+) -> Metric:
+    metric = Metric(f"spanpulse_{name}", kind, labels, unit, text, buckets)
+    _found.append(metric)
+    return metric
+
+
+# -- receiver -----------------------------------------------------------------------------------------------------
+RECEIVER_REQUESTS: Final = _metric(
+    Kind.COUNTER, "receiver_requests", ("signal", "code"), "requests", "OTLP requests answered, by HTTP status"
+)
+RECEIVER_ABORTED: Final = _metric(
+    Kind.COUNTER, "receiver_aborted", ("signal",), "requests", "Requests whose sender went away before the body's end"
+)
+RECEIVER_RECORDS: Final = _metric(
+    Kind.COUNTER,
+    "receiver_records",
+    ("signal", "outcome"),
+    "records",
+    "Spans and log records: accepted (durable in the log), refused (429 or 503), "
+    "rejected (accepted, but unreadable: they become dead letters)",
+)
+RECEIVER_BYTES: Final = _metric(
+    Kind.COUNTER,
+    "receiver_bytes",
+    ("signal", "form"),
+    "bytes",
+    "Request bodies as sent, and decompressed once accepted",
+)
+RECEIVER_SECONDS: Final = _metric(
+    Kind.HISTOGRAM,
+    "receiver_request_seconds",
+    ("signal",),
+    "seconds",
+    "From a request's header to its answer, the durable append included",
+    LATENCY,
+)
+RECEIVER_IN_FLIGHT: Final = _metric(
+    Kind.GAUGE, "receiver_in_flight_requests", (), "requests", "Requests being received"
+)
+RECEIVER_IN_FLIGHT_BYTES: Final = _metric(
+    Kind.GAUGE, "receiver_in_flight_bytes", (), "bytes", "Bytes that requests being received hold"
+)
+
+# -- log ----------------------------------------------------------------------------------------------------------
+LOG_LAG: Final = _metric(
+    Kind.GAUGE, "log_lag_records", ("partition",), "records", "Records appended and not yet committed"
+)
+LOG_PENDING_BYTES: Final = _metric(Kind.GAUGE, "log_pending_bytes", (), "bytes", "Bytes appended and not yet committed")
+LOG_PENDING_AGE: Final = _metric(
+    Kind.GAUGE, "log_oldest_pending_seconds", (), "seconds", "Age of the oldest message that is not yet committed"
+)
+LOG_COMMITS: Final = _metric(
+    Kind.COUNTER, "log_commits", (), "commits", "Durable commits of the local log; small requests share one"
+)
+
+# -- pipeline -----------------------------------------------------------------------------------------------------
+PIPELINE_BATCHES: Final = _metric(Kind.COUNTER, "pipeline_batches", (), "batches", "Batches written and committed")
+PIPELINE_RECORDS: Final = _metric(
+    Kind.COUNTER,
+    "pipeline_records",
+    ("signal", "outcome"),
+    "records",
+    "Records by what became of them: stored, duplicate, filtered, dead_lettered",
+)
+PIPELINE_DEAD_LETTERS: Final = _metric(
+    Kind.COUNTER, "pipeline_dead_letters", ("reason",), "records", "Dead letters by reason"
+)
+PIPELINE_UNJOINED: Final = _metric(
+    Kind.COUNTER, "pipeline_unjoined", (), "records", "Texts and usage that came too late to be joined"
+)
+PIPELINE_CORRECTIONS: Final = _metric(
+    Kind.COUNTER, "pipeline_corrections", (), "spans", "Stored spans that a later batch corrected"
+)
+PIPELINE_STAGE_SECONDS: Final = _metric(
+    Kind.COUNTER, "pipeline_stage_cpu_seconds", ("stage",), "seconds", "CPU time of each stage"
+)
+PIPELINE_BATCH_RECORDS: Final = _metric(
+    Kind.HISTOGRAM, "pipeline_batch_records", (), "records", "Records of a batch", RECORDS
+)
+PIPELINE_COMMIT_AGE: Final = _metric(
+    Kind.HISTOGRAM,
+    "pipeline_commit_age_seconds",
+    (),
+    "seconds",
+    "From a batch's oldest append to its commit: how long data took to become visible",
+    AGE,
+)
+PIPELINE_REPLAYS: Final = _metric(
+    Kind.COUNTER, "pipeline_replays", (), "batches", "Batches replayed from a claim after a crash"
+)
+
+# -- prices -------------------------------------------------------------------------------------------------------
+PRICE_UNPRICED: Final = _metric(
+    Kind.COUNTER, "price_unpriced_requests", (), "requests", "Counted requests of models without a known price"
+)
+
+# -- writer -------------------------------------------------------------------------------------------------------
+WRITER_INSERTS: Final = _metric(Kind.COUNTER, "writer_inserts", ("table",), "inserts", "Inserts that succeeded")
+WRITER_SECONDS: Final = _metric(
+    Kind.HISTOGRAM, "writer_insert_seconds", (), "seconds", "Duration of an insert", LATENCY
+)
+WRITER_FAILURES: Final = _metric(
+    Kind.COUNTER, "writer_failures", ("code",), "inserts", "Inserts that failed, by ClickHouse error code"
+)
+WRITER_READBACKS: Final = _metric(
+    Kind.COUNTER, "writer_read_backs", ("result",), "checks", "Content checks before a repetition: present, absent"
+)
+WRITER_MISMATCHES: Final = _metric(
+    Kind.COUNTER, "writer_mismatches", ("table",), "checks", "Read-backs that found another content than expected"
+)
+
+# -- process ------------------------------------------------------------------------------------------------------
+DISK_FREE: Final = _metric(
+    Kind.GAUGE, "disk_free_bytes", (), "bytes", "Free bytes of the file system that holds the data folder"
+)
+READY: Final = _metric(Kind.GAUGE, "ready", (), "bool", "1 if /readyz answers 200")
+LOOP_LAG: Final = _metric(
+    Kind.GAUGE, "event_loop_lag_seconds", (), "seconds", "How late the event loop ran the newest timer"
+)
+INFO: Final = _metric(Kind.GAUGE, "build_info", ("version",), "bool", "Always 1; the version that runs")
+LABELS_LIMITED: Final = _metric(
+    Kind.COUNTER,
+    "metrics_labels_limited",
+    ("metric",),
+    "updates",
+    "Updates counted under `other`: too many label values",
+)
+
+METRICS: Final[tuple[Metric, ...]] = tuple(_found)
