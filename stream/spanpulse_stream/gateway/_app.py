@@ -105,10 +105,6 @@ class OtlpApp:
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, signal: Signal | None
     ) -> Answer:
         try:
-            if signal is None:
-                raise RequestRefused(404, f"nothing is received here; OTLP is at {' and '.join(PATHS)}")
-            if scope["method"] != "POST":
-                raise RequestRefused(405, "OTLP is sent with POST", headers=[(b"allow", b"POST")])
             return await self._receive(scope, headers, receive, signal)
         except (RequestRefused, ClientGone):
             raise
@@ -119,7 +115,13 @@ class OtlpApp:
             logger.exception("a request failed inside the receiver")
             raise RequestRefused(500, "the receiver failed; its log says why") from None
 
-    async def _receive(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, signal: Signal) -> Answer:
+    async def _receive(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, signal: Signal | None
+    ) -> Answer:
+        if signal is None:
+            raise RequestRefused(404, f"nothing is received here; OTLP is at {' and '.join(PATHS)}")
+        if scope["method"] != "POST":
+            raise RequestRefused(405, "OTLP is sent with POST", headers=[(b"allow", b"POST")])
         if self._state != "serving":
             raise RequestRefused(503, f"the receiver is {self._state}", retry_after_s=RETRY_AFTER_S)
         sender = self._sender(scope)

@@ -23,7 +23,7 @@ MOST_SERIES = 200
 OTHER = "other"
 
 Instrument = Counter | Gauge | Histogram
-I = TypeVar("I", Counter, Gauge, Histogram)
+Kept = TypeVar("Kept", Counter, Gauge, Histogram)
 
 
 class Metrics:
@@ -75,7 +75,7 @@ class Metrics:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
-    def _of(self, metric: Metric, kind: type[I], labels: tuple[str, ...]) -> I:
+    def _of(self, metric: Metric, kind: type[Kept], labels: tuple[str, ...]) -> Kept:
         found = self._series[metric].get(labels)
         if found is None:
             if len(labels) != len(metric.labels):

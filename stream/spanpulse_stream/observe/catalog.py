@@ -18,7 +18,7 @@ class Kind(Enum):
     HISTOGRAM = "histogram"  # counts observations in buckets
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Metric:
     """One metric; ``name`` without the ``_total`` that counters get."""
 
@@ -70,7 +70,7 @@ RECEIVER_BYTES: Final = _metric(
     "receiver_bytes",
     ("signal", "form"),
     "bytes",
-    "Request bodies as sent, and decompressed once accepted",
+    "Request bodies: sent, and decompressed (of accepted ones)",
 )
 RECEIVER_SECONDS: Final = _metric(
     Kind.HISTOGRAM,
@@ -169,7 +169,7 @@ LABELS_LIMITED: Final = _metric(
     "metrics_labels_limited",
     ("metric",),
     "updates",
-    "Updates counted under `other`: too many label values",
+    "Updates counted under `other`: too many values",
 )
 
 METRICS: Final[tuple[Metric, ...]] = tuple(_found)
