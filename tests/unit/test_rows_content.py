@@ -1,0 +1,129 @@
+"""The content policy keeps no more text than it says, and cut JSON is still JSON of the same shape."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import Span, llm, log_columns, span_columns, words
+from spanpulse_stream.columns import LogColumns, SpanColumns, TextColumns
+from spanpulse_stream.rows import ContentPolicy
+
+MESSAGES = [
+    {"role": "user", "parts": [{"type": "text", "content": "é" * 50}, {"type": "text", "content": "short"}]},
+    {"role": "assistant", "parts": [
+        {"type": "tool_call",
+         "id": "call_1234567890", "name": "search_the_web", "arguments": {"query": "x" * 40, "n": 5}},
+    ], "finish_reason": "tool_call"},
+]  # fmt: skip
+EVENTS = [
+    {"time": 1, "name": "gen_ai.user.message", "attributes": {"content": "secret " * 9}},
+    {"time": 2, "name": "exception", "attributes": {"exception.message": "kept " * 9}},
+]
+DOCUMENTS = [{"id": "d1", "content": "z" * 30, "score": 0.25}]
+
+
+def dumps(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def columns() -> SpanColumns:
+    return replace(
+        span_columns([llm(1), Span(2), llm(3)]),
+        input_messages=pa.array([dumps(MESSAGES), None, "not JSON, and long enough"]),
+        output_messages=pa.array(["[]", None, dumps(MESSAGES)]),
+        retrieval_query=pa.array([None, "q" * 30, "short"]),
+        retrieval_documents=pa.array([None, dumps(DOCUMENTS), None]),
+        events=pa.array([dumps(EVENTS), None, dumps(EVENTS[1:])]),
+    )
+
+
+def logs() -> LogColumns:
+    none = log_columns([1], ["a"])
+    one, ids = np.zeros(1, np.int32), np.ones(1, np.uint64)
+    texts = TextColumns(
+        one, ids.repeat(2).reshape(1, 2), ids, np.ones(1, np.int64), words(["input"]), one,
+        pa.array([dumps(MESSAGES)]), words(["e"]),
+    )  # fmt: skip
+    return replace(none, texts=texts, scores=replace(none.scores, explanation=pa.array(["because " * 9])))
+
+
+def test_full_keeps_everything() -> None:
+    given_columns, given_logs = columns(), logs()
+    assert ContentPolicy.parse("full").spans(given_columns) is given_columns
+    assert ContentPolicy.parse("full").logs(given_logs) is given_logs
+
+
+def test_cut_texts_say_how_much_is_missing_and_keep_their_shape() -> None:
+    cut = ContentPolicy.parse("truncate 10").spans(columns())
+    user, assistant = orjson.loads(cut.input_messages[0].as_py())
+    assert user["parts"][0] == {"type": "text", "content": "é" * 10 + "…[+40]"}
+    assert user["parts"][1] == {"type": "text", "content": "short"}
+    call = assistant["parts"][0]
+    assert (call["id"], call["name"], assistant["finish_reason"]) == ("call_1234567890", "search_the_web", "tool_call")
+    assert call["arguments"] == {"query": "x" * 10 + "…[+30]", "n": 5}
+    assert cut.input_messages.to_pylist()[1:] == [None, '"not JSON, …[+15]"']
+    assert cut.output_messages[0].as_py() == "[]"
+    assert cut.retrieval_query.to_pylist() == [None, "q" * 10 + "…[+20]", "short"]
+    assert orjson.loads(cut.retrieval_documents[1].as_py()) == [
+        {"id": "d1", "content": "z" * 10 + "…[+20]", "score": 0.25}
+    ]
+    secret, kept = orjson.loads(cut.events[0].as_py())
+    assert secret["attributes"]["content"] == "secret sec…[+53]"
+    assert kept == EVENTS[1]
+
+
+def test_none_keeps_no_text_but_what_is_not_content() -> None:
+    left = ContentPolicy.parse("none").spans(columns())
+    for name in ("input_messages", "output_messages", "retrieval_query", "retrieval_documents"):
+        assert getattr(left, name).to_pylist() == [None] * 3
+    first = orjson.loads(left.events[0].as_py())
+    assert first == [{**EVENTS[0], "attributes": {}}, EVENTS[1]]
+    assert left.events.to_pylist()[1:] == [None, dumps(EVENTS[1:])]
+
+
+def test_logs_follow_the_policy() -> None:
+    cut = ContentPolicy.parse("truncate 10").logs(logs())
+    assert "é" * 11 not in cut.texts.messages[0].as_py()
+    assert cut.scores.explanation.to_pylist() == ["because be…[+62]"]
+    left = ContentPolicy.parse("none").logs(logs())
+    assert len(left.texts.messages) == len(left.texts.record) == 0
+    assert left.scores.explanation.to_pylist() == [None]
+
+
+@pytest.mark.parametrize("policy", ["", "truncate", "truncate 0", "truncate -5", "truncate x", "some"])
+def test_another_policy_is_refused(policy: str) -> None:
+    with pytest.raises(ValueError, match="content policy"):
+        ContentPolicy.parse(policy)
+
+
+scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=40)
+trees = st.recursive(
+    scalars, lambda sub: st.lists(sub, max_size=4) | st.dictionaries(st.text(max_size=9), sub, max_size=4)
+)
+
+
+@given(trees, st.integers(1, 30))
+def test_no_string_stays_longer_than_the_limit_and_nothing_else_changes(tree: Any, limit: int) -> None:
+    made = replace(span_columns([llm(1)]), input_messages=pa.array([dumps(tree)]))
+    cut = orjson.loads(ContentPolicy(limit).spans(made).input_messages[0].as_py())
+    assert cut == shortened(tree, limit)
+
+
+def shortened(value: Any, limit: int, key: str = "") -> Any:
+    if (
+        isinstance(value, str)
+        and len(value) > limit
+        and key not in {"role", "type", "id", "name", "finish_reason", "time"}
+    ):
+        return f"{value[:limit]}…[+{len(value) - limit}]"
+    if isinstance(value, list):
+        return [shortened(item, limit) for item in value]
+    if isinstance(value, dict):
+        return {name: shortened(item, limit, name) for name, item in value.items()}
+    return value
