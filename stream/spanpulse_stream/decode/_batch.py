@@ -5,6 +5,8 @@ and again, exactly sized, where there are more.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +26,20 @@ _USUAL_RECORD_BYTES = 256  # records are seldom smaller; where they are, the sca
 _NO_KEYS = KeyTable([])
 
 
-class Batch:
-    """Message bodies in one buffer, scanned.
+class Places(NamedTuple):
+    """Where the readable records are and where they are from, one entry a record."""
 
-    ``starts`` (messages + 1) are the bodies' bounds. ``records`` counts those of readable messages, ``pieces`` (n, 2)
-    has those of them that can be read, and ``message``, ``ordinal``, ``resource`` and ``scope`` say where they are
-    from. Not for use by several threads at once.
+    pieces: I64  # (n, 2): offset, length
+    message: I32
+    ordinal: I32
+    resource: I32
+    scope: I32
+
+
+class Batch:
+    """Message bodies in one buffer, scanned. ``totals`` count what the readable pieces hold, by `_schema` counter.
+
+    Not for use by several threads at once.
     """
 
     def __init__(self, bodies: Sequence[bytes], record_kind: int, bounds: Bounds) -> None:
@@ -41,7 +51,6 @@ class Batch:
         self._joined: list[NDArray[np.uint8]] = []
         self._found = self._scan(record_kind, bounds)
         self.totals: list[int] = self._found.totals.tolist()
-        self._place()
 
     def _scan(self, record_kind: int, bounds: Bounds) -> Found:
         room = len(self._bytes) // _USUAL_RECORD_BYTES + 2 * len(self.starts) + 64
@@ -58,23 +67,41 @@ class Batch:
                 return found._replace(rows=found.rows[:size], reasons=found.reasons[:size])
             room = size
 
-    def _place(self) -> None:
-        """Give each record its number within its message and the resource and scope before it."""
-        rows, reasons = self._found.rows, self._found.reasons
-        kind, message = rows[:, TYPE], rows[:, MESSAGE]
-        is_resource, is_scope = kind == schema.RESOURCE_PART, kind == schema.SCOPE_PART
-        is_record = kind == schema.RECORD_PART
-        self.resource_pieces, self.resource_message = rows[is_resource, OFFSET:], message[is_resource]
-        self.scope_pieces = rows[is_scope, OFFSET:]
-        self.records = int(np.count_nonzero(is_record))
-        numbers = np.cumsum(is_record) - 1
-        first = np.searchsorted(message, message)
-        self._ordinals = numbers - numbers[first] - 1 + is_record[first]
-        readable = is_record & (reasons == OK)
-        self.pieces: I64 = rows[readable, OFFSET:]
-        self.message, self.ordinal = message[readable], self._ordinals[readable]
-        self.resource = (np.cumsum(is_resource) - 1)[readable]
-        self.scope = (np.cumsum(is_scope) - 1)[readable]
+    def _is(self, kind: int) -> NDArray[np.bool_]:
+        """Tell which of the rows found are of a kind."""
+        found: NDArray[np.bool_] = self._found.rows[:, TYPE] == kind
+        return found
+
+    @property
+    def records(self) -> int:
+        """How many records the messages with readable framing have, unreadable ones included."""
+        return int(np.count_nonzero(self._is(schema.RECORD_PART)))
+
+    @property
+    def resource_message(self) -> I32:
+        """The message of every resource."""
+        return narrow(self._found.rows[self._is(schema.RESOURCE_PART)], MESSAGE)
+
+    @cached_property
+    def _ordinals(self) -> I64:
+        """For every row found, the number of records before it in its message."""
+        message = self._found.rows[:, MESSAGE]
+        is_record = self._is(schema.RECORD_PART)
+        before: I64 = np.cumsum(is_record) - is_record
+        ordinals: I64 = before - before[np.searchsorted(message, message)]
+        return ordinals
+
+    def places(self) -> Places:
+        """Return the readable records; their resource and scope are the newest before them."""
+        readable = self._is(schema.RECORD_PART) & (self._found.reasons == OK)
+        rows = self._found.rows[readable]
+        return Places(
+            pieces=rows[:, OFFSET:],
+            message=narrow(rows, MESSAGE),
+            ordinal=self._ordinals[readable].astype(np.int32),
+            resource=(np.cumsum(self._is(schema.RESOURCE_PART)) - 1)[readable].astype(np.int32),
+            scope=(np.cumsum(self._is(schema.SCOPE_PART)) - 1)[readable].astype(np.int32),
+        )
 
     def read(
         self, pieces: I64, kind: int, columns: int = 0, sizes: tuple[int, int, int] = (0, 0, 0)
@@ -92,9 +119,9 @@ class Batch:
         value = Values(out.kind, out.offset, out.length, out.number)
         return Attributes(start, out.key, out.key_offset, out.key_length, value)
 
-    def bodies(self) -> Values:
-        """Read the bodies of log records."""
-        out = self._values(self.pieces, 0, 5, _NO_KEYS)
+    def bodies(self, pieces: I64) -> Values:
+        """Read the bodies of the log records ``pieces``."""
+        out = self._values(pieces, 0, 5, _NO_KEYS)
         return Values(out.kind, out.offset, out.length, out.number)
 
     def _values(self, pieces: I64, key_field: int, value_field: int, keys: KeyTable) -> AttributeArrays:
@@ -113,13 +140,14 @@ class Batch:
     def resources(self, keys: KeyTable) -> Attributes:
         """Return the attributes of every resource."""
         size = self.totals[schema.RESOURCE_ATTRIBUTES]
-        _, children = self.read(self.resource_pieces, schema.RESOURCE_PART, sizes=(size, 0, 0))
+        pieces = self._found.rows[self._is(schema.RESOURCE_PART), OFFSET:]
+        _, children = self.read(pieces, schema.RESOURCE_PART, sizes=(size, 0, 0))
         return self.attributes(children.starts[0], children.first, keys)
 
     def scopes(self, keys: KeyTable) -> Scopes:
         """Return every instrumentation scope."""
         size = self.totals[schema.SCOPE_ATTRIBUTES]
-        pieces = self.scope_pieces
+        pieces = self._found.rows[self._is(schema.SCOPE_PART), OFFSET:]
         columns, children = self.read(pieces, schema.SCOPE_PART, schema.SCOPE_COLUMNS, (size, 0, 0))
         attributes = self.attributes(children.starts[0], children.first, keys)
         return Scopes(columns[:, 0].copy(), narrow(columns, 1), columns[:, 2].copy(), narrow(columns, 3), attributes)
