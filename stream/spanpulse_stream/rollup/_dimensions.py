@@ -7,9 +7,9 @@ counted under; only the source and day of the batch at hand admit new values. Th
 rollups of a cluster with p partitions hold at most p times as many values.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
@@ -26,10 +26,11 @@ Sets = dict[tuple[str, str], set[str]]  # (tenant, dimension) -> values
 
 
 class DimensionCaps:
-    """The sets of the newest ``days`` (log source, day) pairs that were asked for; others are loaded again.
+    """The sets of the ``days`` newest (log source, day) pairs that were asked for; older ones are loaded again.
 
     ``load(log_source, day)`` yields (tenant, dimension, value) of the rows of ``dimension_values`` that batches
     before the one at hand wrote; ``day`` counts from 1970. ``limit`` bounds a set, ``map_limit`` one of map keys.
+    Not to be shared between threads: one for each partition.
     """
 
     def __init__(self, load: Load, *, limit: int = 2000, map_limit: int = 256, days: int = 4) -> None:
@@ -37,7 +38,7 @@ class DimensionCaps:
         self._limit = limit
         self._map_limit = map_limit
         self._days = days
-        self._sets: OrderedDict[tuple[int, int], Sets] = OrderedDict()
+        self._sets: dict[tuple[int, int], Sets] = {}
 
     def limit_of(self, dimension: str) -> int:
         """Return how many values the set of a dimension may hold."""
@@ -51,9 +52,9 @@ class DimensionCaps:
             for tenant, dimension, value in self._load(log_source, day):
                 sets.setdefault((tenant, dimension), set()).add(value)
             self._sets[key] = sets
-        self._sets.move_to_end(key)
         while len(self._sets) > self._days:
-            self._sets.popitem(last=False)
+            # Today's set is never let go: what was admitted to it may not be written yet.
+            del self._sets[min((other for other in self._sets if other != key), key=itemgetter(1))]
         return self._sets[key]
 
     def advance(self, admitted: pa.RecordBatch) -> None:
@@ -87,6 +88,7 @@ class Admission:
     log_source: int
     day: int
     admitted: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
+    _known: dict[tuple[int, int], Sets] = field(default_factory=dict)
 
     def fold(self, dimension: str, words: Words, scopes: Scopes) -> Words:
         """Return the rows with ``__other__`` for each value that has no place; ``words`` has no NULLs."""
@@ -119,7 +121,9 @@ class Admission:
         scope, code = divmod(pair, len(words.values))
         value = words.values[code]
         source, day, tenant = scopes.of[scope]
-        known = self.caps.known(source, day).get((tenant, dimension), ())
+        if (source, day) not in self._known:
+            self._known[source, day] = self.caps.known(source, day)
+        known = self._known[source, day].get((tenant, dimension), ())
         if value in {"", OTHER} or value in known:
             return True
         if (source, day) != (self.log_source, self.day):

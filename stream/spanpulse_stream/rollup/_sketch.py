@@ -42,7 +42,9 @@ def buckets_of(durations: NDArray[np.int64]) -> NDArray[np.int16]:
 def bucket_value(bucket: int) -> float:
     """Return the value (ns) that stands for a bucket: at most 1 % from each value in it.
 
-    In SQL: ``2 * pow(1.0202020202, k) / 2.0202020202``.
+    In SQL: ``2 * pow(1.0202020202, k) / 2.0202020202``, with k from ``quantilesExactWeightedArray(q)(mapKeys(s),
+    arrayMap(n -> toUInt64(n), mapValues(s)))`` where s is the ``sumMap`` of all rows
+    (single rows may be negative), filtered to n > 0 (merged maps keep the zeros that corrections leave).
     """
     gamma = float(GAMMA)
     return float(2 * gamma**bucket / (1 + gamma))
