@@ -2,12 +2,14 @@
 
 A header must be complete within a time and a size, a body that nobody reads any more may go on for a bounded time
 and size, so that an early answer (413, 429) reaches its sender over a connection that stays usable. What is not
-HTTP is answered with a google.rpc.Status too.
+HTTP is answered with a google.rpc.Status too. An offer to upgrade (to HTTP/2, which some clients make with every
+first request) is ignored, as HTTP allows: the parser alone would skip the body of such a request.
 """
 
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -19,7 +21,14 @@ __all__ = ["bounded_protocol"]
 
 GRACE = 5.0  # seconds that the body's own time-out comes earlier
 RETRY_AFTER_S = 1.0
-PHRASES = {400: b"Bad Request", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
+IGNORED_BODIES = 4  # how many times the largest body is read without use before the connection is cut
+OFFER = frozenset({b"connection", b"upgrade", b"http2-settings"})
+PHRASES = {
+    400: b"Bad Request",
+    405: b"Method Not Allowed",
+    431: b"Request Header Fields Too Large",
+    503: b"Service Unavailable",
+}
 
 
 def bounded_protocol(limits: RequestLimits) -> type[HttpToolsProtocol]:
@@ -61,11 +70,14 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._header_bytes += len(data)
             if self._deadline is None:
                 self._expect(self.limits.header_timeout)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._feed(data)
         if not self._in_body and self._header_bytes > self.limits.header_bytes and not self.transport.is_closing():
             self._refuse(RequestRefused(431, "the request's header is too large", close=True))
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # the request is read again, see _feed
         self._in_body = True
         self._header_bytes = 0
         self._expect(self.limits.body_timeout + GRACE)
@@ -74,18 +86,36 @@ class _BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         if self.cycle.response_complete:
             self._ignored_bytes += len(body)
-            if self._ignored_bytes > self.limits.max_body_bytes:
+            if self._ignored_bytes > IGNORED_BODIES * self.limits.max_body_bytes:
                 self.transport.close()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._in_body = False
         self._header_bytes = self._ignored_bytes = 0
         self._settle()
         super().on_message_complete()
 
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(RequestRefused(400, msg, close=True))
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._refuse(RequestRefused(400, "this is not valid HTTP/1.1", close=True))
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
+
+    def _decline(self, rest: bytes) -> None:
+        """Read the request again without its offer to upgrade; ``rest`` is what follows its header."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(RequestRefused(405, "this is no proxy", close=True))
+            return
+        lines = b"".join(b"%s: %s\r\n" % header for header in self.headers if header[0] not in OFFER)
+        top = b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, self.parser.get_http_version().encode(), lines)
+        self.parser = httptools.HttpRequestParser(self)
+        self._feed(top + rest)
 
     def _expect(self, seconds: float) -> None:
         self._settle()

@@ -1,0 +1,1 @@
+"""Requests, answers and a log for the tests of the receiver."""
