@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from spanpulse_stream.gateway import ApiKeys, BindingRefused, InvalidKey, check_binding
+from spanpulse_stream.gateway import ApiKeys, BindingRefused, InvalidKey, OtlpOptions, check_binding
+from spanpulse_stream.settings import Settings
 
 KEY = "4f5c7d1e" * 4
 HASH = hashlib.sha256(KEY.encode()).hexdigest()
@@ -52,6 +53,24 @@ def test_bad_entries_are_named_by_place_and_never_shown(entry):
     with pytest.raises(InvalidKey, match="entry 2") as caught:
         ApiKeys.parse([f"acme:{HASH}", entry])
     assert not entry or entry not in str(caught.value)
+
+
+def test_the_settings_make_the_options():
+    settings = Settings(
+        host="0.0.0.0",
+        api_keys=(f"acme:{HASH}",),
+        partitions=3,
+        max_body_bytes=2048,
+        max_decompressed_bytes=4096,
+        max_attributes=7,
+        max_depth=5,
+    )
+    options = OtlpOptions.from_settings(settings)
+    assert options.keys.tenant(presented(KEY)) == "acme"
+    assert (options.partitions, options.limits.max_body_bytes, options.limits.max_decompressed_bytes) == (3, 2048, 4096)
+    assert (options.decoding.max_attributes, options.decoding.max_depth) == (7, 5)
+    with pytest.raises(BindingRefused):
+        OtlpOptions.from_settings(settings.model_copy(update={"api_keys": ()}))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])

@@ -12,17 +12,18 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from spanpulse_stream.decode import Limits
 from spanpulse_stream.gateway._answers import JSON, PROTOBUF, Answer, RequestRefused, accepted
 from spanpulse_stream.gateway._body import ClientGone, Receive, read_body
 from spanpulse_stream.gateway._inflate import ENCODINGS
 from spanpulse_stream.gateway._intake import Intake, Sender, prepare
-from spanpulse_stream.gateway._keys import ApiKeys
+from spanpulse_stream.gateway._keys import ApiKeys, check_binding
 from spanpulse_stream.gateway._limits import Budget, RequestLimits, Reservation
 from spanpulse_stream.gateway._messages import LogFull, MessageLog, Signal
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
+from spanpulse_stream.settings import Settings
 
 __all__ = ["OtlpApp", "OtlpOptions"]
 
@@ -46,6 +47,20 @@ class OtlpOptions:
     keys: ApiKeys = field(default_factory=ApiKeys)
     limits: RequestLimits = field(default_factory=RequestLimits)
     decoding: Limits = field(default_factory=Limits)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return the receiver's part of the settings. Raises InvalidKey, BindingRefused."""
+        keys = ApiKeys.parse(key.get_secret_value() for key in settings.api_keys)
+        check_binding(settings.host, keys)
+        return cls(
+            settings.partitions,
+            keys,
+            RequestLimits(
+                max_body_bytes=settings.max_body_bytes, max_decompressed_bytes=settings.max_decompressed_bytes
+            ),
+            Limits(max_attributes=settings.max_attributes, max_depth=settings.max_depth),
+        )
 
 
 class OtlpApp:
