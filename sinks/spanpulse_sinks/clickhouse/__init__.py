@@ -1,0 +1,46 @@
+"""ClickHouse: the embedded database, its schema, the writer that writes once, the queries of readers.
+
+`EmbeddedDatabase.open` brings the schema up to date; `BatchWriter` is the only one that writes to its tables.
+"""
+
+from spanpulse_sinks.clickhouse._batch import TABLES, Batch, Mismatch, WriteReport
+from spanpulse_sinks.clickhouse._config import EmbeddedConfig, QueryLimits, Retention
+from spanpulse_sinks.clickhouse._disk import DiskState, disk_state, free_bytes
+from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
+from spanpulse_sinks.clickhouse._errors import (
+    DatabaseInUse,
+    NeedsRestart,
+    QueryFailed,
+    SchemaTooNew,
+    SinkError,
+    WriteFailed,
+)
+from spanpulse_sinks.clickhouse._measures import MEASURES, percentiles
+from spanpulse_sinks.clickhouse._query import Cancel, query
+from spanpulse_sinks.clickhouse._writer import BatchWriter, Retry
+
+__all__ = [
+    "MEASURES",
+    "TABLES",
+    "Batch",
+    "BatchWriter",
+    "Cancel",
+    "DatabaseInUse",
+    "DiskState",
+    "EmbeddedConfig",
+    "EmbeddedDatabase",
+    "Mismatch",
+    "NeedsRestart",
+    "QueryFailed",
+    "QueryLimits",
+    "Retention",
+    "Retry",
+    "SchemaTooNew",
+    "SinkError",
+    "WriteFailed",
+    "WriteReport",
+    "disk_state",
+    "free_bytes",
+    "percentiles",
+    "query",
+]

@@ -1,0 +1,42 @@
+"""Is a batch in a table already? Asked of the content, over the whole partition of its day.
+
+The rows themselves are read (a count alone is answered from metadata, also for a part that cannot be read). Rows
+are tied to the log, not to a key: keys change under erasure and new dimensions. Batches of one source are written
+in order, so a rollup that carries a later offset has this batch too.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from spanpulse_sinks.clickhouse._batch import Batch, Position, position_of
+
+__all__ = ["Landed", "landed", "newest_batch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """The rows of a batch that a table holds, and a hash of them all. Of rollups merging changes both."""
+
+    rows: int
+    content: int
+
+
+def landed(client: Any, table: str, batch: Batch) -> Landed:
+    """Return what ``table`` has of ``batch``; raises ClickHouseError, code 246 and the like for a broken part."""
+    day = f"toDate('{batch.received_day.isoformat()}')"
+    source, first, last = batch.log_source, batch.first_offset, batch.last_offset
+    match position_of(table):
+        case Position.APPLIED:
+            where = f"received_day = {day} AND applied[toUInt32({source})] > {last}"
+        case Position.FIRST_OFFSET:
+            where = f"toDate(received_at) = {day} AND log_source = {source} AND first_offset = {first}"
+        case Position.OFFSET:
+            where = f"toDate(received_at) = {day} AND log_source = {source} AND log_offset BETWEEN {first} AND {last}"
+    rows = client.query(f"SELECT count(), sum(cityHash64(tuple(*))) FROM {table} WHERE {where}").result_rows
+    return Landed(int(rows[0][0]), int(rows[0][1]))
+
+
+def newest_batch(client: Any, log_source: int) -> int | None:
+    """Return the last offset of the newest committed batch of a source, None where there is none."""
+    rows = client.query(f"SELECT max(last_offset), count() FROM batches WHERE log_source = {log_source}").result_rows
+    return int(rows[0][0]) if rows[0][1] else None

@@ -1,0 +1,119 @@
+"""What the embedded engine is told: sizes, retention, and the settings behind the promises of a write.
+
+Every setting here is a measured choice or closes a loss found by experiment; docs/schema.md says which.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["DATABASE", "READ_SETTINGS", "WRITE_SETTINGS", "EmbeddedConfig", "QueryLimits", "Retention"]
+
+DATABASE = "spanpulse"
+MIB = 1024 * 1024
+
+# Session of the writer. One insert is one part: one partition, and no cut before 1 GiB or a million rows.
+WRITE_SETTINGS: Mapping[str, int | str] = {
+    "async_insert": 0,
+    "max_partitions_per_insert_block": 1,
+    "throw_on_max_partitions_per_insert_block": 1,
+    "max_insert_threads": 1,
+    "max_insert_block_size": 1_048_576,
+    "min_insert_block_size_rows": 1_048_576,
+    "min_insert_block_size_bytes": 1024 * MIB,
+    "optimize_on_insert": 1,
+    "input_format_null_as_default": 0,
+    "session_timezone": "UTC",
+    "max_threads": 2,
+}
+
+# Sessions of readers. They cannot write, and cannot leave that mode.
+READ_SETTINGS: Mapping[str, int | str] = {
+    "session_timezone": "UTC",
+    "max_threads": 2,
+    "timeout_overflow_mode": "throw",
+    "result_overflow_mode": "throw",
+    "readonly": 2,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Days after receipt that each kind of row is kept. `seen` is trimmed by offset, never by age."""
+
+    spans: int = 30
+    rollups: int = 400
+    dead_letters: int = 90
+
+    def days(self, table: str) -> int:
+        """Return the days that rows of ``table`` are kept."""
+        if table == "dead_letters":
+            return self.dead_letters
+        return self.rollups if table.startswith("rollup_") or table == "batches" else self.spans
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """Bounds of one query: seconds, rows and bytes of its result, bytes of memory. 0 rows means no limit of rows."""
+
+    seconds: float = 30.0
+    rows: int = 1_000_000
+    result_bytes: int = 256 * MIB
+    memory_bytes: int = 400 * MIB
+
+    def settings(self) -> dict[str, int | float]:
+        """Return them as session settings."""
+        return {
+            "max_execution_time": self.seconds,
+            "max_result_rows": self.rows,
+            "max_result_bytes": self.result_bytes,
+            "max_memory_usage": self.memory_bytes,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedConfig:
+    """Sizes in bytes. The process takes about 300 MB more than ``memory_bytes``."""
+
+    memory_bytes: int = 700 * MIB
+    mark_cache_bytes: int = 64 * MIB
+    readers: int = 3
+    free_bytes_to_insert: int = 256 * MIB
+    limits: QueryLimits = field(default_factory=QueryLimits)
+    retention: Retention = field(default_factory=Retention)
+
+    def engine_options(self) -> dict[str, int]:
+        """Return the server settings; every client of the process must be opened with the same."""
+        return {
+            "max_server_memory_usage": self.memory_bytes,
+            "mark_cache_size": self.mark_cache_bytes,
+            "index_mark_cache_size": self.mark_cache_bytes // 4,
+            "primary_index_cache_size": self.mark_cache_bytes // 4,
+            "query_condition_cache_size": self.mark_cache_bytes // 4,
+            "uncompressed_cache_size": 0,
+            "background_pool_size": 1,
+            "background_merges_mutations_concurrency_ratio": 1,
+            "background_schedule_pool_size": 4,
+        }
+
+    def table_settings(self) -> str:
+        """Return the MergeTree settings that stand for {settings}."""
+        settings: dict[str, int | str] = {
+            # durable once an insert returns; no token can hide a repeated insert (a check of the content does)
+            "fsync_after_insert": 1,
+            "fsync_part_directory": 1,
+            "non_replicated_deduplication_window": 0,
+            # a broken merged part is restored from its sources, and a database with broken parts still opens
+            "old_parts_lifetime": 480,
+            "max_suspicious_broken_parts": 1_000_000,
+            "max_suspicious_broken_parts_bytes": 1 << 50,
+            "min_free_disk_bytes_to_perform_insert": self.free_bytes_to_insert,
+            # whole days go, and a change of retention rewrites nothing
+            "ttl_only_drop_parts": 1,
+            "materialize_ttl_recalculate_only": 1,
+            # merges: ten parts into one, so a row is rewritten two or three times in its life; small parts in one
+            # file (half the CPU time of an insert); nothing above 1.5 GB is merged again
+            "merge_selector_base": 10,
+            "min_bytes_for_wide_part": 256 * MIB,
+            "max_bytes_to_merge_at_max_space_in_pool": 1_500_000_000,
+        }
+        return "SETTINGS " + ", ".join(f"{name} = {value}" for name, value in settings.items())

@@ -1,0 +1,159 @@
+"""The embedded database: ClickHouse inside this process, one folder, one writer, a few readers.
+
+Guarantee: one process owns the folder; a second one gets `DatabaseInUse`. `close` ends running queries before the
+engine goes, so that no query is alive when the interpreter exits. Not guaranteed: survival of a fork after `open`.
+"""
+
+import fcntl
+import logging
+import os
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, Self
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from spanpulse_sinks.clickhouse._config import DATABASE, READ_SETTINGS, WRITE_SETTINGS, EmbeddedConfig
+from spanpulse_sinks.clickhouse._errors import DatabaseInUse, QueryFailed
+from spanpulse_sinks.clickhouse._migrate import migrate
+
+__all__ = ["EmbeddedDatabase"]
+
+LOG = logging.getLogger(__name__)
+CLOSE_SECONDS = 20.0
+
+
+class EmbeddedDatabase:
+    """An open folder. Made by `open`; all methods may be called from any thread."""
+
+    def __init__(self, folder: Path, config: EmbeddedConfig, lock: IO[str]) -> None:
+        self.folder = folder
+        self.config = config
+        self._lock = lock
+        self._insert_names = iter(range(1 << 62))
+        self._closed = threading.Event()
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._prepare_folders()
+        self.control = self._client({})
+        self.control.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic")
+        self.control.database = DATABASE
+        migrate(self.control, config)
+        self.writer = self._client({**WRITE_SETTINGS}, DATABASE)
+        self._readers = [self._reader() for _ in range(config.readers)]
+        for reader in self._readers:
+            self._idle.put(reader)
+
+    @classmethod
+    def open(cls, folder: Path, config: EmbeddedConfig | None = None) -> "EmbeddedDatabase":
+        """Open or make the database in ``folder`` and bring its schema up to date (about a second).
+
+        Raises DatabaseInUse, SchemaTooNew, or OSError where the folder cannot be written.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = _locked(folder / "lock")
+        try:
+            return cls(folder.resolve(), config or EmbeddedConfig(), lock)
+        except BaseException:
+            lock.close()
+            raise
+
+    def insert(self, table: str, rows: pa.RecordBatch) -> None:
+        """Insert rows as one block, with the writer's client; the table's missing columns get their defaults.
+
+        The engine reads a file rather than an object of ours: ArrowStream costs a fifth less CPU time than
+        Arrow, and the file lies in a folder that is swept at start. Raises ClickHouseError or OSError.
+        """
+        path = self.folder / "incoming" / f"{next(self._insert_names)}.arrows"
+        columns = ", ".join(f"`{name}`" for name in rows.schema.names)
+        try:
+            with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, rows.schema) as stream:
+                stream.write_batch(rows)
+            quoted = str(path).replace("\\", "\\\\").replace("'", "\\'")
+            self.writer.command(f"INSERT INTO {table} ({columns}) FROM INFILE '{quoted}' FORMAT ArrowStream")
+        finally:
+            path.unlink(missing_ok=True)
+
+    @contextmanager
+    def reader(self, *, within: float = 10.0) -> Iterator[Any]:
+        """Lend a reader's client to this thread, waiting at most ``within`` seconds; raises QueryFailed."""
+        if self._closed.is_set():
+            raise QueryFailed(QueryFailed.Kind.CLOSED, "the database is closing")
+        try:
+            client = self._idle.get(timeout=within)
+        except queue.Empty:
+            raise QueryFailed(QueryFailed.Kind.BUSY, f"no reader became free in {within:g} s") from None
+        try:
+            if self._closed.is_set():
+                raise QueryFailed(QueryFailed.Kind.CLOSED, "the database is closing")
+            yield client
+        finally:
+            self._idle.put(client)
+
+    def kill(self, mark: str) -> None:
+        """End the running queries whose text starts with the comment ``/* mark */``; '' means every reader's."""
+        with suppress(ClickHouseError):
+            self.control.command(f"KILL QUERY WHERE startsWith(query, '/* {mark}') ASYNC")
+
+    def close(self) -> None:
+        """Refuse new queries, end running ones, wait for their threads to let go, close every client."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        deadline = time.monotonic() + CLOSE_SECONDS
+        returned: list[Any] = []
+        while len(returned) < len(self._readers) and time.monotonic() < deadline:
+            self.kill("")
+            with suppress(queue.Empty):
+                returned.append(self._idle.get(timeout=0.2))
+        if len(returned) < len(self._readers):
+            LOG.error("%d queries did not end within %g s", len(self._readers) - len(returned), CLOSE_SECONDS)
+        for client in (*returned, self.writer, self.control):
+            client.close()
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _prepare_folders(self) -> None:
+        for name in ("incoming", "tmp"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            (self.folder / name).mkdir()
+
+    def _client(self, settings: dict[str, Any], database: str | None = None) -> Any:
+        options = {**self.config.engine_options(), "tmp_path": f"{self.folder / 'tmp'}{os.sep}"}
+        return clickhouse_connect.get_client(
+            interface="chdb",
+            path=str(self.folder / "store"),
+            chdb_options=options,
+            settings=settings,
+            database=database,
+        )
+
+    def _reader(self) -> Any:
+        return self._client({**self.config.limits.settings(), **READ_SETTINGS}, DATABASE)
+
+
+def _locked(path: Path) -> IO[str]:
+    """Take the lock of a folder; the system lets go of it when the process ends, however it ends."""
+    file = path.open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        owner = file.read().strip()
+        file.close()
+        raise DatabaseInUse(f"{path.parent} is in use by process {owner or 'unknown'}") from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file

@@ -1,0 +1,93 @@
+"""The exceptions of this package.
+
+SinkError
+ ├── DatabaseInUse     another process has the folder open
+ ├── SchemaTooNew      the folder was written by a later version
+ ├── WriteFailed       a batch was not committed; write it again, nothing is doubled
+ ├── NeedsRestart      a part is broken that only opening the database anew can restore
+ └── QueryFailed       a reader's query; ``kind`` says why
+"""
+
+from enum import Enum, StrEnum
+from typing import Any
+
+__all__ = ["DatabaseInUse", "Failure", "NeedsRestart", "QueryFailed", "SchemaTooNew", "SinkError", "WriteFailed"]
+
+
+class SinkError(Exception):
+    """What all errors of this package have in common."""
+
+
+class DatabaseInUse(SinkError):
+    """Another process has the folder open."""
+
+
+class SchemaTooNew(SinkError):
+    """The folder was written by a later version."""
+
+
+class WriteFailed(SinkError):
+    """A batch was not committed. Parts of it may be there: the next attempt looks before it inserts."""
+
+
+class NeedsRestart(SinkError):
+    """A merged part is broken: the process must end, and opening the database again restores its sources."""
+
+
+class QueryFailed(SinkError):
+    """A query was refused, failed, ran into a limit or was cancelled."""
+
+    class Kind(StrEnum):
+        """Why a query gave no result."""
+
+        CANCELLED = "cancelled"
+        LIMIT = "limit"
+        READ_ONLY = "read_only"
+        CLOSED = "closed"
+        BUSY = "busy"
+        FAILED = "failed"
+
+    def __init__(self, kind: Kind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Failure(Enum):
+    """What a ClickHouse error means for a write."""
+
+    NO_SPACE = "no space"  # nothing was written
+    BROKEN = "broken part"
+    PERMANENT = "permanent"  # repeating it cannot help
+    TRANSIENT = "transient"
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Failure":
+        """Classify what a client raised."""
+        code: Any = getattr(error, "code", None)
+        if code in NO_SPACE:
+            return cls.NO_SPACE
+        if code in BROKEN:
+            return cls.BROKEN
+        return cls.PERMANENT if code in PERMANENT else cls.TRANSIENT
+
+
+NO_SPACE = {243}
+# CANNOT_READ_ALL_DATA, ATTEMPT_TO_READ_AFTER_EOF, CHECKSUM_DOESNT_MATCH, FILE_DOESNT_EXIST, CORRUPTED_DATA,
+# CANNOT_DECOMPRESS, NO_FILE_IN_DATA_PART, BAD_SIZE_OF_FILE_IN_DATA_PART, CANNOT_READ_FROM_FILE_DESCRIPTOR
+BROKEN = {32, 33, 40, 74, 107, 226, 228, 246, 271}
+# What only a programming error brings about: columns, types, tables, syntax; not TOO_MANY_PARTS, which merges cure.
+PERMANENT = {6, 16, 20, 27, 41, 43, 46, 47, 50, 53, 60, 62, 70, 81, 117, 349}
+
+
+def failure_of_query(error: BaseException) -> QueryFailed:
+    """Return what a reader raises for an error of the client."""
+    code: Any = getattr(error, "code", None)
+    return QueryFailed(QUERY_KINDS.get(code, QueryFailed.Kind.FAILED), str(error))
+
+
+# TIMEOUT_EXCEEDED, TOO_MANY_ROWS, TOO_MANY_BYTES, MEMORY_LIMIT_EXCEEDED, TOO_MANY_ROWS_OR_BYTES; READONLY; CANCELLED
+QUERY_KINDS = {
+    **dict.fromkeys((158, 159, 160, 241, 307, 396), QueryFailed.Kind.LIMIT),
+    164: QueryFailed.Kind.READ_ONLY,
+    394: QueryFailed.Kind.CANCELLED,
+}

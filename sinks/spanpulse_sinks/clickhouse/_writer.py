@@ -1,0 +1,168 @@
+"""`BatchWriter`: each table of a batch once, whatever was interrupted before.
+
+Guarantee: when `write` returns, every table holds the rows of the batch exactly once. When it raises, any of them
+may, and the next `write` of the batch finds out which. Not guaranteed: anything for a second process on the same
+tables, or for batches of a source that are written out of order.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import random
+
+import pyarrow as pa
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from spanpulse_sinks.clickhouse._batch import Batch, Mismatch, Position, WriteReport, position_of
+from spanpulse_sinks.clickhouse._check import landed, newest_batch
+from spanpulse_sinks.clickhouse._disk import DiskState, disk_state
+from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
+from spanpulse_sinks.clickhouse._errors import Failure, NeedsRestart, WriteFailed
+from spanpulse_sinks.clickhouse._parts import drop_broken_parts
+
+__all__ = ["BatchWriter", "Retry"]
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Attempts and waits between them: ``first`` seconds, doubled up to ``most``, each times 0.5 to 1.5."""
+
+    attempts: int = 6
+    first: float = 0.1
+    most: float = 3.0
+    sleep: Callable[[float], None] = time.sleep
+    random: Callable[[], float] = random
+
+    def wait(self, failures: int) -> None:
+        """Wait after the given number of failures."""
+        self.sleep(min(self.most, self.first * 2 ** (failures - 1)) * (0.5 + self.random()))
+
+
+class BatchWriter:
+    """Writes batches in order of their offsets, one at a time; may be called from several threads."""
+
+    def __init__(
+        self,
+        database: EmbeddedDatabase,
+        *,
+        retry: Retry | None = None,
+        disk: Callable[[], DiskState] | None = None,
+    ) -> None:
+        self._database = database
+        self._retry = retry or Retry()
+        self._disk = disk or (lambda: disk_state(database.folder, full=database.config.free_bytes_to_insert))
+        self._turn = threading.Lock()
+        self._newest: dict[int, int | None] = {}  # at the first batch of a source
+        self._trusted: set[int] = set()  # sources whose next batch cannot be in the database
+
+    def write(self, batch: Batch, *, suspect: bool = False) -> WriteReport:
+        """Write a batch once. With ``suspect`` each table is looked at first.
+
+        The writer suspects of its own accord all batches of a source up to and including the first one behind the
+        newest in `batches`, and every batch after a failure. Raises WriteFailed or NeedsRestart.
+        """
+        with self._turn:
+            return self._write(batch, suspect=suspect)
+
+    def distrust(self, log_source: int) -> None:
+        """Suspect a source again: it has just been assigned to this process."""
+        with self._turn:
+            self._forget(log_source)
+
+    def newest_batch(self, log_source: int) -> int | None:
+        """Return the last offset of the newest committed batch of a source, None where there is none."""
+        with self._turn:
+            return newest_batch(self._database.writer, log_source)
+
+    def _write(self, batch: Batch, *, suspect: bool) -> WriteReport:
+        report = WriteReport()
+        source = batch.log_source
+        while True:
+            try:
+                look = suspect or report.attempts > 1 or source not in self._trusted
+                self._write_tables(batch, report, look=look)
+            except (ClickHouseError, OSError) as error:
+                self._forget(source)
+                self._recover(error, batch, report)
+            except BaseException:
+                self._forget(source)
+                raise
+            else:
+                self._trust_after(batch)
+                return report
+
+    def _write_tables(self, batch: Batch, report: WriteReport, *, look: bool) -> None:
+        if look and batch.log_source not in self._newest:
+            self._newest[batch.log_source] = newest_batch(self._database.writer, batch.log_source)
+        for table, rows in batch.filled():
+            if not (look and self._is_there(batch, table, report)):
+                self._insert(batch, table, rows, report)
+
+    def _is_there(self, batch: Batch, table: str, report: WriteReport) -> bool:
+        found = landed(self._database.writer, table, batch).rows
+        expected = batch.rows_of(table)
+        if not found:
+            report.inserted.pop(table, None)
+            return False
+        if table not in report.inserted:
+            report.found[table] = found
+        if found != expected and position_of(table) is not Position.APPLIED:
+            _note(report, Mismatch(table, expected, found), batch)
+        return True
+
+    def _insert(self, batch: Batch, table: str, rows: pa.RecordBatch, report: WriteReport) -> None:
+        self._database.insert(table, rows)
+        report.inserted[table] = rows.num_rows
+        if self._disk() is not DiskState.OK:
+            report.read_back.append(table)
+            if not landed(self._database.writer, table, batch).rows:
+                raise OSError(f"the rows of {table} are not there after the insert")
+
+    def _recover(self, error: Exception, batch: Batch, report: WriteReport) -> None:
+        """Make the next attempt possible, or raise what ends the write."""
+        failure = Failure.of(error)
+        name = f"source {batch.log_source}, offsets {batch.first_offset} to {batch.last_offset}"
+        if failure is Failure.PERMANENT or report.attempts >= self._retry.attempts:
+            raise WriteFailed(f"{name}: {failure.value} after {report.attempts} attempts: {error}") from error
+        LOG.warning("write of %s failed (%s), looking again: %s", name, failure.value, error)
+        if failure is Failure.BROKEN:
+            self._drop_broken(batch, report)
+        self._retry.wait(report.attempts)
+        report.attempts += 1
+
+    def _drop_broken(self, batch: Batch, report: WriteReport) -> None:
+        """Drop this batch's broken parts; raises NeedsRestart where a part of another batch went, for repair."""
+        writer, partition = self._database.writer, batch.received_day.isoformat()
+        for table, _ in batch.filled():
+            try:
+                dropped = drop_broken_parts(writer, table, partition)
+                if not dropped:
+                    continue
+                report.dropped_parts += dropped
+                if len(dropped) > 1 or landed(writer, table, batch).rows:
+                    raise NeedsRestart(f"broken parts of {table} held earlier batches: {', '.join(dropped)}")
+            except (ClickHouseError, OSError) as error:
+                raise WriteFailed(f"cannot repair {table}: {error}") from error
+
+    def _trust_after(self, batch: Batch) -> None:
+        newest = self._newest.get(batch.log_source)
+        if newest is None or batch.first_offset > newest:
+            self._trusted.add(batch.log_source)
+
+    def _forget(self, log_source: int) -> None:
+        self._trusted.discard(log_source)
+        self._newest.pop(log_source, None)
+
+
+def _note(report: WriteReport, mismatch: Mismatch, batch: Batch) -> None:
+    if mismatch not in report.mismatches:
+        report.mismatches.append(mismatch)
+        LOG.error(
+            "%s has %d rows of source %d, offsets %d to %d, not %d; nothing was inserted again",
+            *(mismatch.table, mismatch.found, batch.log_source, batch.first_offset, batch.last_offset),
+            mismatch.expected,
+        )
