@@ -1,6 +1,6 @@
 -- Every table is partitioned by the UTC day of received_at (log-append time): one batch is one insert and one part.
 -- Statements end with a semicolon at the end of a line. {settings} is replaced by the mode's MergeTree settings and
--- {ttl:NAME} by the retention of that table, {measures} by the columns in spanpulse_sinks.clickhouse._measures.
+-- {ttl:NAME} by the retention of that table; the measures of rollups are listed once, in _measures.py.
 
 -- In log order: parts of one source never overlap, so a merge passes whole blocks on (a third of the CPU time of a
 -- merge by trace), a batch is one range of the primary key, and rows close in time are close on disk.
