@@ -3,8 +3,9 @@
 `EmbeddedDatabase.open` brings the schema up to date; `BatchWriter` is the only one that writes to its tables.
 """
 
-from spanpulse_sinks.clickhouse._batch import TABLES, Batch, Mismatch, WriteReport
+from spanpulse_sinks.clickhouse._batch import TABLES, Batch, Mismatch, OffsetRange, WriteReport
 from spanpulse_sinks.clickhouse._config import EmbeddedConfig, QueryLimits, Retention
+from spanpulse_sinks.clickhouse._days import replace_day, trim_seen
 from spanpulse_sinks.clickhouse._disk import DiskState, disk_state, free_bytes
 from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
 from spanpulse_sinks.clickhouse._errors import (
@@ -16,7 +17,9 @@ from spanpulse_sinks.clickhouse._errors import (
     WriteFailed,
 )
 from spanpulse_sinks.clickhouse._measures import MEASURES, percentiles
+from spanpulse_sinks.clickhouse._missing import Committed, DetachedPart, Missing
 from spanpulse_sinks.clickhouse._query import Cancel, query
+from spanpulse_sinks.clickhouse._repair import LogReader, Rebuild, RepairReport, repair
 from spanpulse_sinks.clickhouse._writer import BatchWriter, Retry
 
 __all__ = [
@@ -25,14 +28,21 @@ __all__ = [
     "Batch",
     "BatchWriter",
     "Cancel",
+    "Committed",
     "DatabaseInUse",
+    "DetachedPart",
     "DiskState",
     "EmbeddedConfig",
     "EmbeddedDatabase",
+    "LogReader",
     "Mismatch",
+    "Missing",
     "NeedsRestart",
+    "OffsetRange",
     "QueryFailed",
     "QueryLimits",
+    "Rebuild",
+    "RepairReport",
     "Retention",
     "Retry",
     "SchemaTooNew",
@@ -43,4 +53,7 @@ __all__ = [
     "free_bytes",
     "percentiles",
     "query",
+    "repair",
+    "replace_day",
+    "trim_seen",
 ]

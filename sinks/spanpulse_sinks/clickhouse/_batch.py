@@ -12,7 +12,7 @@ from enum import StrEnum
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["TABLES", "Batch", "Mismatch", "Position", "WriteReport", "position_of"]
+__all__ = ["TABLES", "Batch", "Mismatch", "OffsetRange", "Position", "WriteReport", "position_of"]
 
 MAX_BYTES = 256 * 1024 * 1024
 
@@ -52,17 +52,26 @@ def position_of(table: str) -> Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class OffsetRange:
+    """Offsets [first_offset, last_offset] of a source, received on one UTC day."""
+
+    log_source: int
+    first_offset: int
+    last_offset: int
+    received_day: date
+
+    def __str__(self) -> str:
+        return f"source {self.log_source}, offsets {self.first_offset} to {self.last_offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(OffsetRange):
     """Offsets [first_offset, last_offset] of a source and their rows, by table; None and no rows are the same.
 
     The columns of each record batch are columns of its table. Raises ValueError where a batch breaks what a
     write relies on: a known table, one day, less than 256 MiB, a row in `batches`.
     """
 
-    log_source: int
-    first_offset: int
-    last_offset: int
-    received_day: date
     tables: Mapping[str, pa.RecordBatch | None]
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ in order, so a rollup that carries a later offset has this batch too.
 from dataclasses import dataclass
 from typing import Any
 
-from spanpulse_sinks.clickhouse._batch import Batch, Position, position_of
+from spanpulse_sinks.clickhouse._batch import OffsetRange, Position, position_of
 
 __all__ = ["Landed", "landed", "newest_batch"]
 
@@ -21,7 +21,7 @@ class Landed:
     content: int
 
 
-def landed(client: Any, table: str, batch: Batch) -> Landed:
+def landed(client: Any, table: str, batch: OffsetRange) -> Landed:
     """Return what ``table`` has of ``batch``; raises ClickHouseError, code 246 and the like for a broken part."""
     day = f"toDate('{batch.received_day.isoformat()}')"
     source, first, last = batch.log_source, batch.first_offset, batch.last_offset

@@ -125,10 +125,9 @@ class BatchWriter:
     def _recover(self, error: Exception, batch: Batch, report: WriteReport) -> None:
         """Make the next attempt possible, or raise what ends the write."""
         failure = Failure.of(error)
-        name = f"source {batch.log_source}, offsets {batch.first_offset} to {batch.last_offset}"
         if failure is Failure.PERMANENT or report.attempts >= self._retry.attempts:
-            raise WriteFailed(f"{name}: {failure.value} after {report.attempts} attempts: {error}") from error
-        LOG.warning("write of %s failed (%s), looking again: %s", name, failure.value, error)
+            raise WriteFailed(f"{batch}: {failure.value} after {report.attempts} attempts: {error}") from error
+        LOG.warning("write of %s failed (%s), looking again: %s", batch, failure.value, error)
         if failure is Failure.BROKEN:
             self._drop_broken(batch, report)
         self._retry.wait(report.attempts)
@@ -161,8 +160,5 @@ class BatchWriter:
 def _note(report: WriteReport, mismatch: Mismatch, batch: Batch) -> None:
     if mismatch not in report.mismatches:
         report.mismatches.append(mismatch)
-        LOG.error(
-            "%s has %d rows of source %d, offsets %d to %d, not %d; nothing was inserted again",
-            *(mismatch.table, mismatch.found, batch.log_source, batch.first_offset, batch.last_offset),
-            mismatch.expected,
-        )
+        shown = (mismatch.table, mismatch.found, batch, mismatch.expected)
+        LOG.error("%s has %d rows of %s, not %d; nothing was inserted again", *shown)

@@ -1,0 +1,115 @@
+"""Repair at start, before the first batch: what committed batches lost comes back from the log.
+
+Rows are refilled only where a batch has none in a table, `seen` first; another number than expected is reported
+and left alone. Days whose rows were refilled or whose rollups were set aside are rebuilt and swapped in. Not
+guaranteed: what the log no longer has; it is named in the report.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+import pyarrow as pa
+
+from spanpulse_sinks.clickhouse._batch import TABLES, Position
+from spanpulse_sinks.clickhouse._check import landed, newest_batch
+from spanpulse_sinks.clickhouse._days import replace_day
+from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
+from spanpulse_sinks.clickhouse._missing import (
+    Committed,
+    DetachedPart,
+    Missing,
+    committed_batches,
+    detached_parts,
+    missing_rows,
+)
+
+__all__ = ["LogReader", "Rebuild", "RepairReport", "repair"]
+
+LOG = logging.getLogger(__name__)
+
+
+class LogReader(Protocol):
+    """What a repair asks of the log."""
+
+    def log_starts(self) -> Mapping[int, int]:
+        """Return the oldest offset that each log source still has."""
+
+    def rows_of(self, batch: Committed) -> Mapping[str, pa.RecordBatch | None]:
+        """Return all rows of a committed batch, computed again from the log under the versions of its claim."""
+
+
+class Rebuild(Protocol):
+    """What computes the rollups of a received day again."""
+
+    def __call__(self, day: date, committed: Mapping[int, int]) -> Mapping[str, pa.RecordBatch]:
+        """Return rollup table -> rows from the spans, updates and scores of ``day`` up to the committed offsets.
+
+        ``committed`` is source -> last committed offset. Rows carry {source: last committed offset + 1} in `applied`.
+        A table that is left out stays as it is.
+        """
+
+
+@dataclass(slots=True)
+class RepairReport:
+    """What was broken, what came back, and what could not: ``lost`` is no longer in the log or has other rows."""
+
+    detached: list[DetachedPart] = field(default_factory=list)
+    refilled: list[Missing] = field(default_factory=list)
+    lost: list[Missing] = field(default_factory=list)
+    rebuilt_days: list[date] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether there was nothing to do."""
+        return not (self.detached or self.refilled or self.lost)
+
+
+def repair(database: EmbeddedDatabase, log: LogReader, rebuild: Rebuild, *, today: date) -> RepairReport:
+    """Bring the tables back to what `batches` says; ``today`` is the UTC day. Raises ClickHouseError or OSError.
+
+    Must run before the first batch is written. It may be killed and run again.
+    """
+    client = database.writer
+    report = RepairReport(detached=detached_parts(client))
+    starts = dict(log.log_starts())
+    batches = committed_batches(client, starts)
+    missing = missing_rows(client, batches, report.detached, database.config.retention, today)
+    _refill(database, log, missing, report)
+    _rebuild(database, rebuild, starts, report)
+    for part in report.detached:
+        LOG.warning("the broken part %s of %s (%s) is made good", part.name, part.table, part.reason)
+        client.command(
+            f"ALTER TABLE {part.table} DROP DETACHED PART '{part.name}'", settings={"allow_drop_detached": 1}
+        )
+    return report
+
+
+def _refill(database: EmbeddedDatabase, log: LogReader, missing: list[Missing], report: RepairReport) -> None:
+    computed: dict[tuple[int, int], Mapping[str, pa.RecordBatch | None]] = {}
+    for gap in missing:
+        key = (gap.batch.log_source, gap.batch.first_offset)
+        if key not in computed and not gap.found:
+            computed = {key: log.rows_of(gap.batch)}  # one batch at a time in memory
+        rows = None if gap.found else computed[key].get(gap.table)
+        if rows is None or not rows.num_rows:
+            if gap.expected is not None:
+                report.lost.append(gap)
+                LOG.error("%s has %d rows of %s, not %s", gap.table, gap.found, gap.batch, gap.expected)
+        elif not landed(database.writer, gap.table, gap.batch).rows:
+            database.insert(gap.table, rows)
+            report.refilled.append(gap)
+            LOG.warning("refilled %d rows of %s in %s from the log", rows.num_rows, gap.batch, gap.table)
+
+
+def _rebuild(database: EmbeddedDatabase, rebuild: Rebuild, sources: Mapping[int, int], report: RepairReport) -> None:
+    days = {gap.batch.received_day for gap in report.refilled if gap.table != "seen"}
+    days |= {part.day for part in report.detached if TABLES[part.table] is Position.APPLIED}
+    found = {source: newest_batch(database.writer, source) for source in sources}
+    committed = {source: offset for source, offset in found.items() if offset is not None}
+    for day in sorted(days):
+        for table, rows in rebuild(day, committed).items():
+            replace_day(database, table, day, [rows] if rows.num_rows else [])
+        report.rebuilt_days.append(day)
