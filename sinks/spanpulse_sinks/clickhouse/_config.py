@@ -20,7 +20,7 @@ WRITE_SETTINGS: Mapping[str, int | str] = {
     "max_insert_block_size": 1_048_576,
     "min_insert_block_size_rows": 1_048_576,
     "min_insert_block_size_bytes": 1024 * MIB,
-    "optimize_on_insert": 1,
+    "optimize_on_insert": 0,  # batches are grouped already, and their parts keep level 0
     "input_format_null_as_default": 0,
     "session_timezone": "UTC",
     "max_threads": 2,

@@ -66,7 +66,7 @@ class Failure(Enum):
         code: Any = getattr(error, "code", None)
         if code in NO_SPACE:
             return cls.NO_SPACE
-        if code in BROKEN:
+        if code in BROKEN or (code not in PASSING and "while reading from part" in str(error)):
             return cls.BROKEN
         return cls.PERMANENT if code in PERMANENT else cls.TRANSIENT
 
@@ -75,6 +75,9 @@ NO_SPACE = {243}
 # CANNOT_READ_ALL_DATA, ATTEMPT_TO_READ_AFTER_EOF, CHECKSUM_DOESNT_MATCH, FILE_DOESNT_EXIST, CORRUPTED_DATA,
 # CANNOT_DECOMPRESS, NO_FILE_IN_DATA_PART, BAD_SIZE_OF_FILE_IN_DATA_PART, CANNOT_READ_FROM_FILE_DESCRIPTOR
 BROKEN = {32, 33, 40, 74, 107, 226, 228, 246, 271}
+# MEMORY_LIMIT_EXCEEDED, TIMEOUT_EXCEEDED, QUERY_WAS_CANCELLED: not the part's fault, though its name is in the message.
+# (Garbage in a part shows as almost any code, so the message decides about the others.)
+PASSING = {159, 241, 394}
 # What only a programming error brings about: columns, types, tables, syntax; not TOO_MANY_PARTS, which merges cure.
 PERMANENT = {6, 16, 20, 27, 41, 43, 46, 47, 50, 53, 60, 62, 70, 81, 117, 349}
 

@@ -4,6 +4,7 @@ A part that an insert wrote (level 0) may be dropped, for its batch can be writt
 opening the database anew brings back the parts it was made of, and dropping it destroys them.
 """
 
+import json
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +27,9 @@ class BrokenPart:
 
 def broken_parts(client: Any, table: str, partition: str) -> list[BrokenPart]:
     """Return the parts of a partition that fail a full check (reads all of it)."""
-    check = f"CHECK TABLE {table} PARTITION '{partition}' SETTINGS check_query_single_value_result = 0"
-    failed = [str(row[0]) for row in client.query(check).result_rows if not int(row[1])]
+    check = f"CHECK TABLE {table} PARTITION '{partition}' FORMAT JSONEachRow SETTINGS check_query_single_value_result = 0"
+    results = [json.loads(line) for line in client.raw_query(check).splitlines()]
+    failed = [str(result["part_path"]) for result in results if not result["is_passed"]]
     rows = client.query(
         f"SELECT name, level FROM system.parts WHERE database = currentDatabase() AND table = '{table}' AND active"
     ).result_rows
@@ -36,7 +38,7 @@ def broken_parts(client: Any, table: str, partition: str) -> list[BrokenPart]:
 
 
 def drop_broken_parts(client: Any, table: str, partition: str) -> list[str]:
-    """Drop what is broken in a partition and returns the names; raises NeedsRestart if a merged part is broken."""
+    """Drop what is broken in a partition and return the names; raises NeedsRestart if a merged part is broken."""
     found = broken_parts(client, table, partition)
     merged = [part.name for part in found if part.level > 0]
     if merged:
