@@ -1,0 +1,1 @@
+"""The stream processor: cutting, the steps in order, claim-write-acknowledge."""
