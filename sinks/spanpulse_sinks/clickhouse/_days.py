@@ -28,7 +28,8 @@ def replace_day(database: EmbeddedDatabase, table: str, day: date, rows: Iterabl
         for batch in rows:
             database.insert(aside, batch)
             count += batch.num_rows
-        writer.command(f"ALTER TABLE {table} REPLACE PARTITION '{day.isoformat()}' FROM {aside}")
+        swap = f"REPLACE PARTITION '{day.isoformat()}' FROM {aside}" if count else f"DROP PARTITION '{day.isoformat()}'"
+        writer.command(f"ALTER TABLE {table} {swap}")
     finally:
         writer.command(f"DROP TABLE IF EXISTS {aside} SYNC")
     return count

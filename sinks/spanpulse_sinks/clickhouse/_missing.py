@@ -99,7 +99,7 @@ def missing_rows(
 
 
 def _rows_by_batch(client: Any, table: str, batches: list[Committed]) -> dict[tuple[int, int], int]:
-    """Return (source, first offset) -> rows of a table."""
+    """Return (source, first offset) -> rows of a table. Rows of a batch that is not committed belong to none."""
     if not batches:
         return {}
     offset = TABLES[table].value
@@ -107,7 +107,8 @@ def _rows_by_batch(client: Any, table: str, batches: list[Committed]) -> dict[tu
     rows = client.query(
         f"SELECT b.log_source, b.first_offset, sum(r.n) FROM (SELECT log_source, {offset} AS place, count() AS n"
         f" FROM {table} WHERE {offset} >= {start} GROUP BY log_source, place) AS r"
-        f" ASOF JOIN (SELECT DISTINCT log_source, first_offset FROM batches WHERE first_offset >= {start}) AS b"
-        f" ON r.log_source = b.log_source AND r.place >= b.first_offset GROUP BY b.log_source, b.first_offset"
+        f" ASOF JOIN (SELECT DISTINCT log_source, first_offset, last_offset FROM batches) AS b"
+        f" ON r.log_source = b.log_source AND r.place >= b.first_offset"
+        f" WHERE r.place <= b.last_offset GROUP BY b.log_source, b.first_offset"
     ).result_rows
     return {(int(source), int(first)): int(count) for source, first, count in rows}

@@ -1,0 +1,330 @@
+"""What the tests of schema, queries and repair do in the process of the database."""
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from sinks_batches import DAY, SOURCE, batch
+from sinks_process import CONFIG, counts
+from sinks_writing import QUICK
+from spanpulse_sinks.clickhouse import (
+    BatchWriter,
+    Cancel,
+    Committed,
+    EmbeddedDatabase,
+    QueryFailed,
+    QueryLimits,
+    Retention,
+    SchemaTooNew,
+    percentiles,
+    query,
+    repair,
+    replace_day,
+    trim_seen,
+)
+from spanpulse_sinks.clickhouse._config import DATABASE
+from spanpulse_sinks.clickhouse._migrate import migrations
+
+NO_LIMIT = QueryLimits(seconds=60)
+
+
+def rows(database: EmbeddedDatabase, sql: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in query(database, sql).splitlines()]
+
+
+def one(database: EmbeddedDatabase, sql: str) -> Any:
+    return next(iter(rows(database, sql)[0].values()))
+
+
+def creates(folder: Path) -> dict[str, str]:
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        sql = f"SELECT name, create_table_query FROM system.tables WHERE database = '{DATABASE}'"
+        return {str(name): str(create) for name, create in database.control.query(sql).result_rows}
+
+
+def migrated_again(folder: Path) -> dict[str, Any]:
+    """Every statement runs twice, data and record stay; a newer record is refused."""
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        BatchWriter(database).write(batch(0))
+        for migration in migrations(CONFIG):
+            for statement in migration.statements:
+                database.control.command(statement)
+        spans = one(database, "SELECT count() FROM spans")
+        recorded = one(database, "SELECT groupArray(version) FROM (SELECT version FROM migrations ORDER BY version)")
+        database.control.command("INSERT INTO migrations (version, name) VALUES (9999, 'later')")
+    try:
+        with EmbeddedDatabase.open(folder, CONFIG):
+            refused = ""
+    except SchemaTooNew as error:
+        refused = str(error)
+    return {"spans": spans, "recorded": recorded, "refused": refused}
+
+
+def other_retention(folder: Path) -> list[str]:
+    """The days in the TTL of three tables after the configuration changed."""
+    with EmbeddedDatabase.open(folder, CONFIG):
+        pass
+    with EmbeddedDatabase.open(folder, replace(CONFIG, retention=Retention(5, 6, 7))) as database:
+        days = "extract(create_table_query, 'TTL .*toIntervalDay\\\\((\\\\d+)\\\\)')"
+        names = "name IN ('span_rows', 'rollup_minute', 'dead_letters')"
+        sql = f"SELECT groupArray({days}) FROM (SELECT * FROM system.tables WHERE {names} ORDER BY name)"
+        return list(one(database, sql))
+
+
+def expired(folder: Path) -> int:
+    """Rows of a day behind the retention, after the merges that drop whole parts."""
+    with EmbeddedDatabase.open(folder, replace(CONFIG, retention=Retention(5, 6, 7))) as database:
+        BatchWriter(database).write(batch(0, day=date(2020, 1, 1)))
+        database.control.command("OPTIMIZE TABLE span_rows FINAL")
+        return int(one(database, "SELECT count() FROM span_rows"))
+
+
+def views(folder: Path) -> dict[str, Any]:
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        BatchWriter(database).write(batch(0))
+        values = "log_source, log_offset, received_at, target_log_offset, target_ordinal, user_id, session_id"
+        when = f"'{DAY} 12:00:00'"
+        database.control.command(
+            f"INSERT INTO span_updates ({values}) VALUES"
+            f" ({SOURCE}, 8, {when}, 1, 0, 'first', 's'), ({SOURCE}, 9, {when}, 1, 0, 'second', NULL)"
+        )
+        database.control.command("ALTER TABLE span_rows UPDATE input_messages = NULL WHERE ordinal = 1 SETTINGS mutations_sync=1")
+        late = "SELECT tenant, trace_id, span_id, log_source, log_offset, received_at FROM span_rows WHERE ordinal = 1 AND log_offset = 2"
+        for ordinal, text in enumerate(("one", "two")):
+            message = json.dumps([{"role": "user", "parts": [{"type": "text", "content": text}, {"type": "blob"}]}])
+            database.control.command(
+                "INSERT INTO span_texts (tenant, trace_id, span_id, log_source, log_offset, received_at, ordinal,"
+                f" direction, messages) SELECT *, {ordinal}, 'input', '{message}' FROM ({late})"
+            )
+        columns = "counted, user_id, session_id, prompt_name, input_text, output_text, cost, parent_span_id"
+        at = f"SELECT {columns} FROM spans WHERE log_offset ="
+        return {
+            "corrected": rows(database, f"{at} 1 AND ordinal = 0")[0],
+            "uncounted": rows(database, f"{at} 0 AND ordinal = 0")[0],
+            "late": rows(database, f"{at} 2 AND ordinal = 1")[0],
+            "silent": rows(database, f"{at} 3 AND ordinal = 1")[0],
+            "count": one(database, "SELECT count() FROM spans"),
+            "pushed": _indexes(database, "trace_id = 'x'") + _indexes(database, "end_time > '2030-01-01 00:00:00'"),
+        }
+
+
+def _indexes(database: EmbeddedDatabase, where: str) -> list[str]:
+    plan = query(database, f"EXPLAIN indexes = 1 SELECT count() FROM spans WHERE {where}", output_format="TSVRaw").decode()
+    return [line.split("Name:")[1].strip() for line in plan.splitlines() if "Name:" in line]
+
+
+def sketches(folder: Path, signed: list[list[dict[int, int]]], levels: list[float]) -> list[list[float]]:
+    """The percentiles of each list of maps, one row a map."""
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        found = []
+        for maps in signed:
+            database.control.command("TRUNCATE TABLE rollup_service")
+            for sketch in maps:
+                literal = "map(" + ", ".join(f"{key}, {count}" for key, count in sketch.items()) + ")"
+                database.control.command(f"INSERT INTO rollup_service (received_day, latency) SELECT today(), {literal}")
+            found.append(list(one(database, f"SELECT {percentiles('latency', levels)} FROM rollup_service")))
+        return found
+
+
+def readable(folder: Path) -> dict[str, Any]:
+    """Every readable view over one batch; a view that does not run raises."""
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        BatchWriter(database).write(batch(0))
+        names = ("requests_by_minute", "requests_by_model", "requests_by_experiment", "requests_by_user")
+        found = {name: rows(database, f"SELECT * FROM {name}") for name in (*names, "services_by_minute", "scores_by_minute")}
+        money = "SELECT toTypeName(sum(cost)) FROM rollup_minute"
+        return {**found, "money": one(database, money)}
+
+
+def failures(folder: Path) -> dict[str, str]:
+    """Query -> why it failed."""
+    limits = QueryLimits(seconds=0.3, rows=10, result_bytes=1 << 20, memory_bytes=64 << 20)
+    queries = {
+        "time": "SELECT sum(sipHash64(number)) FROM numbers(100000000000)",
+        "rows": "SELECT number FROM numbers(1000)",
+        "memory": "SELECT count() FROM (SELECT number FROM numbers(20000000) GROUP BY number)",
+        "write": "INSERT INTO span_rows (log_source) VALUES (1)",
+        "drop": "DROP TABLE span_rows",
+        "leave": "SELECT 1 SETTINGS readonly = 0",
+        "syntax": "SELEC 1",
+        "fine": "SELECT 1",
+    }
+    found = {}
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        for name, sql in queries.items():
+            found[name] = _outcome(lambda sql=sql: query(database, sql, limits=limits))
+        found["format"] = _outcome(lambda: query(database, "SELECT 1", output_format="TSV; DROP"))
+        found["own"] = query(database, "SELECT 1 AS a FORMAT CSVWithNames;").decode()
+        found["tsv"] = query(database, "SELECT 1, 'x';\n", output_format="TSV").decode()
+    found["closed"] = _outcome(lambda: query(database, "SELECT 1"))
+    return found
+
+
+def cancelled(folder: Path) -> dict[str, Any]:
+    """A query ended by its handle, one by closing the database, and one cancelled before it began."""
+    database = EmbeddedDatabase.open(folder, replace(CONFIG, readers=2))
+    early, handle = Cancel(), Cancel()
+    early.cancel(database)
+    found = {"early": _outcome(lambda: query(database, "SELECT 1", cancel=early))}
+    forever = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
+
+    def run(name: str, cancel: Cancel) -> threading.Thread:
+        def work() -> None:
+            found[name] = _outcome(lambda: query(database, forever, cancel=cancel, limits=NO_LIMIT))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        _until(lambda: any(cancel.mark in str(row[0]) for row in _processes(database)))
+        return thread
+
+    first = run("handle", handle)
+    handle.cancel(database)
+    first.join(20)
+    second = run("close", Cancel())
+    begun = time.monotonic()
+    database.close()
+    second.join(20)
+    return {**found, "seconds": time.monotonic() - begun, "alive": first.is_alive() or second.is_alive()}
+
+
+def busy(folder: Path) -> str:
+    with EmbeddedDatabase.open(folder, CONFIG) as database, database.reader():
+        try:
+            with database.reader(within=0.05):
+                return "lent twice"
+        except QueryFailed as error:
+            return str(error.kind)
+
+
+class Log:
+    """A log that can compute each batch again."""
+
+    def __init__(self, start: int = 0) -> None:
+        self.start = start
+        self.asked: list[int] = []
+
+    def log_starts(self) -> Mapping[int, int]:
+        return {SOURCE: self.start}
+
+    def rows_of(self, committed: Committed) -> Mapping[str, pa.RecordBatch | None]:
+        number = committed.first_offset // 4
+        self.asked.append(number)
+        return batch(number).tables
+
+
+def rollups_of(day: date, committed: Mapping[int, int]) -> Mapping[str, pa.RecordBatch]:
+    numbers = range((committed[SOURCE] + 1) // 4)
+    return {
+        table: pa.Table.from_batches([batch(number).tables[table] for number in numbers]).combine_chunks().to_batches()[0]
+        for table in ("rollup_minute", "rollup_service")
+    }
+
+
+def repaired(folder: Path, table: str, start: int) -> dict[str, Any]:
+    """All rows of batch 1 are gone from a table; batch 3 was not committed."""
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        database.control.command("SYSTEM STOP MERGES")
+        writer = BatchWriter(database, retry=QUICK)
+        for number in range(3):
+            writer.write(batch(number))
+        for name, part in batch(3).filled()[:2]:
+            database.insert(name, part)
+        database.control.command(f"ALTER TABLE {table} DROP PART '20261120_2_2_0'")
+        log = Log(start)
+        report = repair(database, log, rollups_of, today=DAY)
+        again = repair(database, log, rollups_of, today=DAY)
+        writer = BatchWriter(database, retry=QUICK)
+        writer.write(batch(2))
+        writer.write(batch(3))
+        return {
+            "counts": counts(database),
+            "refilled": [(gap.table, gap.batch.first_offset) for gap in report.refilled],
+            "lost": [(gap.table, gap.batch.first_offset) for gap in report.lost],
+            "days": [str(day) for day in report.rebuilt_days],
+            "asked": log.asked,
+            "clean": again.clean,
+        }
+
+
+def detached(folder: Path, table: str) -> dict[str, Any]:
+    """The file of a part is cut short while the database is closed."""
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        database.control.command("SYSTEM STOP MERGES")
+        for number in range(3):
+            BatchWriter(database).write(batch(number))
+        sql = f"SELECT path FROM system.parts WHERE active AND table = '{table}' AND min_block_number = 2"
+        data = Path(str(database.control.query(sql).result_rows[0][0])) / "data.bin"
+    data.write_bytes(data.read_bytes()[:10])
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        report = repair(database, Log(), rollups_of, today=DAY)
+        return {
+            "counts": counts(database),
+            "detached": [(part.table, str(part.day)) for part in report.detached],
+            "left": int(database.control.query("SELECT count() FROM system.detached_parts").result_rows[0][0]),
+        }
+
+
+def swapped(folder: Path) -> dict[str, Any]:
+    """A day swapped for other rows, then for none; the day beside it stays."""
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        writer = BatchWriter(database)
+        writer.write(batch(0))
+        writer.write(batch(1, day=date(2026, 11, 21)))
+        new = batch(0, spans=3).tables["rollup_minute"]
+        assert new is not None
+        total = "SELECT sum(requests) FROM rollup_minute"
+        put = [replace_day(database, "rollup_minute", DAY, [new]), int(one(database, total))]
+        empty = [replace_day(database, "rollup_minute", DAY, []), int(one(database, total))]
+        tables = one(database, f"SELECT count() FROM system.tables WHERE database = '{DATABASE}' AND name LIKE '%aside%'")
+        return {"put": put, "empty": empty, "aside": int(tables)}
+
+
+def trimmed(folder: Path) -> list[list[str]]:
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        writer = BatchWriter(database)
+        for number in range(3):
+            writer.write(batch(number, day=date(2026, 11, 18 + number)))
+        writer.write(batch(1, source=SOURCE + 1, day=date(2026, 11, 19)))
+        steps = ({SOURCE: 8}, {SOURCE: 8, SOURCE + 1: 4}, {SOURCE: 8, SOURCE + 1: 8})
+        return [[str(day) for day in trim_seen(database, keep_from)] for keep_from in steps]
+
+
+def swept(folder: Path) -> list[str]:
+    with EmbeddedDatabase.open(folder, CONFIG):
+        pass
+    (folder / "incoming" / "0.arrows").write_bytes(b"left behind by a kill")
+    with EmbeddedDatabase.open(folder, CONFIG):
+        left = [path.name for path in (folder / "incoming").iterdir()]
+    shutil.rmtree(folder, ignore_errors=True)
+    return left
+
+
+def _outcome(call: Callable[[], bytes]) -> str:
+    try:
+        call()
+    except QueryFailed as error:
+        return str(error.kind)
+    return "fine"
+
+
+def _processes(database: EmbeddedDatabase) -> list[Any]:
+    with suppress(Exception):
+        return list(database.writer.query("SELECT query FROM system.processes").result_rows)
+    return []
+
+
+def _until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    waiting = threading.Event()
+    while not true():
+        assert time.monotonic() < deadline, "the query never began"
+        waiting.wait(0.01)
