@@ -39,18 +39,23 @@ def _row(client: Any, select: str) -> list[int]:
     return [int(value) for value in client.query(f"SELECT {select}").result_rows[0]]
 
 
+def say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
 def write(folder: Path, count: int) -> None:
     log = folder / "acknowledged"
     with EmbeddedDatabase.open(folder / "db", CONFIG) as database:
         writer = BatchWriter(database)
         first = int(log.read_text()) if log.exists() else 0
-        print("open", flush=True)
+        say("open")
         for number in range(first, count):
             report = writer.write(batch(number, day=DAY))
             aside = folder / "acknowledged.new"
             aside.write_text(str(number + 1))
             aside.replace(log)
-            print(number, report.attempts, len(report.mismatches), flush=True)
+            say(number, report.attempts, len(report.mismatches))
 
 
 def main() -> None:
@@ -59,7 +64,7 @@ def main() -> None:
         write(folder, int(sys.argv[3]))
     else:
         with EmbeddedDatabase.open(folder / "db", CONFIG) as database:
-            print(json.dumps(counts(database)))
+            say(json.dumps(counts(database)))
 
 
 if __name__ == "__main__":

@@ -97,13 +97,16 @@ def views(folder: Path) -> dict[str, Any]:
             f"INSERT INTO span_updates ({values}) VALUES"
             f" ({SOURCE}, 8, {when}, 1, 0, 'first', 's'), ({SOURCE}, 9, {when}, 1, 0, 'second', NULL)"
         )
-        database.control.command("ALTER TABLE span_rows UPDATE input_messages = NULL WHERE ordinal = 1 SETTINGS mutations_sync=1")
-        late = "SELECT tenant, trace_id, span_id, log_source, log_offset, received_at FROM span_rows WHERE ordinal = 1 AND log_offset = 2"
+        database.control.command(
+            "ALTER TABLE span_rows UPDATE input_messages = NULL WHERE ordinal = 1 SETTINGS mutations_sync=1"
+        )
+        late = "tenant, trace_id, span_id, log_source, log_offset, received_at"
         for ordinal, text in enumerate(("one", "two")):
             message = json.dumps([{"role": "user", "parts": [{"type": "text", "content": text}, {"type": "blob"}]}])
             database.control.command(
-                "INSERT INTO span_texts (tenant, trace_id, span_id, log_source, log_offset, received_at, ordinal,"
-                f" direction, messages) SELECT *, {ordinal}, 'input', '{message}' FROM ({late})"
+                f"INSERT INTO span_texts ({late}, ordinal,"
+                f" direction, messages) SELECT {late}, {ordinal}, 'input', '{message}' FROM span_rows"
+                " WHERE ordinal = 1 AND log_offset = 2"
             )
         columns = "counted, user_id, session_id, prompt_name, input_text, output_text, cost, parent_span_id"
         at = f"SELECT {columns} FROM spans WHERE log_offset ="
@@ -118,7 +121,9 @@ def views(folder: Path) -> dict[str, Any]:
 
 
 def _indexes(database: EmbeddedDatabase, where: str) -> list[str]:
-    plan = query(database, f"EXPLAIN indexes = 1 SELECT count() FROM spans WHERE {where}", output_format="TSVRaw").decode()
+    plan = query(
+        database, f"EXPLAIN indexes = 1 SELECT count() FROM spans WHERE {where}", output_format="TSVRaw"
+    ).decode()
     return [line.split("Name:")[1].strip() for line in plan.splitlines() if "Name:" in line]
 
 
@@ -130,7 +135,9 @@ def sketches(folder: Path, signed: list[list[dict[int, int]]], levels: list[floa
             database.control.command("TRUNCATE TABLE rollup_service")
             for sketch in maps:
                 literal = "map(" + ", ".join(f"{key}, {count}" for key, count in sketch.items()) + ")"
-                database.control.command(f"INSERT INTO rollup_service (received_day, latency) SELECT today(), {literal}")
+                database.control.command(
+                    f"INSERT INTO rollup_service (received_day, latency) SELECT today(), {literal}"
+                )
             found.append(list(one(database, f"SELECT {percentiles('latency', levels)} FROM rollup_service")))
         return found
 
@@ -140,7 +147,9 @@ def readable(folder: Path) -> dict[str, Any]:
     with EmbeddedDatabase.open(folder, CONFIG) as database:
         BatchWriter(database).write(batch(0))
         names = ("requests_by_minute", "requests_by_model", "requests_by_experiment", "requests_by_user")
-        found = {name: rows(database, f"SELECT * FROM {name}") for name in (*names, "services_by_minute", "scores_by_minute")}
+        found = {
+            name: rows(database, f"SELECT * FROM {name}") for name in (*names, "services_by_minute", "scores_by_minute")
+        }
         money = "SELECT toTypeName(sum(cost)) FROM rollup_minute"
         return {**found, "money": one(database, money)}
 
@@ -224,7 +233,9 @@ class Log:
 def rollups_of(day: date, committed: Mapping[int, int]) -> Mapping[str, pa.RecordBatch]:
     numbers = range((committed[SOURCE] + 1) // 4)
     return {
-        table: pa.Table.from_batches([batch(number).tables[table] for number in numbers]).combine_chunks().to_batches()[0]
+        table: pa.Table.from_batches([batch(number).tables[table] for number in numbers])
+        .combine_chunks()
+        .to_batches()[0]
         for table in ("rollup_minute", "rollup_service")
     }
 
@@ -284,7 +295,9 @@ def swapped(folder: Path) -> dict[str, Any]:
         total = "SELECT sum(requests) FROM rollup_minute"
         put = [replace_day(database, "rollup_minute", DAY, [new]), int(one(database, total))]
         empty = [replace_day(database, "rollup_minute", DAY, []), int(one(database, total))]
-        tables = one(database, f"SELECT count() FROM system.tables WHERE database = '{DATABASE}' AND name LIKE '%aside%'")
+        tables = one(
+            database, f"SELECT count() FROM system.tables WHERE database = '{DATABASE}' AND name LIKE '%aside%'"
+        )
         return {"put": put, "empty": empty, "aside": int(tables)}
 
 
