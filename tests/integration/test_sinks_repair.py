@@ -17,7 +17,9 @@ def inside() -> Iterator[Inside]:
         yield call
 
 
-@pytest.mark.parametrize(("table", "days"), [("seen", []), ("span_rows", ["2026-11-20"]), ("span_updates", ["2026-11-20"])])
+@pytest.mark.parametrize(
+    ("table", "days"), [("seen", []), ("span_rows", ["2026-11-20"]), ("span_updates", ["2026-11-20"])]
+)
 def test_lost_rows_of_a_committed_batch_come_back(inside: Inside, tmp_path: Path, table: str, days: list[str]) -> None:
     found = inside(reading.repaired, tmp_path, table, 0)
     assert found["counts"] == expected(4, SPANS)

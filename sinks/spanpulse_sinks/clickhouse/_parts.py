@@ -27,7 +27,9 @@ class BrokenPart:
 
 def broken_parts(client: Any, table: str, partition: str) -> list[BrokenPart]:
     """Return the parts of a partition that fail a full check (reads all of it)."""
-    check = f"CHECK TABLE {table} PARTITION '{partition}' FORMAT JSONEachRow SETTINGS check_query_single_value_result = 0"
+    check = (
+        f"CHECK TABLE {table} PARTITION '{partition}' FORMAT JSONEachRow SETTINGS check_query_single_value_result = 0"
+    )
     results = [json.loads(line) for line in client.raw_query(check).splitlines()]
     failed = [str(result["part_path"]) for result in results if not result["is_passed"]]
     rows = client.query(
