@@ -10,7 +10,7 @@ import pytest
 SCRIPT = """
 import random
 from oracle import assert_equal, corpus_bodies, mutate
-from spanpulse_stream.decode._jit import kernel
+from spanpulse_stream.jit import kernel
 from spanpulse_stream.decode._memory import PADDING, Buffer, byte_at, word_at
 import numpy as np
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spanpulse_stream.decode import _schema as schema
-from spanpulse_stream.decode._jit import kernel
 from spanpulse_stream.decode._keys import KeyView, find_key
 from spanpulse_stream.decode._memory import Buffer, big_endian_at, byte_at, word_at
 from spanpulse_stream.decode._schema import FIELDS, OPS, SLOTS
@@ -26,6 +25,7 @@ from spanpulse_stream.decode._wire import (
     skip_group,
     skip_value,
 )
+from spanpulse_stream.jit import kernel
 
 # ValueKind as the kernels have it.
 EMPTY: Final = 0

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from spanpulse_stream.decode._jit import kernel
 from spanpulse_stream.decode._memory import PADDING, Buffer, word_at
+from spanpulse_stream.jit import kernel
 
 __all__ = ["KeyTable", "KeyView", "find_key"]
 

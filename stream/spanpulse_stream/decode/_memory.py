@@ -16,7 +16,7 @@ from numba import config, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from spanpulse_stream.decode._jit import kernel
+from spanpulse_stream.jit import kernel
 
 PADDING: Final = 8
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.decode import _reasons as reasons
 from spanpulse_stream.decode import _schema as schema
-from spanpulse_stream.decode._jit import kernel
 from spanpulse_stream.decode._memory import Buffer, byte_at
 from spanpulse_stream.decode._schema import ACTIONS, COUNTERS, FIELDS
 from spanpulse_stream.decode._utf8 import is_utf8
@@ -27,6 +26,7 @@ from spanpulse_stream.decode._wire import (
     read_tag,
     read_varint,
 )
+from spanpulse_stream.jit import kernel
 
 MAX_FRAMES: Final = 100  # submessages and groups within one another, protobuf's own limit
 RECORD_FRAMES: Final = 3  # of which a record has these three around and including it

@@ -5,8 +5,8 @@ ASCII is passed eight bytes at a time. Nothing is normalised, and U+0000 is vali
 
 from typing import Final
 
-from spanpulse_stream.decode._jit import kernel
 from spanpulse_stream.decode._memory import Buffer, byte_at, word_at
+from spanpulse_stream.jit import kernel
 
 HIGH_BITS: Final = -0x7F7F7F7F7F7F7F80  # 0x8080808080808080 as int64
 

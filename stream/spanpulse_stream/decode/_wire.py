@@ -6,9 +6,9 @@ that check take the ``end`` they must not pass; the skippers are for validated m
 
 from typing import Final
 
-from spanpulse_stream.decode._jit import kernel
 from spanpulse_stream.decode._memory import Buffer, byte_at
 from spanpulse_stream.decode._reasons import INVALID_VARINT, TRUNCATED
+from spanpulse_stream.jit import kernel
 
 VARINT: Final = 0
 FIXED64: Final = 1

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spanpulse_stream.decode._jit import kernel
+from spanpulse_stream.jit import kernel
 from spanpulse_stream.traffic._words import FOLLOWS, WORDS
 
 __all__ = ["Writer"]

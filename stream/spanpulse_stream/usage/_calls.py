@@ -11,7 +11,7 @@ quadratic time.
 
 import numpy as np
 
-from spanpulse_stream.usage._jit import kernel
+from spanpulse_stream.jit import helper
 from spanpulse_stream.usage._memory import (
     BUCKETS,
     CALL_IDENTIFIED,
@@ -35,7 +35,7 @@ MOST_VISITED = 512
 RESPONSE_ID, NATIVE_SPAN = np.int64(1), np.int64(3)  # in REASONS
 
 
-@kernel
+@helper
 def _is_better(memory: Memory, one: Number, other: Number) -> bool:
     a, b = memory.rows[one], memory.rows[other]
     rank_a, rank_b = (a.call >> CALL_RANK) & 3, (b.call >> CALL_RANK) & 3
@@ -50,7 +50,7 @@ def _is_better(memory: Memory, one: Number, other: Number) -> bool:
     return bool(a.trace_low < b.trace_low)
 
 
-@kernel
+@helper
 def compare_by_response(memory: Memory, batch: Batch, slot: Number) -> None:
     """Hold the new call in ``slot`` against the best so far with its response id; the lesser stops to count."""
     row = memory.rows[slot]
@@ -65,7 +65,7 @@ def compare_by_response(memory: Memory, batch: Batch, slot: Number) -> None:
         discount(memory, batch, best, RESPONSE_ID)
 
 
-@kernel
+@helper
 def leave_group(memory: Memory, slot: Number) -> None:
     """Forget the response id of the span in ``slot`` if it is the best of its group."""
     row = memory.rows[slot]
@@ -76,7 +76,7 @@ def leave_group(memory: Memory, slot: Number) -> None:
         remove(memory, GROUPS, position)
 
 
-@kernel
+@helper
 def _is_same_moment(memory: Memory, one: Number, other: Number) -> bool:
     a, b = memory.rows[one], memory.rows[other]
     if a.provider not in (b.provider, np.uint32(0)) and b.provider != 0:
@@ -88,7 +88,7 @@ def _is_same_moment(memory: Memory, one: Number, other: Number) -> bool:
     return bool(holds or is_held)
 
 
-@kernel
+@helper
 def _list(memory: Memory, slot: Number) -> None:
     row = memory.rows[slot]
     key = bucket_key(row, is_native(row), 0)
@@ -101,7 +101,7 @@ def _list(memory: Memory, slot: Number) -> None:
     row.state |= STATE_LISTED
 
 
-@kernel
+@helper
 def compare_by_moment(memory: Memory, batch: Batch, slot: Number) -> None:
     """Hold the new call in ``slot`` against the native spans of its moment, or the others if it is native."""
     row = memory.rows[slot]

@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Words
-from spanpulse_stream.usage._jit import entry, kernel
+from spanpulse_stream.jit import entry, helper
 
 __all__ = ["mix_columns", "response_digests", "text_hash", "word_hashes"]
 
@@ -46,13 +46,13 @@ def mix_columns(*columns: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return mixed
 
 
-@kernel
+@helper
 def _mix(value: np.uint64, word: np.uint64, factor: np.uint64) -> np.uint64:
     value = (value ^ word) * factor
     return value ^ (value >> np.uint64(32))
 
 
-@kernel
+@helper
 def _is_short(data: NDArray[np.uint8], start: int, end: int) -> bool:
     if end - start >= SHORT_ID:
         return False

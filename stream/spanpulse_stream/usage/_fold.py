@@ -4,8 +4,8 @@ The same kernel runs live and when a state is restored, over the same rows, so w
 of its log alone: not of batches, clocks or restarts. The span that leaves the window leaves nothing behind.
 """
 
+from spanpulse_stream.jit import entry, helper
 from spanpulse_stream.usage._calls import compare_by_moment, compare_by_response, leave_group
-from spanpulse_stream.usage._jit import entry, kernel
 from spanpulse_stream.usage._memory import (
     CORRECTIONS,
     CURRENT,
@@ -25,7 +25,7 @@ from spanpulse_stream.usage._tree import adopt_children, detach, join_parent, pa
 __all__ = ["fold"]
 
 
-@kernel
+@helper
 def _forget(memory: Memory, slot: Number) -> Number:
     """Take the oldest span out; return 1 if it is a call whose parent never came."""
     row = memory.rows[slot]
@@ -38,7 +38,7 @@ def _forget(memory: Memory, slot: Number) -> Number:
     return lost
 
 
-@kernel
+@helper
 def _take(memory: Memory, batch: Batch, slot: Number) -> None:
     index = memory.counters[CURRENT]
     memory.rows[slot] = batch.incoming[index]

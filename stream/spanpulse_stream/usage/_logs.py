@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spanpulse_stream.usage._jit import entry, kernel
+from spanpulse_stream.jit import entry, helper
 from spanpulse_stream.usage._memory import Key, Number
 from spanpulse_stream.usage._table import close_gap, tag_of
 
@@ -34,12 +34,12 @@ def new_log_memory(window: int, seed: int) -> LogMemory:
     return LogMemory(rows, table, np.zeros(1, np.int64), np.uint64(seed | 1))
 
 
-@kernel
+@helper
 def _key_of(row: Any) -> Key:
     return (np.int64(row.tenant), row.key_high, row.key_low, np.uint64(0))
 
 
-@kernel
+@helper
 def _place(memory: LogMemory, key: Key) -> Number:
     """Return where a key's entry is, or the empty place where it belongs."""
     mask = memory.table.size - 1

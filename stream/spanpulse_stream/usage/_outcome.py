@@ -6,7 +6,7 @@ column is filled once), so a correction is never repeated and always changes som
 
 import numpy as np
 
-from spanpulse_stream.usage._jit import kernel
+from spanpulse_stream.jit import helper
 from spanpulse_stream.usage._memory import (
     BUCKETS,
     CORRECTIONS,
@@ -26,7 +26,7 @@ __all__ = ["discount", "fill", "unlist"]
 CONTEXT = np.int64(0)  # in REASONS
 
 
-@kernel
+@helper
 def _row_of_batch(memory: Memory, batch: Batch, slot: Number) -> Number:
     """Return the row of the batch that ``slot`` holds, or -1 when it came earlier."""
     newest = memory.counters[TAKEN] - 1
@@ -35,7 +35,7 @@ def _row_of_batch(memory: Memory, batch: Batch, slot: Number) -> Number:
     return np.int64(batch.origin[place]) if place >= 0 else np.int64(-1)
 
 
-@kernel
+@helper
 def _correction(memory: Memory, slot: Number, reason: Number) -> Number:
     """Return the batch's correction of the span in ``slot``, begun if there is none yet."""
     row = memory.rows[slot]
@@ -58,7 +58,7 @@ def _correction(memory: Memory, slot: Number, reason: Number) -> Number:
     return number
 
 
-@kernel
+@helper
 def unlist(memory: Memory, slot: Number) -> None:
     """Take the span in ``slot`` off the list of calls of its second, if it stands on one."""
     row = memory.rows[slot]
@@ -77,7 +77,7 @@ def unlist(memory: Memory, slot: Number) -> None:
         remove(memory, BUCKETS, find(memory, BUCKETS, key))
 
 
-@kernel
+@helper
 def discount(memory: Memory, batch: Batch, slot: Number, reason: Number) -> None:
     """Let the span in ``slot`` no longer count."""
     row = memory.rows[slot]
@@ -93,7 +93,7 @@ def discount(memory: Memory, batch: Batch, slot: Number, reason: Number) -> None
         memory.corrections[_correction(memory, slot, reason)].discounted = 1
 
 
-@kernel
+@helper
 def fill(memory: Memory, batch: Batch, slot: Number, field: Number, value: Number) -> None:
     """Give the span in ``slot`` an inherited context value; only calls tell of it."""
     memory.context[slot, field] = value

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spanpulse_stream.usage._jit import kernel
+from spanpulse_stream.jit import helper
 from spanpulse_stream.usage._memory import CALL_RANK, GROUPS, SPANS, WAITING, Key, Memory, Number
 
 __all__ = [
@@ -31,51 +31,51 @@ __all__ = [
 BUCKET_NS = 1_000_000_000
 
 
-@kernel
+@helper
 def span_key(row: Any) -> Key:
     """Return the key of a span in SPANS, and of those that wait for it in WAITING."""
     return (np.int64(row.tenant), row.trace_high, row.trace_low, row.span_id)
 
 
-@kernel
+@helper
 def parent_key(row: Any) -> Key:
     """Return the key of a span's parent."""
     return (np.int64(row.tenant), row.trace_high, row.trace_low, row.parent_id)
 
 
-@kernel
+@helper
 def group_key(row: Any) -> Key:
     """Return the key of a span's response id in GROUPS."""
     return (np.int64(row.tenant), row.response_high, row.response_low, np.uint64(0))
 
 
-@kernel
+@helper
 def is_native(row: Any) -> bool:
     """Tell whether the SDK that made the call wrote the span itself."""
     return bool((row.call >> CALL_RANK) & 3 == 3)
 
 
-@kernel
+@helper
 def bucket_key(row: Any, native: bool, seconds: int) -> Key:
     """Return the key, in BUCKETS, of the spans like ``row`` that start so many seconds later: native ones or not."""
     second = np.uint64(row.start // BUCKET_NS + seconds)
     return (np.int64(row.tenant), row.call_key, second, np.uint64(native))
 
 
-@kernel
+@helper
 def _mix(value: np.uint64, word: np.uint64) -> np.uint64:
     value = (value ^ word) * np.uint64(0x9E3779B97F4A7C15)
     return value ^ (value >> np.uint64(29))
 
 
-@kernel
+@helper
 def tag_of(seed: np.uint64, key: Key) -> np.uint64:
     """Return 32 bits of the seeded hash of a key; the low ones say where it lives."""
     value = _mix(_mix(_mix(_mix(seed, key[1]), key[2]), key[3]), np.uint64(key[0]))
     return (value * (seed | np.uint64(1))) >> np.uint64(32)
 
 
-@kernel
+@helper
 def _is_key(memory: Memory, kind: Number, slot: Number, key: Key) -> bool:
     row = memory.rows[slot]
     if kind == SPANS:
@@ -87,7 +87,7 @@ def _is_key(memory: Memory, kind: Number, slot: Number, key: Key) -> bool:
     return bool(bucket_key(row, is_native(row), 0) == key)
 
 
-@kernel
+@helper
 def find(memory: Memory, kind: Number, key: Key) -> Number:
     """Return the position of a key's entry in table ``kind``, or -1."""
     tables = memory.tables
@@ -103,7 +103,7 @@ def find(memory: Memory, kind: Number, key: Key) -> Number:
     return -1
 
 
-@kernel
+@helper
 def slot_at(memory: Memory, kind: Number, position: Number) -> Number:
     """Return the slot of the entry at ``position``; -1 for position -1."""
     if position < 0:
@@ -112,7 +112,7 @@ def slot_at(memory: Memory, kind: Number, position: Number) -> Number:
     return slot
 
 
-@kernel
+@helper
 def put(memory: Memory, kind: Number, key: Key, slot: Number) -> None:
     """Map a key to ``slot``, in the place of what it was mapped to."""
     tables = memory.tables
@@ -126,13 +126,13 @@ def put(memory: Memory, kind: Number, key: Key, slot: Number) -> None:
     tables[kind, position] = (tag << np.uint64(32)) | np.uint64(slot + 1)
 
 
-@kernel
+@helper
 def remove(memory: Memory, kind: Number, position: Number) -> None:
     """Take the entry at ``position`` out of table ``kind``."""
     close_gap(memory.tables[kind], position)
 
 
-@kernel
+@helper
 def close_gap(table: NDArray[np.uint64], gap: Number) -> None:
     """Empty the place ``gap`` and shift back what probed past it."""
     mask = table.size - 1

@@ -9,7 +9,7 @@ bounds the work; a longer ring ends all the same, but its spans may see themselv
 
 import numpy as np
 
-from spanpulse_stream.usage._jit import kernel
+from spanpulse_stream.jit import helper
 from spanpulse_stream.usage._memory import (
     CALL_EMBEDDING,
     CALL_IDENTIFIED,
@@ -35,7 +35,7 @@ BELOW_USAGE, BELOW_UNIDENTIFIED = 16, 32
 DESCENDANT = np.int64(2)  # in REASONS
 
 
-@kernel
+@helper
 def _own_summary(call: Number) -> Number:
     if call & (CALL_LLM | CALL_EMBEDDING) == 0:
         return 0
@@ -48,7 +48,7 @@ def _own_summary(call: Number) -> Number:
     return summary if call & CALL_LLM else summary << 8
 
 
-@kernel
+@helper
 def _is_wrapper(call: Number, below: Number) -> bool:
     """Tell whether the calls below are the ones that a span of kind ``call`` only repeats."""
     if call & (CALL_LLM | CALL_EMBEDDING) == 0:
@@ -64,7 +64,7 @@ def _is_wrapper(call: Number, below: Number) -> bool:
     return bool(closer <= 3 and below & (1 << closer))
 
 
-@kernel
+@helper
 def _closes_ring(memory: Memory, slot: Number, parent: Number) -> bool:
     steps = 0
     while parent >= 0 and steps < MOST_STEPS:
@@ -75,7 +75,7 @@ def _closes_ring(memory: Memory, slot: Number, parent: Number) -> bool:
     return False
 
 
-@kernel
+@helper
 def _push_sibling(memory: Memory, slot: Number, head: Number) -> None:
     row = memory.rows[slot]
     row.next = head
@@ -84,7 +84,7 @@ def _push_sibling(memory: Memory, slot: Number, head: Number) -> None:
         memory.rows[head].previous = slot
 
 
-@kernel
+@helper
 def adopt_children(memory: Memory, slot: Number) -> None:
     """Make the spans that waited for the one in ``slot`` its children, and sum up the calls among them."""
     row = memory.rows[slot]
@@ -102,7 +102,7 @@ def adopt_children(memory: Memory, slot: Number) -> None:
         child = below.next
 
 
-@kernel
+@helper
 def join_parent(memory: Memory, slot: Number, parent: Number) -> None:
     """Link ``slot`` to its parent's slot, or (-1) let it wait for the parent. A root stays alone."""
     row = memory.rows[slot]
@@ -120,7 +120,7 @@ def join_parent(memory: Memory, slot: Number, parent: Number) -> None:
     row.state |= STATE_WAITING
 
 
-@kernel
+@helper
 def _inherit(memory: Memory, batch: Batch, slot: Number) -> bool:
     parent = memory.rows[slot].parent
     changed = False
@@ -132,7 +132,7 @@ def _inherit(memory: Memory, batch: Batch, slot: Number) -> bool:
     return changed
 
 
-@kernel
+@helper
 def pass_context_down(memory: Memory, batch: Batch, slot: Number) -> None:
     """Let the new span in ``slot`` inherit from its parent, and all below it from it."""
     if memory.rows[slot].parent >= 0:
@@ -149,7 +149,7 @@ def pass_context_down(memory: Memory, batch: Batch, slot: Number) -> None:
         node = np.int64(memory.rows[node].next)
 
 
-@kernel
+@helper
 def pass_summary_up(memory: Memory, batch: Batch, slot: Number) -> None:
     """Tell the ancestors of the new span in ``slot`` of the calls that came below them."""
     row = memory.rows[slot]
@@ -165,7 +165,7 @@ def pass_summary_up(memory: Memory, batch: Batch, slot: Number) -> None:
         node = np.int64(above.parent)
 
 
-@kernel
+@helper
 def detach(memory: Memory, slot: Number) -> None:
     """Unlink the span in ``slot`` from its siblings, and its children from it: they stay, without a parent."""
     row = memory.rows[slot]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from numba import config
 
-from spanpulse_stream.decode._jit import _cache_folder
+from spanpulse_stream.jit import cache_folder
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _fresh(sources: Path) -> str:
-    _cache_folder.cache_clear()
-    return _cache_folder(sources)
+    cache_folder.cache_clear()
+    return cache_folder(sources)
 
 
 def test_an_unchanged_package_keeps_its_folder(sources: Path) -> None:
@@ -48,7 +48,7 @@ def test_checked_kernels_have_a_cache_of_their_own(sources: Path, monkeypatch: p
     assert Path(first).is_dir()
 
 
-def test_a_cache_folder_that_was_set_is_used(sources: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_acache_folder_that_was_set_is_used(sources: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "set"))
     assert Path(_fresh(sources)).parent == tmp_path / "set"
 
@@ -68,4 +68,4 @@ def test_no_folder_where_nothing_can_be_written(sources: Path, tmp_path: Path) -
 def _forget() -> None:
     """Nothing that these tests found may stay for the kernels of later imports."""
     yield
-    _cache_folder.cache_clear()
+    cache_folder.cache_clear()
