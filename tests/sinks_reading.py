@@ -230,14 +230,10 @@ class Log:
         return batch(number).tables
 
 
-def rollups_of(day: date, committed: Mapping[int, int]) -> Mapping[str, pa.RecordBatch]:
+def rollups_of(day: date, committed: Mapping[int, int]) -> Mapping[str, list[pa.RecordBatch]]:
     numbers = range((committed[SOURCE] + 1) // 4)
-    return {
-        table: pa.Table.from_batches([batch(number).tables[table] for number in numbers])
-        .combine_chunks()
-        .to_batches()[0]
-        for table in ("rollup_minute", "rollup_service")
-    }
+    tables = ("rollup_minute", "rollup_service")
+    return {table: [batch(number).tables[table] for number in numbers] for table in tables}
 
 
 def repaired(folder: Path, table: str, start: int) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,13 +11,18 @@ from typing import Any
 
 import pytest
 
+from requirements import need_strace
 from sinks_batches import SPANS
 from sinks_process import expected
 
 SCRIPT = Path(__file__).parents[1] / "sinks_process.py"
 RENAMES = "rename,renameat,renameat2"
-STRACE = shutil.which("strace")
 ROUNDS = int(os.environ.get("SPANPULSE_KILLS", "2"))
+
+
+@pytest.fixture
+def tracing() -> None:
+    need_strace()
 
 
 def start(folder: Path, count: int, *before: str) -> "subprocess.Popen[str]":
@@ -38,16 +42,9 @@ def stored(folder: Path) -> dict[str, Any]:
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
 
 
-def traceable() -> bool:
-    return (
-        STRACE is not None and subprocess.run([STRACE, "-f", "true"], capture_output=True, check=False).returncode == 0
-    )
-
-
 def inject(what: str) -> list[str]:
-    assert STRACE is not None
     quiet = ["-f", "-o", os.devnull, "-e", f"trace={RENAMES}", "-e", "signal=none"]
-    return [STRACE, *quiet, "-e", f"inject={RENAMES}:{what}"]
+    return ["strace", *quiet, "-e", f"inject={RENAMES}:{what}"]
 
 
 def test_kills_at_random_leave_every_batch_once(tmp_path: Path) -> None:
@@ -69,7 +66,7 @@ def test_kills_at_random_leave_every_batch_once(tmp_path: Path) -> None:
     assert stored(tmp_path) == expected(done + 2, SPANS)
 
 
-@pytest.mark.skipif(not traceable(), reason="strace is not here, or may not trace")
+@pytest.mark.usefixtures("tracing")
 def test_kills_at_the_rename_leave_every_batch_once(tmp_path: Path) -> None:
     finish(tmp_path, 1)
     for nth in range(1, 2 + 2 * ROUNDS, 2):  # counted by thread, so another table's rename each time
@@ -81,7 +78,7 @@ def test_kills_at_the_rename_leave_every_batch_once(tmp_path: Path) -> None:
     assert stored(tmp_path) == expected(done + 2, SPANS)
 
 
-@pytest.mark.skipif(not traceable(), reason="strace is not here, or may not trace")
+@pytest.mark.usefixtures("tracing")
 @pytest.mark.parametrize("error", ["EACCES", "ENOSPC"])
 def test_refused_renames_leave_every_batch_once(tmp_path: Path, error: str) -> None:
     finish(tmp_path, 1)

@@ -1,12 +1,12 @@
 """Each rule of writing once, on the real engine. Every one of these fails when its rule is taken out."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import sinks_writing as writing
+from requirements import small_file_system
 from sinks_batches import SPANS
 from sinks_inside import Inside, a_process
 from sinks_process import expected
@@ -89,15 +89,8 @@ def test_the_newest_batch_of_a_source(inside: Inside, tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    mount = tmp_path / "small"
-    mount.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(mount)], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip(f"cannot mount a small file system: {made.stderr.decode().strip()}")
-    yield mount
-    subprocess.run(["umount", "-l", str(mount)], check=True)
+    with small_file_system(tmp_path, 64) as mount:
+        yield mount
 
 
 def test_a_full_disk_refuses_and_then_takes_the_batch_once(inside: Inside, small_disk: Path) -> None:

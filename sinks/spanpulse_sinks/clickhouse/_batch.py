@@ -105,7 +105,10 @@ class Mismatch:
 
 @dataclass(slots=True)
 class WriteReport:
-    """What one write did: rows inserted and rows found by table, and what was looked at again on a low disk."""
+    """What one write did: rows inserted and rows found by table, and what was looked at again on a low disk.
+
+    ``seconds`` is how long it took, its retries included.
+    """
 
     inserted: dict[str, int] = field(default_factory=dict)
     found: dict[str, int] = field(default_factory=dict)
@@ -113,6 +116,7 @@ class WriteReport:
     mismatches: list[Mismatch] = field(default_factory=list)
     dropped_parts: list[str] = field(default_factory=list)
     attempts: int = 1
+    seconds: float = 0.0
 
 
 def _check(batch: Batch, table: str, rows: pa.RecordBatch) -> None:

@@ -6,7 +6,7 @@ guaranteed: what the log no longer has; it is named in the report.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
@@ -44,7 +44,7 @@ class LogReader(Protocol):
 class Rebuild(Protocol):
     """What computes the rollups of a received day again."""
 
-    def __call__(self, day: date, committed: Mapping[int, int]) -> Mapping[str, pa.RecordBatch]:
+    def __call__(self, day: date, committed: Mapping[int, int]) -> Mapping[str, Sequence[pa.RecordBatch]]:
         """Return rollup table -> rows from the spans, updates and scores of ``day`` up to the committed offsets.
 
         ``committed`` is source -> last committed offset. Rows carry {source: last committed offset + 1} in `applied`.
@@ -111,5 +111,5 @@ def _rebuild(database: EmbeddedDatabase, rebuild: Rebuild, sources: Mapping[int,
     committed = {source: offset for source, offset in found.items() if offset is not None}
     for day in sorted(days):
         for table, rows in rebuild(day, committed).items():
-            replace_day(database, table, day, [rows] if rows.num_rows else [])
+            replace_day(database, table, day, rows)
         report.rebuilt_days.append(day)

@@ -65,8 +65,11 @@ class BatchWriter:
         The writer suspects of its own accord all batches of a source up to and including the first one behind the
         newest in `batches`, and every batch after a failure. Raises WriteFailed or NeedsRestart.
         """
+        begun = time.perf_counter()
         with self._turn:
-            return self._write(batch, suspect=suspect)
+            report = self._write(batch, suspect=suspect)
+        report.seconds = time.perf_counter() - begun
+        return report
 
     def distrust(self, log_source: int) -> None:
         """Suspect a source again: it has just been assigned to this process."""

@@ -131,8 +131,8 @@ PIPELINE_COMMIT_AGE: Final = _metric(
     "From a batch's oldest append to its commit: how long data took to become visible",
     AGE,
 )
-PIPELINE_REPLAYS: Final = _metric(
-    Kind.COUNTER, "pipeline_replays", (), "batches", "Batches replayed from a claim after a crash"
+PIPELINE_RESTARTS: Final = _metric(
+    Kind.COUNTER, "pipeline_restarts", (), "restarts", "Restarts of the processors after a failure"
 )
 
 # -- prices -------------------------------------------------------------------------------------------------------
@@ -143,13 +143,13 @@ PRICE_UNPRICED: Final = _metric(
 # -- writer -------------------------------------------------------------------------------------------------------
 WRITER_INSERTS: Final = _metric(Kind.COUNTER, "writer_inserts", ("table",), "inserts", "Inserts that succeeded")
 WRITER_SECONDS: Final = _metric(
-    Kind.HISTOGRAM, "writer_insert_seconds", (), "seconds", "Duration of an insert", LATENCY
+    Kind.HISTOGRAM, "writer_batch_seconds", (), "seconds", "Writing one batch to all tables, retries included", LATENCY
 )
-WRITER_FAILURES: Final = _metric(
-    Kind.COUNTER, "writer_failures", ("code",), "inserts", "Inserts that failed, by ClickHouse error code"
+WRITER_RETRIES: Final = _metric(
+    Kind.COUNTER, "writer_retries", (), "attempts", "Attempts to write a batch after one that failed"
 )
-WRITER_READBACKS: Final = _metric(
-    Kind.COUNTER, "writer_read_backs", ("result",), "checks", "Content checks before a repetition: present, absent"
+WRITER_FOUND: Final = _metric(
+    Kind.COUNTER, "writer_found", ("table",), "inserts", "Inserts left out: an earlier attempt had written the rows"
 )
 WRITER_MISMATCHES: Final = _metric(
     Kind.COUNTER, "writer_mismatches", ("table",), "checks", "Read-backs that found another content than expected"

@@ -1,1 +1,39 @@
-"""The stream processor: cutting, the steps in order, claim-write-acknowledge."""
+"""The stream processor: cutting, the steps in order, claim-write-acknowledge, and what restores a partition."""
+
+from spanpulse_stream.pipeline._books import PriceBooks
+from spanpulse_stream.pipeline._compute import Computed, compute
+from spanpulse_stream.pipeline._cut import BatchCutter, Incoming, OffsetGap
+from spanpulse_stream.pipeline._enrich import ClaimedRange, Claims, Enricher, Partition, Steps
+from spanpulse_stream.pipeline._history import History
+from spanpulse_stream.pipeline._memory import PartitionMemory
+from spanpulse_stream.pipeline._partition import Abandoned, PartitionSteps, Tools
+from spanpulse_stream.pipeline._rebuild import rebuilt_day
+from spanpulse_stream.pipeline._repair import Messages, RowsFromLog
+from spanpulse_stream.pipeline._tally import Tally
+from spanpulse_stream.pipeline._task import Task
+from spanpulse_stream.pipeline._versions import Versions
+
+__all__ = [
+    "Abandoned",
+    "BatchCutter",
+    "ClaimedRange",
+    "Claims",
+    "Computed",
+    "Enricher",
+    "History",
+    "Incoming",
+    "Messages",
+    "OffsetGap",
+    "Partition",
+    "PartitionMemory",
+    "PartitionSteps",
+    "PriceBooks",
+    "RowsFromLog",
+    "Steps",
+    "Tally",
+    "Task",
+    "Tools",
+    "Versions",
+    "compute",
+    "rebuilt_day",
+]

@@ -38,9 +38,9 @@ class Tally:
         minute = message.appended_at // MINUTE_MS * MINUTE_MS
         self._rows[minute, message.tenant, message.signal][count] += amount
 
-    def total(self, count: str) -> int:
-        """Return one count over the whole batch."""
-        return sum(row[count] for row in self._rows.values())
+    def total(self, count: str, signal: str | None = None) -> int:
+        """Return one count over the whole batch, or over its messages of one signal."""
+        return sum(row[count] for (_, _, of), row in self._rows.items() if signal in (None, of))
 
     def table(self, log_source: int, versions: str) -> pa.RecordBatch:
         """Return the rows of `batches`, in the order of their key."""

@@ -1,7 +1,8 @@
 """The versions a claim carries: everything beside batch and log that the content of a batch depends on.
 
-A replay uses what its claim names, not what is configured now: prices and policies may have changed between
-the crash and the restart, and a half-written batch must not become two different ones.
+A replay uses what its claim names, not what is configured now: prices, policies and limits may have changed
+between the crash and the restart, and a half-written batch must not become two different ones. Not covered: the
+program itself; its version is named, so that a difference can be explained.
 """
 
 import json
@@ -12,11 +13,19 @@ __all__ = ["Versions"]
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """Price book version, content policy (`full`, `none`, `truncate N`) and keep policy (`all`, `llm_traces`)."""
+    """Price book version, content policy (`full`, `none`, `truncate N`), keep policy (`all`, `llm_traces`), limits.
+
+    ``window`` is the number of spans among which duplicates are found, ``max_attributes`` and ``max_depth`` are
+    limits of decoding.
+    """
 
     prices: str
     content: str
     keep: str
+    window: int
+    max_attributes: int
+    max_depth: int
+    program: str
 
     def dump(self) -> str:
         """Return the text a claim and the table `batches` hold."""

@@ -5,7 +5,7 @@ function of its arguments.
 """
 
 from spanpulse_stream.rows._content import ContentPolicy
-from spanpulse_stream.rows._keep import keep_mask, llm_traces, select, select_logs
+from spanpulse_stream.rows._keep import keep_mask, llm_traces, select, select_logs, traces_of_calls
 from spanpulse_stream.rows._logs import score_batch, text_batch
 from spanpulse_stream.rows._spans import span_batch
 
@@ -18,4 +18,5 @@ __all__ = [
     "select_logs",
     "span_batch",
     "text_batch",
+    "traces_of_calls",
 ]

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import LogColumns, Numbers, ScoreColumns, SpanColumns, TextColumns, Words
 
-__all__ = ["keep_mask", "llm_traces", "select", "select_logs"]
+__all__ = ["keep_mask", "llm_traces", "select", "select_logs", "traces_of_calls"]
 
 Mask = NDArray[np.bool_]
 Rows = TypeVar("Rows", TextColumns, ScoreColumns)
@@ -52,20 +53,30 @@ def keep_mask(columns: SpanColumns, policy: str, earlier: NDArray[np.uint64] = N
         return np.ones(columns.size, np.bool_)
     if policy != "llm_traces":
         raise ValueError(f"unknown keep policy {policy!r}: all or llm_traces")
-    return np.isin(_digests(columns), np.concatenate([earlier, llm_traces(columns)]))
+    return np.isin(_digests(columns.tenant, columns.trace_id), np.concatenate([earlier, llm_traces(columns)]))
 
 
 def llm_traces(columns: SpanColumns) -> NDArray[np.uint64]:
     """Return 64-bit digests of the (tenant, trace) pairs with a model call in the batch, sorted, each once."""
     calls = np.array([*(kind in {"llm", "embedding"} for kind in columns.kind.values), False])
-    return np.unique(_digests(columns)[calls[columns.kind.codes]])
+    return np.unique(_digests(columns.tenant, columns.trace_id)[calls[columns.kind.codes]])
 
 
-def _digests(columns: SpanColumns) -> NDArray[np.uint64]:
-    salts = [int.from_bytes(blake2b(tenant.encode(), digest_size=8).digest()) for tenant in columns.tenant.values]
-    high, low = columns.trace_id[:, 0], columns.trace_id[:, 1]
-    mixed = (np.array([*salts, 0], np.uint64)[columns.tenant.codes] ^ high) * MULTIPLIER
-    return (mixed ^ (mixed >> np.uint64(29)) ^ low) * MULTIPLIER
+def traces_of_calls(seen: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Return the model calls among rows of `seen`: their number, counting spans from 0, and their trace's digest."""
+    spans = seen.filter(pc.equal(seen["record"], 0)).select(["call", "tenant", "key_high", "key_low"])
+    places = np.flatnonzero(spans["call"].to_numpy())
+    calls = spans.take(pa.array(places))
+    trace_id = np.stack([calls["key_high"].to_numpy(), calls["key_low"].to_numpy()], axis=1)
+    tenant = calls["tenant"].combine_chunks().cast(pa.string()).dictionary_encode()
+    words = Words(tenant.indices.to_numpy(), tenant.dictionary.to_pylist())
+    return places, _digests(words, trace_id)
+
+
+def _digests(tenant: Words, trace_id: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    salts = [int.from_bytes(blake2b(value.encode(), digest_size=8).digest()) for value in tenant.values]
+    mixed = (np.array([*salts, 0], np.uint64)[tenant.codes] ^ trace_id[:, 0]) * MULTIPLIER
+    return (mixed ^ (mixed >> np.uint64(29)) ^ trace_id[:, 1]) * MULTIPLIER
 
 
 def _of_records(rows: Rows, mask: Mask, moved: NDArray[np.int32]) -> Rows:

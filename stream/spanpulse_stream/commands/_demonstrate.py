@@ -1,0 +1,98 @@
+"""What `spanpulse demo` does: a process of its own, real traffic into it over HTTP, a summary out of its database."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from spanpulse_stream.commands._run import CommandError
+from spanpulse_stream.commands._serve import announce, signalled
+from spanpulse_stream.commands._summary import print_summary
+from spanpulse_stream.embedded import EmbeddedProcess, run_query
+from spanpulse_stream.observe import configure_logging
+from spanpulse_stream.settings import Settings
+from spanpulse_stream.traffic import Outgoing, Report, Sender, TraceName, corpus_requests, expected_totals, replay
+
+__all__ = ["demonstrate"]
+
+DRAIN_WITHIN_S = 120.0
+AT_ONCE = 4
+
+
+async def demonstrate(settings: Settings, console: Console, *, trace: TraceName, once: bool) -> int:
+    """Run the demo; returns the exit code. Raises CANNOT_START, and CommandError where not all data went in."""
+    configure_logging("warning")
+    stopping = signalled()
+    with console.status("starting ...") as line:
+        process = await EmbeddedProcess.start(settings, lambda text: line.update(f"{text} ..."))
+    try:
+        work = asyncio.create_task(_show(process, console, trace))
+        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            work.cancel()
+            return 130
+        work.result()
+        if not once:
+            announce(process, console)
+            console.print(f"look into it with: spanpulse sql 'SHOW TABLES' --data {settings.data}", markup=False)
+            console.print("Ctrl-C ends it")
+            failing = asyncio.create_task(process.failed())
+            await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+            failing.cancel()
+    finally:
+        await process.stop()
+    return 0
+
+
+async def _show(process: EmbeddedProcess, console: Console, trace: TraceName) -> None:
+    begun = time.perf_counter()
+    report = await _send(process, console, trace)
+    sent = time.perf_counter() - begun
+    if report.refused or report.failed:
+        raise CommandError(f"{report.refused + report.failed} requests did not get through: {report.reasons}")
+    status = await _drained(process, console)
+    console.print(f"sent and processed {status['completeness']['accepted']:,} records in {sent:.0f} s")
+    await asyncio.to_thread(
+        print_summary, lambda sql, form: run_query(process.database, sql, form), status["completeness"], console
+    )
+
+
+async def _send(process: EmbeddedProcess, console: Console, trace: TraceName) -> Report:
+    now = datetime.now(UTC)
+    total = expected_totals(trace).requests
+    sender = Sender(f"http://{process.addresses['otlp_http']}", at_once=AT_ONCE)
+    shown = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
+    with Progress(*shown, console=console, transient=True) as progress:
+        task = progress.add_task("sending", total=None, note="")
+
+        def on_sent(report: Report) -> None:
+            note = f"{report.acknowledged_records:,} spans of {total:,} requests"
+            progress.update(task, note=note)
+
+        return await sender.send(_requests(now, trace), on_sent=on_sent)
+
+
+def _requests(now: datetime, trace: TraceName) -> Iterator[Outgoing]:
+    for signal, body in corpus_requests(now):
+        yield Outgoing(signal, body)
+    for _, body in replay(trace, until=now):
+        yield Outgoing("traces", body)
+
+
+async def _drained(process: EmbeddedProcess, console: Console) -> dict[str, Any]:
+    """Wait until everything that was accepted is in the database, and return the status."""
+    deadline = time.monotonic() + DRAIN_WITHIN_S
+    with console.status("waiting for the last batch ...") as line:
+        while True:
+            status = await process.status.read()
+            if not status["completeness"]["pending"]:
+                return status
+            if time.monotonic() > deadline:
+                reasons = "; ".join(reason["detail"] for reason in status["reasons"])
+                raise CommandError(f"{status['completeness']['pending']} records still wait: {reasons or 'no reason'}")
+            line.update(f"{status['completeness']['pending']:,} records wait ...")
+            await asyncio.sleep(0.1)

@@ -1,0 +1,102 @@
+"""`spanpulse up`: start, say where, serve until a signal, stop; the exit code says how it ended."""
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+
+from rich.console import Console
+
+from spanpulse_sinks.clickhouse import SinkError
+from spanpulse_stream.embedded import EmbeddedProcess, FolderUnusable
+from spanpulse_stream.gateway import BindingRefused, InvalidKey
+from spanpulse_stream.log import LogInUse, LogUnusable
+from spanpulse_stream.observe import configure_logging
+from spanpulse_stream.price import OverrideError
+from spanpulse_stream.settings import Settings
+
+__all__ = ["CANNOT_START", "announce", "serve", "signalled"]
+
+FAILED = 1
+CANNOT_START = (
+    *(FolderUnusable, LogInUse, LogUnusable, InvalidKey, BindingRefused, OverrideError, SinkError),
+    OSError,  # CannotListen among them
+)
+"""What a start raises for a reason that a person can mend; the message says how."""
+
+
+def serve(settings: Settings, ready_file: Path | None) -> int:
+    """Run one process until SIGINT or SIGTERM (exit code 0) or until it cannot go on (1). Raises CANNOT_START."""
+    configure_logging(settings.log_level, settings.log_format)
+    _remove(ready_file)
+    try:
+        return asyncio.run(_serve(settings, ready_file))
+    finally:
+        _remove(ready_file)
+
+
+async def _serve(settings: Settings, ready_file: Path | None) -> int:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    stopping = signalled()
+    starting = asyncio.create_task(EmbeddedProcess.start(settings, lambda line: console.print(f"{line} ...")))
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait({starting})
+        return 0
+    process = starting.result()
+    failing = asyncio.create_task(process.failed())
+    try:
+        announce(process, console)
+        if ready_file is not None:
+            _write_ready_file(ready_file, process.addresses)
+        await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        console.print("stopping ...")
+        failing.cancel()
+        await process.stop()
+    if stopping.done():
+        return 0
+    console.print(f"spanpulse cannot go on: {failing.result()}", style="red", markup=False)
+    console.print("nothing is lost: `spanpulse up` goes on where it stopped", markup=False)
+    return FAILED
+
+
+def signalled() -> "asyncio.Task[bool]":
+    """Return a task that ends with the first SIGINT or SIGTERM; a second one ends the process at once."""
+    event = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop(number: signal.Signals) -> None:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+        event.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    return asyncio.create_task(event.wait())
+
+
+def announce(process: EmbeddedProcess, console: Console) -> None:
+    """Say where the process is and how an application is pointed at it."""
+    addresses = process.addresses
+    console.print(f"spanpulse {process.version} is ready, data in {process.folder.path}", markup=False)
+    console.print(f"  OTLP/HTTP  http://{addresses['otlp_http']}")
+    console.print(f"  web        http://{addresses['web']}/metrics, /healthz, /readyz")
+    console.print("Point an OpenTelemetry application at it:")
+    console.print(f"  export OTEL_EXPORTER_OTLP_ENDPOINT=http://{addresses['otlp_http']}")
+    console.print("  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf")
+
+
+def _remove(ready_file: Path | None) -> None:
+    """Remove the file: while it is there, the process is ready."""
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)
+
+
+def _write_ready_file(path: Path, addresses: dict[str, str | None]) -> None:
+    """Write the addresses as JSON, whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(json.dumps(addresses) + "\n", "utf-8")
+    beside.replace(path)

@@ -1,0 +1,33 @@
+"""Numbers as a person reads them."""
+
+from decimal import Decimal
+
+__all__ = ["bytes_of", "count_of", "milliseconds_of", "usd_of"]
+
+
+def count_of(number: float) -> str:
+    """Return a count with separators."""
+    return f"{number:,.0f}"
+
+
+def bytes_of(size: float) -> str:
+    """Return a size in the largest unit that keeps it above 1."""
+    for unit in ("B", "KB", "MB"):
+        if abs(size) < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def usd_of(cost: Decimal | None) -> str:
+    """Return a cost in USD: cents where it is large, more digits where it is small; '-' where there is none."""
+    if cost is None:
+        return "-"
+    return f"${cost:,.2f}" if cost >= 100 else f"${cost:,.4f}"
+
+
+def milliseconds_of(value: float | None) -> str:
+    """Return a duration given in ms."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f} ms" if value < 10_000 else f"{value / 1000:,.1f} s"

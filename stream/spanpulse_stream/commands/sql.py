@@ -1,0 +1,57 @@
+"""Run a query on a data folder's database, whether spanpulse runs on it or not."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spanpulse_stream.commands._run import CommandError, run_command
+from spanpulse_stream.control import ControlClient, NotRunning, RequestRefused
+from spanpulse_stream.settings import Settings, load_settings
+
+__all__ = ["run"]
+
+# A running process bounds its queries itself; the answer may take a while to travel.
+PATIENCE = 15.0
+
+
+def run(arguments: list[str]) -> int:
+    """Run `spanpulse sql`."""
+    return run_command("sql", _sql, arguments)
+
+
+def _sql(
+    query: Annotated[str, typer.Argument(help="a SELECT; tables and views are listed by SHOW TABLES")],
+    data: Annotated[Path | None, typer.Option(help="data folder")] = None,
+    output_format: Annotated[
+        str | None, typer.Option("--format", help="a ClickHouse output format, such as JSONEachRow or CSVWithNames")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="configuration file (default: ./spanpulse.toml)")] = None,
+) -> None:
+    """Run QUERY on the database of a data folder and print its result."""
+    settings = load_settings({"data": data}, file=config).settings
+    chosen = output_format or ("PrettyCompactMonoBlock" if sys.stdout.isatty() else "TabSeparatedWithNames")
+    try:
+        answer = ControlClient(settings.data, settings.query_timeout + PATIENCE).query(query, chosen)
+    except NotRunning:
+        answer = _offline(settings, query, chosen)
+    except RequestRefused as refusal:
+        raise CommandError(str(refusal)) from None
+    sys.stdout.buffer.write(answer)
+    sys.stdout.flush()
+
+
+def _offline(settings: Settings, query: str, output_format: str) -> bytes:
+    """Open the database in this process; the import is slow and only needed here."""
+    from spanpulse_sinks.clickhouse import SinkError  # noqa: PLC0415
+    from spanpulse_stream.embedded import DataFolder, open_database, run_query  # noqa: PLC0415
+
+    folder = DataFolder(settings.data.resolve())
+    if not folder.database.is_dir():
+        raise CommandError(f"there is no database in {settings.data}; `spanpulse up --data {settings.data}` makes one")
+    try:
+        with open_database(folder, settings) as database:
+            return run_query(database, query, output_format)
+    except (SinkError, OSError) as error:
+        raise CommandError(str(error)) from None

@@ -1,0 +1,79 @@
+"""Show how a running spanpulse does: completeness, lag, rates, disk, unpriced models."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from spanpulse_stream.commands._run import CommandError, run_command
+from spanpulse_stream.commands._show import bytes_of, count_of
+from spanpulse_stream.control import ControlClient, NotRunning, RequestRefused
+from spanpulse_stream.settings import load_settings
+
+__all__ = ["run"]
+
+NOT_READY = 1
+
+
+def run(arguments: list[str]) -> int:
+    """Run `spanpulse status`."""
+    return run_command("status", _status, arguments)
+
+
+def _status(
+    data: Annotated[Path | None, typer.Option(help="data folder")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    config: Annotated[Path | None, typer.Option(help="configuration file (default: ./spanpulse.toml)")] = None,
+) -> int:
+    """Show how the process that owns a data folder does; exit code 1 where it is not ready."""
+    settings = load_settings({"data": data}, file=config).settings
+    try:
+        found = ControlClient(settings.data, timeout=settings.query_timeout).status()
+    except NotRunning:
+        raise CommandError(
+            f"no spanpulse runs on {settings.data}; `spanpulse up --data {settings.data}` starts one"
+        ) from None
+    except RequestRefused as refusal:
+        raise CommandError(str(refusal)) from None
+    if as_json:
+        print(json.dumps(found, indent=2))  # noqa: T201 -- what was asked for
+    else:
+        _show(found)
+    return 0 if found["ready"] else NOT_READY
+
+
+def _show(found: dict[str, Any]) -> None:
+    console = Console(highlight=False)
+    state = "[green]ready[/]" if found["ready"] else "[red]not ready[/]"
+    console.print(f"spanpulse {found['version']}, process {found['pid']}, up {found['uptime_seconds']:.0f} s: {state}")
+    for reason in found["reasons"]:
+        console.print(f"  {reason['reason']}: {reason['detail']}", style="red", markup=False)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in _lines(found):
+        table.add_row(name, value)
+    console.print(table)
+    if found["unpriced"]:
+        console.print("models without a price (last 24 h):")
+        for model in found["unpriced"]:
+            console.print(
+                f"  {model['provider']} {model['model']}: {count_of(model['requests'])} requests", markup=False
+            )
+
+
+def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    counts, lag, disk = found["completeness"], found["lag"], found["disk"]
+    names = ("accepted", "stored", "duplicate", "dead_lettered", "filtered", "pending", "unjoined")
+    lines = [("OTLP/HTTP", found["addresses"]["otlp_http"]), ("web", found["addresses"]["web"])]
+    lines += [("records", ", ".join(f"{count_of(counts[name])} {name.replace('_', '-')}" for name in names))]
+    lines += [("refused", f"{count_of(counts['refused_since_start'])} records since the start (their senders know)")]
+    if counts["unaccounted"]:
+        lines.append(("UNACCOUNTED", f"{counts['unaccounted']} records; this must be 0"))
+    waiting = f"{count_of(lag['records'])} records, {bytes_of(lag['bytes'])}, oldest {lag['oldest_seconds']:.1f} s"
+    lines += [("waiting", waiting)]
+    lines += [("rate", f"{found['rates']['accepted_per_second']:.1f} records/s over the last minutes")]
+    sizes = (f"{bytes_of(disk[f'{part}_bytes'])} {part}" for part in ("database", "log", "free"))
+    lines += [("disk", ", ".join(sizes))]
+    return lines

@@ -1,0 +1,26 @@
+"""The embedded database as the settings want it, and an operator's queries on it."""
+
+from spanpulse_sinks.clickhouse import EmbeddedConfig, EmbeddedDatabase, QueryLimits, Retention, query
+from spanpulse_stream.embedded._folder import DataFolder
+from spanpulse_stream.settings import Settings
+
+__all__ = ["open_database", "run_query"]
+
+
+def open_database(folder: DataFolder, settings: Settings) -> EmbeddedDatabase:
+    """Open or make the database of a data folder. Raises DatabaseInUse, SchemaTooNew, OSError."""
+    config = EmbeddedConfig(
+        memory_bytes=settings.memory_max_bytes,
+        limits=QueryLimits(seconds=settings.query_timeout),
+        retention=Retention(
+            spans=settings.retention_spans_days,
+            rollups=settings.retention_rollups_days,
+            dead_letters=settings.retention_dead_letters_days,
+        ),
+    )
+    return EmbeddedDatabase.open(folder.database, config)
+
+
+def run_query(database: EmbeddedDatabase, sql: str, output_format: str) -> bytes:
+    """Return the result of an operator's query within the configured limits. Raises QueryFailed."""
+    return query(database, sql, output_format=output_format)

@@ -1,0 +1,194 @@
+"""Embedded mode: one process with the log, the agents, the database and everything that listens.
+
+Started in an order in which whatever can fail for a reason of the operator's (a port, a key, the folder) fails
+first and fast; the receiver answers 503 until every part is ready. Stopped in the order of the data: receiver,
+agents, database, log. Not guaranteed: that `stop` finishes what waits in the log; the next start does.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Self, TypeVar
+
+from spanpulse_sinks.clickhouse import EmbeddedDatabase, QueryFailed, repair
+from spanpulse_stream import decode, normalise, usage
+from spanpulse_stream.control import ControlServer, Operations, socket_path
+from spanpulse_stream.embedded._database import open_database, run_query
+from spanpulse_stream.embedded._folder import DataFolder
+from spanpulse_stream.embedded._messages import LogMessages
+from spanpulse_stream.embedded._monitor import Monitor
+from spanpulse_stream.embedded._processors import Processors
+from spanpulse_stream.embedded._status import StatusReader
+from spanpulse_stream.gateway import HttpServer, OtlpApp, OtlpOptions
+from spanpulse_stream.log import LocalLog
+from spanpulse_stream.observe import Condition, Health, LoopPulse, Metrics, observe_app
+from spanpulse_stream.pipeline import PriceBooks, RowsFromLog, rebuilt_day
+from spanpulse_stream.settings import Settings
+
+__all__ = ["EmbeddedProcess", "Progress"]
+
+Result = TypeVar("Result")
+Progress = Callable[[str], None]
+"""Hears what the start is doing, for a person."""
+
+
+class EmbeddedProcess:
+    """A running spanpulse. Made by `start`; `failed` returns when it cannot go on; `stop` ends it."""
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self.settings = settings
+        self.version = version("spanpulse")
+        self.metrics = Metrics(self.version)
+        self.health = Health(time.monotonic, settings.stalled_after)
+        self._progress = progress
+        self._begun = time.monotonic()
+        self._stack = contextlib.AsyncExitStack()
+        self._addresses: dict[str, str | None] = {"otlp_http": None, "otlp_grpc": None, "web": None}
+        self.folder: DataFolder
+        self.log: LocalLog
+        self.database: EmbeddedDatabase
+        self.status: StatusReader
+        self._processors: Processors
+
+    @classmethod
+    async def start(cls, settings: Settings, progress: Progress = lambda _line: None) -> Self:
+        """Start every part, or none.
+
+        Raises InvalidKey, BindingRefused, FolderUnusable, CannotListen, LogInUse, LogUnusable, OverrideError,
+        SinkError or OSError.
+        """
+        process = cls(settings, progress)
+        try:
+            await process._start()
+        except BaseException:
+            await process.stop()
+            raise
+        return process
+
+    @property
+    def addresses(self) -> dict[str, str | None]:
+        """The real addresses, `host:port` by setting; None for what is not served."""
+        return dict(self._addresses)
+
+    async def failed(self) -> BaseException:
+        """Wait until the process cannot go on, and return why."""
+        return await self._processors.failed()
+
+    async def stop(self) -> None:
+        """Stop every part that was started. May be called again."""
+        self.health.report(Condition.STOPPING, "the process stops")
+        await self._stack.aclose()
+
+    async def query(self, sql: str, output_format: str) -> bytes:
+        """Return the result of an operator's query. Raises QueryFailed."""
+        return await asyncio.to_thread(run_query, self.database, sql, output_format)
+
+    async def _start(self) -> None:
+        settings, stack = self.settings, self._stack
+        options = OtlpOptions.from_settings(settings)
+        self.folder = DataFolder.prepare(settings.data)
+        self.log = self._open_log()
+        stack.push_async_callback(self.log.aclose)
+        receiver = await self._listen(options)
+        self._progress("loading the decoders (compiled at the first start after an install: about 20 s)")
+        compiled = asyncio.create_task(asyncio.to_thread(_warm_up))
+        stack.push_async_callback(_finished, compiled)
+        self.database = await _in_thread(open_database, self.folder, settings)
+        stack.push_async_callback(asyncio.to_thread, self.database.close)
+        books = await asyncio.to_thread(PriceBooks, settings.prices, self.folder.prices)
+        await compiled
+        self._progress("checking the database against the log")
+        await _in_thread(self._repair, books)
+        self._processors = Processors(settings, self.log, self.database, books, self.metrics, self.health)
+        await self._processors.start(seed=secrets.randbits(64))
+        stack.push_async_callback(self._processors.stop)
+        await self._watch()
+        receiver.serve()
+        stack.callback(receiver.stop)
+        self.health.started()
+
+    def _open_log(self) -> LocalLog:
+        settings = self.settings
+        return LocalLog.open(
+            self.folder.log,
+            partitions=settings.partitions,
+            max_bytes=settings.log_max_bytes,
+            retain_records=settings.log_retain_records,
+            ballast_bytes=settings.ballast_bytes,
+            disk_floor_bytes=settings.disk_floor_bytes,
+        )
+
+    async def _listen(self, options: OtlpOptions) -> OtlpApp:
+        """Bind both ports: a taken one is known before anything slow begins."""
+        settings, stack = self.settings, self._stack
+        pulse = LoopPulse(time.monotonic, self.metrics)
+        beat = asyncio.create_task(pulse.run())
+        stack.push_async_callback(_cancelled, beat)
+        receiver = OtlpApp(self.log, options, self.metrics, self.health)
+        stack.callback(receiver.close)
+        apps: dict[str, Any] = {
+            "web": (observe_app(self.metrics, self.health, pulse), settings.web),
+            "otlp_http": (receiver, settings.otlp_http),
+        }
+        for setting, (app, port) in apps.items():
+            server = HttpServer(app, host=settings.host, port=port, setting=setting)
+            await server.start()
+            stack.push_async_callback(server.stop)
+            self._addresses[setting] = server.address
+        return receiver
+
+    async def _watch(self) -> None:
+        """Start what looks after the process, and the operator's socket."""
+        parts = (self.settings, self.folder, self.log, self.database, self.metrics, self.health)
+        monitor = asyncio.create_task(Monitor(*parts).run())
+        self._stack.push_async_callback(_cancelled, monitor)
+        self.status = StatusReader(*parts, self.version, lambda: self.addresses, self._begun)
+        operations = Operations(self.query, self.status.read, (QueryFailed,))
+        control = ControlServer(socket_path(self.folder.path), operations)
+        await control.start()
+        self._stack.push_async_callback(control.stop)
+
+    def _repair(self, books: PriceBooks) -> None:
+        messages = LogMessages(self.log, self.settings.partitions)
+        rows = RowsFromLog(messages, self.database, books)
+
+        def rebuild(day: Any, committed: Any) -> Any:
+            return rebuilt_day(self.database, day, committed)
+
+        report = repair(self.database, rows, rebuild, today=datetime.now(UTC).date())
+        if not report.clean:
+            self._progress(
+                f"repaired: {len(report.refilled)} batches refilled from the log, {len(report.detached)} broken parts,"
+                f" {len(report.rebuilt_days)} days rebuilt, {len(report.lost)} not repairable (see the log)"
+            )
+
+
+def _warm_up() -> None:
+    for part in (decode, usage, normalise):
+        part.warm_up()
+
+
+async def _in_thread(function: Callable[..., Result], *arguments: object) -> Result:
+    """Run a function in a thread and wait for its end even when cancelled: what it opens must be closed."""
+    running = asyncio.create_task(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait({running})
+        raise
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _finished(task: "asyncio.Task[None]") -> None:
+    """Wait for a thread's work: the interpreter cannot end before it does."""
+    with contextlib.suppress(Exception):
+        await task

@@ -1,0 +1,84 @@
+"""A batch from messages of the log to the rows of every table.
+
+The result is a function of the messages, the versions of the claim and the log before them; nothing is written
+here. Every record of the batch is counted once, as stored, duplicate, dead-lettered or filtered.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pyarrow as pa
+
+from spanpulse_sinks.clickhouse import Batch
+from spanpulse_sinks.dead_letters import DeadLetter, dead_letter_rows
+from spanpulse_stream.normalise import Rejection
+from spanpulse_stream.pipeline._logs import log_tables
+from spanpulse_stream.pipeline._read import WHOLE_MESSAGE, read_logs, read_spans, whole
+from spanpulse_stream.pipeline._spans import span_tables
+from spanpulse_stream.pipeline._task import Task
+
+__all__ = ["Computed", "compute"]
+
+EPOCH = date(1970, 1, 1)
+SIGNALS = ("traces", "logs")
+UNKNOWN_SIGNAL = "unknown_signal"
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What a batch writes, the task it was computed from, and what was set aside."""
+
+    batch: Batch
+    task: Task
+    rejected: list[Rejection]
+
+
+def compute(task: Task) -> Computed:
+    """Compute a batch; the task's memory advances, so that it cannot be computed twice with the same."""
+    parts: list[Mapping[str, pa.RecordBatch]] = []
+    rejected: list[Rejection] = []
+    if task.of_signal("traces"):
+        spans = read_spans(task)
+        rejected += spans.rejected
+        parts.append(span_tables(spans.columns, task))
+    if task.of_signal("logs"):
+        logs = read_logs(task)
+        rejected += logs.rejected
+        parts.append(log_tables(logs.columns, task))
+    rejected += [whole(message, UNKNOWN_SIGNAL) for message in task.messages if message.signal not in SIGNALS]
+    _count_rejected(rejected, task)
+    tables = _joined(parts)
+    tables["dead_letters"] = dead_letter_rows(task.log_source, [_letter(each) for each in rejected])
+    tables["batches"] = task.tally.table(task.log_source, task.versions.dump())
+    task.memory.advance(task.end, tables)
+    day = EPOCH + timedelta(days=task.day)
+    return Computed(Batch(task.log_source, task.first, task.end - 1, day, tables), task, rejected)
+
+
+def _joined(parts: list[Mapping[str, pa.RecordBatch]]) -> dict[str, pa.RecordBatch | None]:
+    """Return the tables of all parts; one that several fill gets the rows of each."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    found = {name: [part[name] for part in parts if name in part] for name in names}
+    return {name: batches[0] if len(batches) == 1 else pa.concat_batches(batches) for name, batches in found.items()}
+
+
+def _count_rejected(rejected: list[Rejection], task: Task) -> None:
+    for letter in rejected:
+        message = task.messages[letter.log_offset - task.first]
+        records = message.records if letter.ordinal == WHOLE_MESSAGE else 1
+        task.tally.add_to(message, "accepted", records)
+        task.tally.add_to(message, "dead_lettered", records)
+
+
+def _letter(rejected: Rejection) -> DeadLetter:
+    return DeadLetter(
+        rejected.log_offset,
+        rejected.ordinal,
+        rejected.received_at,
+        rejected.tenant,
+        rejected.signal,
+        rejected.reason,
+        rejected.detail,
+        rejected.bytes,
+    )

@@ -1,0 +1,94 @@
+"""The steps of one partition as the agent calls them: compute a batch, write a batch.
+
+While one batch is written the next may be computed; where it needs to read what the one before it wrote, it
+waits. After a failure the object must not be used again: its memory is ahead of the database.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, WriteReport
+from spanpulse_stream.pipeline._books import PriceBooks
+from spanpulse_stream.pipeline._compute import Computed, compute
+from spanpulse_stream.pipeline._cut import Incoming
+from spanpulse_stream.pipeline._history import History
+from spanpulse_stream.pipeline._memory import PartitionMemory
+from spanpulse_stream.pipeline._tally import Tally
+from spanpulse_stream.pipeline._task import Task
+from spanpulse_stream.pipeline._versions import Versions
+from spanpulse_stream.usage import Corrections
+
+__all__ = ["Abandoned", "PartitionSteps", "Tools"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What all partitions of a process share. ``written`` hears of each batch, in the thread that wrote it."""
+
+    database: EmbeddedDatabase
+    writer: BatchWriter
+    books: PriceBooks
+    written: Callable[[Computed, WriteReport], None]
+    seed: int
+
+
+class Abandoned(Exception):  # noqa: N818 -- what happened to the batch
+    """The process stops; the batch before this one will not be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A computed batch, and what tells the next one that it is whole."""
+
+    computed: Computed
+    whole: Future[None]
+
+
+class PartitionSteps:
+    """Computes and writes the batches of one log source, in order."""
+
+    def __init__(self, log_source: int, tools: Tools) -> None:
+        self._source = log_source
+        self._tools = tools
+        self._history = History(tools.database, log_source)
+        self._memory: PartitionMemory | None = None
+        self._before: Future[None] = Future()  # becomes done when what was computed last is whole
+        self._before.set_result(None)
+
+    def compute(self, batch: list[Incoming], versions: str) -> Pending:
+        """Return what a batch adds to the tables.
+
+        Raises QueryFailed, UnknownPriceVersion, Abandoned, or what the write of the batch before it raised.
+        """
+        named = Versions.load(versions)
+        before, first = self._before, batch[0].offset
+
+        def stored(corrections: Corrections) -> pa.Table:
+            before.result()
+            return self._history.stored(corrections, first)
+
+        if self._memory is None or self._memory.window != named.window:
+            before.result()
+            self._memory = PartitionMemory(self._history, first, named.window, seed=self._tools.seed)
+        prices = self._tools.books.of(named.prices)
+        computed = compute(Task(batch, self._source, named, prices, self._memory, stored, Tally(batch)))
+        self._before = Future()
+        return Pending(computed, self._before)
+
+    def write(self, pending: Pending) -> None:
+        """Write a batch once. Raises WriteFailed or NeedsRestart."""
+        try:
+            report = self._tools.writer.write(pending.computed.batch)
+        except BaseException as error:
+            pending.whole.set_exception(error)
+            raise
+        pending.whole.set_result(None)
+        self._tools.written(pending.computed, report)
+
+    def abandon(self) -> None:
+        """Let a computation that waits for a write end; for a stop, when no write will come."""
+        if not self._before.done():
+            self._before.set_exception(Abandoned("the process stops"))

@@ -1,0 +1,56 @@
+"""What some tests need of the machine: strace that may trace, a small file system that may be mounted.
+
+Without it a test is skipped and says so, unless SPANPULSE_REQUIRE names it: then that is a failure, so that a
+run which must hold everything cannot pass by leaving things out.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+__all__ = ["need_strace", "small_file_system"]
+
+REQUIRED = {name.strip() for name in os.environ.get("SPANPULSE_REQUIRE", "").split(",")}
+
+
+def missing(name: str, reason: str) -> None:
+    """Skip the test, or fail it where ``name`` is required."""
+    if name in REQUIRED:
+        pytest.fail(f"{name} is required here: {reason}")
+    pytest.skip(reason)
+
+
+@cache
+def can_trace() -> bool:
+    """Tell whether strace is here and may trace a child."""
+    strace = shutil.which("strace")
+    return strace is not None and not subprocess.run([strace, "-o", "/dev/null", "true"], check=False).returncode
+
+
+def need_strace() -> None:
+    """Skip or fail without strace."""
+    if not can_trace():
+        missing("strace", "strace is not here, or may not trace")
+
+
+@contextmanager
+def small_file_system(folder: Path, megabytes: int) -> Iterator[Path]:
+    """Mount a file system of that size in a new folder of ``folder``; skip or fail where that is not allowed."""
+    mount = folder / "small"
+    mount.mkdir()
+    size = f"size={megabytes}m"
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", size, "none", str(mount)], capture_output=True, text=True, check=False
+    )
+    if made.returncode:
+        missing("small-disk", f"cannot mount a small file system: {made.stderr.strip()}")
+    try:
+        yield mount
+    finally:
+        subprocess.run(["umount", "-l", str(mount)], check=True)

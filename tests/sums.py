@@ -1,0 +1,37 @@
+"""What a database must hold after load was acknowledged: each span once, in the span table and in every rollup."""
+
+from running import Running
+from spanpulse_stream.traffic import LoadGenerator
+
+SPANS = "SELECT toInt64(count()) AS spans, toInt64(uniqExact(trace_id, span_id)) AS distinct FROM span_rows"
+ROLLUPS = {
+    "rollup_service": "toInt64(sum(spans))",
+    "rollup_minute": "toInt64(sum(requests))",
+    "rollup_user": "toInt64(sum(requests))",
+    "rollup_experiment": "toInt64(sum(requests))",
+}
+MONEY = "SELECT toString(sum(cost)) AS cost, toInt64(sum(input_tokens)) AS i, toInt64(sum(output_tokens)) AS o"
+
+
+def check(running: Running, load: LoadGenerator, least: int, most: int) -> int:
+    """Assert that between ``least`` (acknowledged) and ``most`` (sent) requests are there, each whole and once.
+
+    Returns how many are.
+    """
+    found = running.sql(SPANS)[0]
+    requests, rest = divmod(found["spans"], load.spans_per_request)
+    assert not rest, f"{found['spans']} spans are no whole requests"
+    assert found["distinct"] == found["spans"], "spans are doubled"
+    assert least <= requests <= most, f"{requests} requests, {least} were acknowledged and {most} sent"
+    calls = requests * load.calls_per_request
+    expected = {"rollup_service": found["spans"], "rollup_minute": calls, "rollup_user": calls}
+    for table, sums in ROLLUPS.items():
+        value = running.sql(f"SELECT {sums} AS value FROM {table}")[0]["value"]
+        assert value == expected.get(table, calls), table
+    of_spans = running.sql(f"{MONEY} FROM spans WHERE counted")[0]
+    for table in ("rollup_minute", "rollup_user", "rollup_experiment"):
+        assert running.sql(f"{MONEY} FROM {table}")[0] == of_spans, table
+    assert running.status()["completeness"]["unaccounted"] == 0
+    seen = running.sql("SELECT toInt64(count()) AS n FROM seen")[0]["n"]
+    assert seen == found["spans"]
+    return requests
