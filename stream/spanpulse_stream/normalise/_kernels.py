@@ -1,0 +1,148 @@
+"""Kernels over the attributes of all spans: which attribute wins which slot, and texts into Arrow's buffers.
+
+Offsets and lengths come from decoding, which guarantees that they lie inside the data; nothing else is checked.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spanpulse_stream.jit import entry, helper
+from spanpulse_stream.normalise._tables import Tables
+
+__all__ = ["Attached", "Winners", "gather", "resolve"]
+
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+U8 = NDArray[np.uint8]
+
+STRING = 1  # ValueKind.STRING
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Attached(NamedTuple):
+    """Attributes of spans: span i has the rows ``first[i]:last[i]``; rows of later spans are higher."""
+
+    first: I64
+    last: I64
+    dialect: I32  # of each span
+    key: I32
+    key_offset: I64
+    key_length: I32
+    kind: U8
+    length: I32
+
+
+class Winners(NamedTuple):
+    """What is found. ``recent`` and ``table`` are room to work in: rows by key, and by hash of an unknown key."""
+
+    winner: I32  # [slot, span]: row of the attribute, -1: none
+    repeated: NDArray[np.bool_]  # of each attribute: the span has a later one with the same key
+    family: U8  # of each attribute
+    families: NDArray[np.uint32]  # of each span: bit f is set if it has an attribute of family f
+    recent: I32
+    table: I32
+
+
+@helper
+def _same(data: U8, one: int, other: int, length: int) -> bool:
+    for place in range(length):
+        if data[one + place] != data[other + place]:
+            return False
+    return True
+
+
+@helper
+def _hash(data: U8, offset: int, length: int) -> int:
+    value = np.uint64(length)
+    for place in range(offset, offset + length):
+        value = (value ^ np.uint64(data[place])) * MULTIPLIER
+    return np.int64(value >> np.uint64(33))
+
+
+@helper
+def _note(data: U8, spans: Attached, out: Winners, first: int, index: int) -> None:
+    """Mark the earlier attribute of the span that has the same key, if there is one."""
+    key = spans.key[index]
+    if key >= 0:
+        if out.recent[key] >= first:
+            out.repeated[out.recent[key]] = True
+        out.recent[key] = index
+        return
+    mask = len(out.table) - 1
+    place = _hash(data, spans.key_offset[index], spans.key_length[index]) & mask
+    # What earlier spans left in the table is as good as free.
+    while out.table[place] >= first:
+        other = out.table[place]
+        if spans.key_length[other] == spans.key_length[index] and _same(
+            data, spans.key_offset[other], spans.key_offset[index], spans.key_length[index]
+        ):
+            out.repeated[other] = True
+            break
+        place = (place + 1) & mask
+    out.table[place] = index
+
+
+@helper
+def _family(data: U8, offset: int, length: int, tables: Tables) -> int:
+    """Return the family of a key by its start; the start alone is no such key."""
+    for index in range(len(tables.prefix_start) - 1):
+        start = tables.prefix_start[index]
+        size = tables.prefix_start[index + 1] - start
+        if size >= length:
+            continue
+        place = 0
+        while place < size and data[offset + place] == tables.prefix_bytes[start + place]:
+            place += 1
+        if place == size:
+            return tables.prefix_family[index]
+    return 0
+
+
+@helper
+def _compete(spans: Attached, tables: Tables, out: Winners, row: int, index: int) -> None:
+    """Let the attribute take its slot if it may and is better than the one that has it."""
+    dialect, key = spans.dialect[row], spans.key[index]
+    slot = tables.slots[dialect, key]
+    kind = spans.kind[index]
+    if slot < 0 or not tables.accepted[slot, kind] or (kind == STRING and spans.length[index] == 0):
+        return
+    holder = out.winner[slot, row]
+    if holder < 0 or tables.preference[dialect, spans.key[holder]] < tables.preference[dialect, key]:
+        out.winner[slot, row] = index
+
+
+@entry
+def resolve(data: U8, spans: Attached, tables: Tables, out: Winners) -> None:
+    """Fill ``out``: of equal keys the last counts, as in a dict; of the attributes of a slot the best known key."""
+    for row in range(len(spans.first)):
+        first, last = spans.first[row], spans.last[row]
+        for index in range(first, last):
+            _note(data, spans, out, first, index)
+        for index in range(first, last):
+            if out.repeated[index]:
+                continue
+            if spans.key[index] >= 0:
+                _compete(spans, tables, out, row, index)
+                continue
+            family = _family(data, spans.key_offset[index], spans.key_length[index], tables)
+            if family != 0:
+                out.family[index] = family
+                out.families[row] |= np.uint32(1) << np.uint32(family)
+
+
+@entry
+def gather(data: U8, more: U8, offset: I64, start: I32, out: U8) -> None:
+    """Copy text i from ``offset[i]`` of ``data``, continued by ``more``, to ``out[start[i]:start[i + 1]]``."""
+    split = len(data)
+    for row in range(len(offset)):
+        first, last = start[row], start[row + 1]
+        place = offset[row]
+        if place < split:
+            for target in range(first, last):
+                out[target] = data[place + target - first]
+        else:
+            place -= split
+            for target in range(first, last):
+                out[target] = more[place + target - first]

@@ -1,0 +1,84 @@
+"""Texts by offset and length: those of the messages where they lie, new ones behind them; Arrow arrays from both."""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spanpulse_stream.columns import Words
+from spanpulse_stream.normalise._kernels import gather
+
+__all__ = ["ABSENT", "Pool", "words_of"]
+
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+
+ABSENT = -1
+"""The length of a text that is not there."""
+MOST_BYTES = 2**31 - 1
+
+
+class Pool:
+    """The data of a batch and what is added to it; an offset may point into either."""
+
+    def __init__(self, data: NDArray[np.uint8]) -> None:
+        self.data = data
+        self._parts: list[bytes] = []
+        self._end = len(data)
+        self._more = np.zeros(0, np.uint8)
+
+    def add(self, text: bytes) -> tuple[int, int]:
+        """Keep a text; returns its offset and length."""
+        offset = self._end
+        self._parts.append(text)
+        self._end += len(text)
+        return offset, len(text)
+
+    def add_array(self, texts: pa.Array) -> tuple[I64, I32]:
+        """Keep the texts of an Arrow string array without NULLs; returns their offsets and lengths."""
+        bounds = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+        content = texts.buffers()[2]
+        base, _ = self.add(content.to_pybytes() if content else b"")
+        return base + bounds[:-1].astype(np.int64), np.diff(bounds).astype(np.int32)
+
+    def strings(self, offset: I64, length: I32, kind: pa.DataType | None = None) -> pa.Array:
+        """Return texts as an Arrow string (or binary) array, NULL where the length is `ABSENT`.
+
+        Raises OverflowError beyond 2 GiB.
+        """
+        ends = np.cumsum(np.maximum(length, 0), dtype=np.int64)
+        if ends.size and ends[-1] > MOST_BYTES:
+            raise OverflowError("the texts of a column of a batch exceed 2 GiB")
+        start = np.zeros(len(length) + 1, np.int32)
+        start[1:] = ends
+        out = np.empty(start[-1], np.uint8)
+        gather(self.data, self._joined(), offset, start, out)
+        present = length >= 0
+        valid = None if present.all() else pa.array(present).buffers()[1]
+        buffers = [valid, pa.py_buffer(start), pa.py_buffer(out)]
+        return pa.Array.from_buffers(kind or pa.string(), len(length), buffers)
+
+    def words(self, offset: I64, length: I32) -> Words:
+        """Return texts as coded words, NULL where the length is `ABSENT`."""
+        if not (length >= 0).any():
+            return Words.absent(len(length))
+        return words_of(self.strings(offset, length))
+
+    def text(self, offset: int, length: int) -> bytes:
+        """Return one text."""
+        if offset < len(self.data):
+            return self.data[offset : offset + length].tobytes()
+        offset -= len(self.data)
+        return self._joined()[offset : offset + length].tobytes()
+
+    def _joined(self) -> NDArray[np.uint8]:
+        if self._parts:
+            self._more = np.frombuffer(b"".join([self._more.tobytes(), *self._parts]), np.uint8)
+            self._parts = []
+        return self._more
+
+
+def words_of(strings: pa.Array) -> Words:
+    """Return an Arrow string array as words, each value once in the dictionary."""
+    coded = strings.dictionary_encode()
+    codes = coded.indices.fill_null(-1) if coded.indices.null_count else coded.indices
+    return Words(codes.to_numpy(), coded.dictionary.to_pylist())

@@ -1,0 +1,8 @@
+"""One file per family of emitters: which of its attributes fill which column. The first is read for all others too."""
+
+from spanpulse_stream.normalise.dialects import otel
+from spanpulse_stream.normalise.dialects._dialect import Dialect
+
+__all__ = ["DIALECTS", "Dialect"]
+
+DIALECTS: tuple[Dialect, ...] = (otel.DIALECT,)
