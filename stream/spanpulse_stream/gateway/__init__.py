@@ -7,10 +7,10 @@ from spanpulse_stream.gateway._answers import RequestRefused
 from spanpulse_stream.gateway._app import OtlpApp, OtlpOptions
 from spanpulse_stream.gateway._keys import ApiKeys, BindingRefused, InvalidKey, check_binding
 from spanpulse_stream.gateway._limits import RequestLimits
-from spanpulse_stream.gateway._messages import TOPIC, LogFull, Message, MessageLog, Signal
 from spanpulse_stream.gateway._resource import partition_of, resource_key
 from spanpulse_stream.gateway._server import CannotListen, HttpServer
 from spanpulse_stream.gateway._split import Piece, split_request
+from spanpulse_stream.log import TOPIC, LogFull, Message, MessageLog, Signal
 
 __all__ = [
     "TOPIC",

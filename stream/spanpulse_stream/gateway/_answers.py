@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from spanpulse_stream.decode import Rejected
-from spanpulse_stream.gateway._messages import Signal
 from spanpulse_stream.gateway._wire import length_delimited, varint_field
+from spanpulse_stream.log import Signal
 
 __all__ = ["PROTOBUF", "Answer", "RequestRefused", "accepted"]
 

@@ -21,7 +21,7 @@ from spanpulse_stream.gateway._inflate import ENCODINGS
 from spanpulse_stream.gateway._intake import Intake, Sender, prepare
 from spanpulse_stream.gateway._keys import ApiKeys, check_binding
 from spanpulse_stream.gateway._limits import Budget, RequestLimits, Reservation
-from spanpulse_stream.gateway._messages import LogFull, MessageLog, Signal
+from spanpulse_stream.log import LogFull, MessageLog, Signal
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
 from spanpulse_stream.settings import Settings
 

@@ -6,9 +6,9 @@ from spanpulse_stream.decode import Limits, Malformed, Rejected, check
 from spanpulse_stream.gateway._answers import RequestRefused
 from spanpulse_stream.gateway._inflate import inflate
 from spanpulse_stream.gateway._limits import RequestLimits, Reservation
-from spanpulse_stream.gateway._messages import TOPIC, Message, Signal
 from spanpulse_stream.gateway._resource import partition_of, resource_key
 from spanpulse_stream.gateway._split import split_request
+from spanpulse_stream.log import TOPIC, Message, Signal
 
 __all__ = ["Intake", "Sender", "prepare"]
 

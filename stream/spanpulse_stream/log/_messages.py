@@ -1,4 +1,4 @@
-"""What the receiver hands to the log, and what it needs of one.
+"""What is handed to a log, and what a receiver needs of one.
 
 The receiver knows the log by the protocol `MessageLog` alone: SQLite on one machine, Kafka on many.
 """

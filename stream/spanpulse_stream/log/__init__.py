@@ -1,0 +1,37 @@
+"""The durable log of one machine, and what is handed to a log of any kind.
+
+`LocalLog` keeps partitions of messages with offsets, commits and claims in one SQLite file; `Message`, `LogFull` and
+`MessageLog` are what the receiver knows of any log.
+"""
+
+from spanpulse_stream.log._local import LocalLog
+from spanpulse_stream.log._messages import TOPIC, LogFull, Message, MessageLog, Signal
+from spanpulse_stream.log._queue import LogClosed
+from spanpulse_stream.log._records import (
+    Claim,
+    LogDamaged,
+    LogInUse,
+    LogStats,
+    LogUnusable,
+    OffsetOutOfRange,
+    PartitionStats,
+    Record,
+)
+
+__all__ = [
+    "TOPIC",
+    "Claim",
+    "LocalLog",
+    "LogClosed",
+    "LogDamaged",
+    "LogFull",
+    "LogInUse",
+    "LogStats",
+    "LogUnusable",
+    "Message",
+    "MessageLog",
+    "OffsetOutOfRange",
+    "PartitionStats",
+    "Record",
+    "Signal",
+]

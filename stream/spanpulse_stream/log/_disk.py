@@ -1,0 +1,86 @@
+"""Room on the disk: how much is free, and a ballast that is thrown off when there is none.
+
+A database on a full disk cannot even delete. So a file of real blocks is kept beside it; removing that gives the
+log room to commit and trim, while appends are refused until the ballast fits again. Not guaranteed: that other
+programs do not take the room first.
+"""
+
+import logging
+import os
+from pathlib import Path
+from typing import Final
+
+__all__ = ["Disk"]
+
+logger = logging.getLogger(__name__)
+CHUNK: Final = bytes(1024 * 1024)
+MIB: Final = 1024 * 1024
+
+
+class Disk:
+    """The disk of one folder. ``floor`` bytes are to stay free. For one thread, but for the properties."""
+
+    def __init__(self, folder: Path, *, ballast: int, floor: int) -> None:
+        self._folder = folder
+        self._path = folder / "ballast"
+        self._size = ballast
+        self._floor = floor
+        self._held = ballast == 0
+        if not ballast:
+            self._path.unlink(missing_ok=True)
+        elif self._path.exists() and self._path.stat().st_blocks * 512 >= ballast == self._path.stat().st_size:
+            self._held = True
+
+    @property
+    def free(self) -> int:
+        """Bytes that this user may still write."""
+        found = os.statvfs(self._folder)
+        return found.f_bavail * found.f_frsize
+
+    @property
+    def ballast_held(self) -> bool:
+        """Whether there is a ballast to throw off (or none is wanted)."""
+        return self._held
+
+    def refusal(self, need: int) -> str | None:
+        """Return why ``need`` bytes may not be appended now, None if they may."""
+        if not self._held and not self._take():
+            return f"the disk that holds {self._folder} is full: {self.free // MIB} MiB are free"
+        if (free := self.free) - need < self._floor:
+            return (
+                f"the disk that holds {self._folder} is nearly full: {free // MIB} MiB are free, "
+                f"{self._floor // MIB} MiB are to stay free (disk_floor_bytes)"
+            )
+        return None
+
+    def throw_off(self) -> bool:
+        """Give the ballast's room back to the disk; return whether there was any."""
+        if not self._size or not self._held:
+            return False
+        logger.warning("the disk that holds %s is full; giving back %d MiB", self._folder, self._size // MIB)
+        self._path.unlink(missing_ok=True)
+        self._held = False
+        return True
+
+    def _take(self) -> bool:
+        if self.free - self._size < self._floor:
+            return False
+        try:
+            _allocate(self._path, self._size)
+        except OSError as error:
+            logger.warning("no room for the ballast in %s: %s", self._folder, error.strerror)
+            self._path.unlink(missing_ok=True)
+            return False
+        self._held = True
+        return True
+
+
+def _allocate(path: Path, size: int) -> None:
+    """Make a file of ``size`` bytes that are really there. Raises OSError."""
+    with path.open("wb", buffering=0) as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:  # macOS
+            for start in range(0, size, len(CHUNK)):
+                file.write(CHUNK[: size - start])
+        os.fsync(file.fileno())

@@ -1,0 +1,250 @@
+"""The durable log of one machine: partitions with offsets, commits and claims, in one SQLite file.
+
+Guarantee: what was acknowledged survives the death of the process and of the machine (write-ahead log, flushed by
+every commit); offsets of a partition follow each other without a gap and are never used twice, times never go
+back, and a source number belongs to one partition of one log for ever. Not guaranteed: that a failed append left
+nothing behind when its caller was cancelled, and anything beyond one process and one disk.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Self
+
+from spanpulse_stream.log._disk import Disk
+from spanpulse_stream.log._jobs import Append, Step
+from spanpulse_stream.log._lock import FolderLock
+from spanpulse_stream.log._messages import TOPIC, Message
+from spanpulse_stream.log._position import Key, Position
+from spanpulse_stream.log._reader import Readers
+from spanpulse_stream.log._records import Claim, LogStats, LogUnusable, OffsetOutOfRange, Record
+from spanpulse_stream.log._schema import prepare
+from spanpulse_stream.log._store import Store
+from spanpulse_stream.log._upkeep import Upkeep
+from spanpulse_stream.log._writer import Grown, Writer
+
+__all__ = ["LocalLog"]
+
+DATABASE = "log.sqlite3"
+
+
+class LocalLog:
+    """One folder's log; `open` makes or opens it. Every method may be called from any thread.
+
+    Topics come into being with their first message (or when their source is asked for), each with all partitions.
+    """
+
+    def __init__(
+        self, folder: Path, lock: FolderLock, store: Store, disk: Disk, *, partitions: int, retain: int
+    ) -> None:
+        self.partitions = partitions
+        self._folder = folder
+        self._lock = lock
+        self._store = store
+        self._disk = disk
+        self._upkeep = Upkeep(store, disk, retain_records=retain)
+        self._readers = Readers(folder / DATABASE)
+        self._writer = Writer(store, disk, self._upkeep)
+        self._subscribing = threading.Lock()
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        partitions: int,
+        max_bytes: int,
+        retain_records: int,
+        ballast_bytes: int,
+        disk_floor_bytes: int,
+        clock: Callable[[], int] = time.time_ns,
+        sources_above: int = 0,
+    ) -> Self:
+        """Open the log in ``folder``, which is made if it is missing. Raises LogInUse, LogUnusable.
+
+        ``clock`` gives ns since the epoch. Sources that are given out lie above ``sources_above``: the highest that
+        a database knows, for the case that the log's folder was removed and the database's was not.
+        """
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LogUnusable(f"cannot make the log folder {folder}: {error.strerror}") from None
+        lock = FolderLock(folder)
+        try:
+            store = Store(prepare(folder / DATABASE, partitions), max_bytes=max_bytes, clock=clock)
+            disk = Disk(folder, ballast=ballast_bytes, floor=disk_floor_bytes)
+        except BaseException:
+            lock.release()
+            raise
+        log = cls(folder, lock, store, disk, partitions=partitions, retain=retain_records)
+        for partition in range(partitions):
+            log._source(TOPIC, partition, sources_above)
+        return log
+
+    async def append(self, messages: Sequence[Message]) -> None:
+        """Append all messages or none, and return once they are durable. Raises LogFull, ValueError."""
+        await asyncio.wrap_future(self.append_soon(messages))
+
+    def append_soon(self, messages: Sequence[Message]) -> "Future[list[int]]":
+        """Like `append`, for any thread; the future gives the offsets, or raises LogFull. Raises LogFull at once too."""
+        for message in messages:
+            self._check(message.topic, message.partition)
+        job = Append(messages, sum(len(message.value) for message in messages))
+        self._writer.queue.put(job)
+        return job.future
+
+    async def commit(self, topic: str, partition: int, offset: int) -> None:
+        """Make ``offset`` the next one to process, durably.
+
+        It never goes back: a lower offset changes nothing, and neither does one inside a claimed range, which is
+        replayed whole or not at all. A claim ends when its end is reached. Raises ValueError past the partition's end.
+        """
+        await asyncio.wrap_future(self.commit_soon(topic, partition, offset))
+
+    def commit_soon(self, topic: str, partition: int, offset: int) -> "Future[None]":
+        """Like `commit`, for any thread."""
+        key = self._check(topic, partition)
+        return self._step(Step(lambda transaction: transaction.advance(key, offset)))
+
+    async def claim(self, topic: str, partition: int, claim: Claim) -> None:
+        """Commit ``claim.first`` and store the claim, in one durable step.
+
+        Raises ValueError if another claim is not finished, or the range is not between committed and end.
+        """
+        await asyncio.wrap_future(self.claim_soon(topic, partition, claim))
+
+    def claim_soon(self, topic: str, partition: int, claim: Claim) -> "Future[None]":
+        """Like `claim`, for any thread."""
+        key = self._check(topic, partition)
+        return self._step(Step(lambda transaction: transaction.claim(key, claim)))
+
+    def read(
+        self, topic: str, partition: int, offset: int, *, max_messages: int = 100, max_bytes: int = 8 * 1024 * 1024
+    ) -> list[Record]:
+        """Return messages from ``offset`` on, decompressed and checked, in order; [] at the end.
+
+        At most ``max_messages``, and as many as fit in ``max_bytes`` of values, but at least one. Raises
+        OffsetOutOfRange, LogDamaged.
+        """
+        position = self._position(topic, partition)
+        if not position.first.offset <= offset <= position.end.offset:
+            raise OffsetOutOfRange(offset, position.first.offset, position.end.offset)
+        if offset == position.end.offset or max_messages < 1:
+            return []
+        return self._readers.messages(position, offset, max_messages=max_messages, max_bytes=max_bytes)
+
+    def source(self, topic: str, partition: int) -> int:
+        """Return the partition's source: a number up to 2**31 that no other partition of any log ever had."""
+        return self._source(topic, partition, 0)
+
+    def sources(self) -> dict[int, Key]:
+        """Return (topic, partition) by source, of all partitions that are known."""
+        return {position.source: position.key for position in self._store.positions.values()}
+
+    def first_offset(self, topic: str, partition: int) -> int:
+        """Return the oldest offset that is kept; the end if none is."""
+        return self._position(topic, partition).first.offset
+
+    def end_offset(self, topic: str, partition: int) -> int:
+        """Return the offset that the next message gets."""
+        return self._position(topic, partition).end.offset
+
+    def committed(self, topic: str, partition: int) -> int:
+        """Return the next offset to process; 0 in the beginning."""
+        return self._position(topic, partition).committed.offset
+
+    def claimed(self, topic: str, partition: int) -> Claim | None:
+        """Return the claim that starts at the committed offset, if there is one."""
+        return self._position(topic, partition).claim
+
+    def lag_records(self, topic: str, partition: int) -> int:
+        """Return how many records are appended and not committed."""
+        return self._position(topic, partition).lag_records
+
+    def oldest_pending_ms(self, topic: str, partition: int) -> int | None:
+        """Return when the oldest message that is not committed was appended (ms), None if there is none."""
+        return self._position(topic, partition).oldest_pending_at
+
+    def pending_bytes(self) -> int:
+        """Return the bytes, as stored, of all messages that are not committed."""
+        return sum(position.pending_bytes for position in self._store.positions.values())
+
+    def accepted(self, since_ms: int, until_ms: int, topic: str = TOPIC) -> dict[tuple[int, str, str], int]:
+        """Return records appended by (minute in ms, tenant, signal), for minutes from ``since_ms`` to ``until_ms``."""
+        return self._readers.accepted(topic, since_ms, until_ms)
+
+    def subscribe(self, callback: Grown) -> Callable[[], None]:
+        """Have ``callback`` called with the (topic, partition)s that grew after a commit; returns how to end that.
+
+        It is called from the writer's thread and must return at once.
+        """
+        with self._subscribing:
+            self._writer.subscribers = (*self._writer.subscribers, callback)
+        return lambda: self._unsubscribe(callback)
+
+    def stats(self) -> LogStats:
+        """Return the figures of the log as it is now."""
+        positions = self._store.positions
+        return LogStats(
+            partitions=tuple(positions[key].stats() for key in sorted(positions)),
+            transactions=self._writer.transactions,
+            file_bytes=sum(path.stat().st_size for path in self._folder.glob(f"{DATABASE}*")),
+            disk_free_bytes=self._disk.free,
+            ballast_held=self._disk.ballast_held,
+            queued_bytes=self._writer.queue.bytes,
+        )
+
+    async def trim(self) -> None:
+        """Delete all that is committed beyond ``retain_records`` of each partition, between other transactions.
+
+        The log does so by itself when a partition keeps a 16th more.
+        """
+        for key in list(self._store.positions):
+            while await asyncio.wrap_future(self._step(Step(self._upkeep.slice_of(key)))):
+                pass
+
+    def close(self) -> None:
+        """Write what waits, then let go of the folder. Calls after it raise LogClosed."""
+        if self._closed:
+            return
+        self._closed = True
+        self._writer.close()
+        self._readers.close()
+        self._upkeep.finish()
+        self._store.connection.close()
+        self._lock.release()
+
+    async def aclose(self) -> None:
+        """Like `close`, without blocking the event loop."""
+        await asyncio.to_thread(self.close)
+
+    def _source(self, topic: str, partition: int, above: int) -> int:
+        key = self._check(topic, partition)
+        if (position := self._store.positions.get(key)) is not None:
+            return position.source
+        declared: Future[int] = self._step(Step(lambda transaction: transaction.declare(key, above)))
+        return declared.result()
+
+    def _step(self, step: Step) -> "Future[Any]":
+        self._writer.queue.put(step)
+        return step.future
+
+    def _position(self, topic: str, partition: int) -> Position:
+        key = self._check(topic, partition)
+        if (position := self._store.positions.get(key)) is None:
+            self._source(topic, partition, 0)
+            position = self._store.positions[key]
+        return position
+
+    def _check(self, topic: str, partition: int) -> Key:
+        if not 0 <= partition < self.partitions:
+            raise ValueError(f"{topic} has no partition {partition}; the log has {self.partitions}")
+        return topic, partition
+
+    def _unsubscribe(self, callback: Grown) -> None:
+        with self._subscribing:
+            self._writer.subscribers = tuple(known for known in self._writer.subscribers if known is not callback)
