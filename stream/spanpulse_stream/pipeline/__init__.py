@@ -3,7 +3,7 @@
 from spanpulse_stream.pipeline._books import PriceBooks
 from spanpulse_stream.pipeline._compute import Computed, compute
 from spanpulse_stream.pipeline._cut import BatchCutter, Incoming, OffsetGap
-from spanpulse_stream.pipeline._enrich import ClaimedRange, Claims, Enricher, Partition, Steps
+from spanpulse_stream.pipeline._enrich import Claims, Enricher, Partition, Steps
 from spanpulse_stream.pipeline._history import History
 from spanpulse_stream.pipeline._memory import PartitionMemory
 from spanpulse_stream.pipeline._partition import Abandoned, PartitionSteps, Tools
@@ -16,7 +16,6 @@ from spanpulse_stream.pipeline._versions import Versions
 __all__ = [
     "Abandoned",
     "BatchCutter",
-    "ClaimedRange",
     "Claims",
     "Computed",
     "Enricher",

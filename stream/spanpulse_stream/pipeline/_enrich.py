@@ -11,27 +11,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from spanpulse_stream.log import Claim
 from spanpulse_stream.pipeline._cut import BatchCutter, Incoming
 
-__all__ = ["ClaimedRange", "Claims", "Enricher", "Partition", "Steps"]
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimedRange:
-    """Offsets [first, end) of a partition that a process said it would write, with the versions it used."""
-
-    first: int
-    end: int
-    versions: str
+__all__ = ["Claims", "Enricher", "Partition", "Steps"]
 
 
 class Claims(Protocol):
     """Claims and commits of partitions, kept in the log itself."""
 
-    async def claimed(self, partition: int) -> ClaimedRange | None:
+    async def claimed(self, partition: int) -> Claim | None:
         """Return the claim that starts at the committed offset, if there is one."""
 
-    async def claim(self, partition: int, claim: ClaimedRange) -> None:
+    async def claim(self, partition: int, claim: Claim) -> None:
         """Commit ``claim.first`` and record the claim, in one durable step."""
 
     async def commit(self, partition: int, offset: int) -> None:
@@ -123,7 +115,7 @@ class Enricher:
         versions = lane.claim.versions if lane.claim else self._steps.versions()
         computed = await asyncio.to_thread(lane.steps.compute, batch, versions)
         await lane.settled()
-        claim = ClaimedRange(batch[0].offset, batch[-1].offset + 1, versions)
+        claim = Claim(batch[0].offset, batch[-1].offset + 1, versions)
         if lane.claim is None:
             await self._claims.claim(partition, claim)
         lane.claim = None
@@ -133,7 +125,7 @@ class Enricher:
         if self._waiting <= 2 * self._most:
             self._room.set()
 
-    async def _write(self, partition: int, lane: "_Lane", computed: Any, claim: ClaimedRange) -> None:
+    async def _write(self, partition: int, lane: "_Lane", computed: Any, claim: Claim) -> None:
         await asyncio.to_thread(lane.steps.write, computed)
         for offset in range(claim.first, claim.end):
             stream, event = lane.events.pop(offset)
@@ -147,7 +139,7 @@ class _Lane:
     def __init__(self, steps: Partition, cutter: BatchCutter) -> None:
         self.steps = steps
         self.cutter = cutter
-        self.claim: ClaimedRange | None = None
+        self.claim: Claim | None = None
         self.events: dict[int, tuple[Any, Any]] = {}
         self.writing: asyncio.Task[None] | None = None
 
