@@ -1,10 +1,19 @@
 """The embedded database as the settings want it, and an operator's queries on it."""
 
-from spanpulse_sinks.clickhouse import EmbeddedConfig, EmbeddedDatabase, QueryLimits, Retention, query
+import orjson
+
+from spanpulse_sinks.clickhouse import (
+    TABLES,
+    EmbeddedConfig,
+    EmbeddedDatabase,
+    QueryLimits,
+    Retention,
+    query,
+)
 from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.settings import Settings
 
-__all__ = ["open_database", "run_query"]
+__all__ = ["highest_source", "open_database", "run_query"]
 
 
 def open_database(folder: DataFolder, settings: Settings) -> EmbeddedDatabase:
@@ -24,3 +33,10 @@ def open_database(folder: DataFolder, settings: Settings) -> EmbeddedDatabase:
 def run_query(database: EmbeddedDatabase, sql: str, output_format: str) -> bytes:
     """Return the result of an operator's query within the configured limits. Raises QueryFailed."""
     return query(database, sql, output_format=output_format)
+
+
+def highest_source(database: EmbeddedDatabase) -> int:
+    """Return the highest log source that any table holds, 0 for none. Raises QueryFailed."""
+    each = " UNION ALL ".join(f"SELECT max(log_source) AS source FROM {table}" for table in TABLES)  # noqa: S608
+    answer = query(database, f"SELECT toInt64(max(source)) AS highest FROM ({each})", output_format="JSONEachRow")  # noqa: S608
+    return int(orjson.loads(answer)["highest"])

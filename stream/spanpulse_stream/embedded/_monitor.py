@@ -1,11 +1,12 @@
-"""The process looks after itself: progress, disk, the log's and the state table's retention.
+"""The process looks after itself: progress, disk, the retention of the state table.
 
 Once a second it tells health and metrics how far each partition is and how much disk is left; now and then it
-trims the log and drops days of `seen` that no state needs. A failure is logged, and the next round tries again.
+drops days of `seen` that no state needs. A failure is logged, and the next round tries again.
 """
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,8 +21,7 @@ __all__ = ["Monitor"]
 
 LOG = logging.getLogger(__name__)
 EVERY_S = 1.0
-TRIM_LOG_EVERY = 10  # rounds
-TRIM_SEEN_EVERY = 3600
+TRIM_SEEN_EVERY = 3600  # rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,6 @@ class Monitor:
         """Do what is due in a round."""
         self._progress()
         self._disk()
-        if rounds % TRIM_LOG_EVERY == 0:
-            await asyncio.to_thread(self.log.trim)
         if rounds % TRIM_SEEN_EVERY == TRIM_SEEN_EVERY - 1:
             await asyncio.to_thread(self.trim_seen)
 
@@ -68,11 +66,16 @@ class Monitor:
             LOG.info("dropped days of `seen` that no state needs", extra={"days": len(dropped)})
 
     def _progress(self) -> None:
-        for partition in range(self.settings.partitions):
-            committed, end = self.log.committed(TOPIC, partition), self.log.end_offset(TOPIC, partition)
-            self.health.progress(partition, committed=committed, end=end)
-            self.metrics.set(catalog.LOG_LAG, self.log.lag_records(TOPIC, partition), str(partition))
-        self.metrics.set(catalog.LOG_PENDING_BYTES, self.log.pending_bytes())
+        stats, now = self.log.stats(), time.time()
+        mine = [each for each in stats.partitions if each.topic == TOPIC]
+        for each in mine:
+            self.health.progress(each.partition, committed=each.committed, end=each.end_offset)
+            self.metrics.set(catalog.LOG_LAG, each.lag_records, str(each.partition))
+        ages = (now - each.oldest_pending_ms / 1000 for each in mine if each.oldest_pending_ms is not None)
+        self.metrics.set(catalog.LOG_PENDING_AGE, max((0.0, *ages)))
+        self.metrics.set(catalog.LOG_PENDING_BYTES, sum(each.pending_bytes for each in mine))
+        counted = self.metrics.value(catalog.LOG_COMMITS)
+        self.metrics.add(catalog.LOG_COMMITS, max(0.0, stats.transactions - counted))
 
     def _disk(self) -> None:
         left, floor = free_bytes(self.folder.path), self.settings.disk_floor_bytes

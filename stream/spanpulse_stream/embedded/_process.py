@@ -1,7 +1,7 @@
 """Embedded mode: one process with the log, the agents, the database and everything that listens.
 
-Started in an order in which whatever can fail for a reason of the operator's (a port, a key, the folder) fails
-first and fast; the receiver answers 503 until every part is ready. Stopped in the order of the data: receiver,
+What can fail for a reason of the operator's (a port, a key, the folder) fails before what takes long; the receiver
+answers 503 until every part is ready. Stopped in the order of the data: receiver,
 agents, database, log. Not guaranteed: that `stop` finishes what waits in the log; the next start does.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 from spanpulse_sinks.clickhouse import EmbeddedDatabase, QueryFailed, repair
 from spanpulse_stream import decode, normalise, usage
 from spanpulse_stream.control import ControlServer, Operations, socket_path
-from spanpulse_stream.embedded._database import open_database, run_query
+from spanpulse_stream.embedded._database import highest_source, open_database, run_query
 from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.embedded._messages import LogMessages
 from spanpulse_stream.embedded._monitor import Monitor
@@ -91,21 +91,21 @@ class EmbeddedProcess:
         settings, stack = self.settings, self._stack
         options = OtlpOptions.from_settings(settings)
         self.folder = DataFolder.prepare(settings.data)
-        self.log = self._open_log()
-        stack.push_async_callback(self.log.aclose)
-        receiver = await self._listen(options)
         self._progress("loading the decoders (compiled at the first start after an install: about 20 s)")
         compiled = asyncio.create_task(asyncio.to_thread(_warm_up))
         stack.push_async_callback(_finished, compiled)
         self.database = await _in_thread(open_database, self.folder, settings)
         stack.push_async_callback(asyncio.to_thread, self.database.close)
+        self.log = await _in_thread(self._open_log)
+        stack.push_async_callback(self.log.aclose)
+        receiver = await self._listen(options)
         books = await asyncio.to_thread(PriceBooks, settings.prices, self.folder.prices)
         await compiled
         self._progress("checking the database against the log")
         await _in_thread(self._repair, books)
         self._processors = Processors(settings, self.log, self.database, books, self.metrics, self.health)
-        await self._processors.start(seed=secrets.randbits(64))
         stack.push_async_callback(self._processors.stop)
+        await self._processors.start(seed=secrets.randbits(64))
         await self._watch()
         receiver.serve()
         stack.callback(receiver.stop)
@@ -120,6 +120,7 @@ class EmbeddedProcess:
             retain_records=settings.log_retain_records,
             ballast_bytes=settings.ballast_bytes,
             disk_floor_bytes=settings.disk_floor_bytes,
+            sources_above=highest_source(self.database),
         )
 
     async def _listen(self, options: OtlpOptions) -> OtlpApp:

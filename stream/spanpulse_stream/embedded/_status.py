@@ -12,15 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from spanpulse_sinks.clickhouse import EmbeddedDatabase, free_bytes
+import orjson
+
+from spanpulse_sinks.clickhouse import EmbeddedDatabase, free_bytes, query
 from spanpulse_stream.embedded._folder import DataFolder
-from spanpulse_stream.log import TOPIC, LocalLog
+from spanpulse_stream.log import TOPIC, LocalLog, PartitionStats
 from spanpulse_stream.observe import Health, Metrics, catalog
 from spanpulse_stream.settings import Settings
 
 __all__ = ["StatusReader"]
 
-COUNTS = ("accepted", "stored", "duplicate", "dead_lettered", "filtered", "unjoined")
+SIGNALS = ("traces", "logs")
+OUTCOMES = ("stored", "duplicate", "dead_lettered", "filtered")
+COUNTS = (*OUTCOMES, "unjoined")
 RATE_MINUTES = 5
 UNPRICED = """
 SELECT provider, model, toInt64(sum(requests_unpriced)) AS requests FROM rollup_minute
@@ -43,6 +47,7 @@ class StatusReader:
     addresses: Callable[[], dict[str, str | None]]
     begun: float
     clock: Callable[[], float] = time.monotonic
+    wall_clock: Callable[[], float] = time.time
 
     async def read(self) -> dict[str, Any]:
         """Return the status. Raises QueryFailed."""
@@ -50,8 +55,9 @@ class StatusReader:
 
     def _read(self) -> dict[str, Any]:
         reasons = [{"reason": each.condition.value, "detail": each.detail} for each in self.health.reasons()]
-        partitions = range(self.settings.partitions)
         sizes = self.folder.sizes()
+        partitions = self._partitions()
+        oldest = [each.oldest_pending_ms for each in partitions if each.oldest_pending_ms is not None]
         return {
             "version": self.version,
             "pid": os.getpid(),
@@ -59,11 +65,11 @@ class StatusReader:
             "ready": not reasons,
             "reasons": reasons,
             "addresses": self.addresses(),
-            "completeness": self.completeness(),
+            "completeness": self._completeness(partitions),
             "lag": {
-                "records": sum(self.log.lag_records(TOPIC, partition) for partition in partitions),
-                "bytes": self.log.pending_bytes(),
-                "oldest_seconds": self._oldest_seconds(),
+                "records": sum(each.lag_records for each in partitions),
+                "bytes": sum(each.pending_bytes for each in partitions),
+                "oldest_seconds": max(0.0, self.wall_clock() - min(oldest) / 1000) if oldest else 0.0,
             },
             "rates": {"accepted_per_second": self._rate()},
             "disk": {
@@ -74,18 +80,31 @@ class StatusReader:
             "unpriced": self._rows(UNPRICED),
         }
 
-    def completeness(self) -> dict[str, int]:
-        """Return what became of every span and log record that was ever accepted."""
-        accepted, pending, ends = self._logged()
-        committed = " OR ".join(f"(log_source = {source} AND last_offset < {end})" for source, end in ends.items())
+    def _completeness(self, partitions: list[PartitionStats]) -> dict[str, int]:
+        """Return what became of every record that was ever accepted, as the log stood at one moment."""
+        ends = " OR ".join(f"(log_source = {each.source} AND last_offset < {each.committed})" for each in partitions)
         sums = ", ".join(f"toInt64(sum({name})) AS {name}" for name in COUNTS)
-        counts = self._rows(f"SELECT {sums} FROM batches WHERE {committed}")[0]  # noqa: S608 -- numbers of our own
-        known = sum(counts[name] for name in ("stored", "duplicate", "dead_lettered", "filtered"))
-        refused = sum(self.metrics.value(catalog.RECEIVER_RECORDS, signal, "refused") for signal in ("traces", "logs"))
+        counts = self._rows(f"SELECT {sums} FROM batches WHERE {ends}")[0]  # noqa: S608 -- numbers of our own
+        accepted = sum(each.accepted_records for each in partitions)
+        pending = sum(each.lag_records for each in partitions)
+        known = sum(counts[name] for name in OUTCOMES)
+        refused = sum(self.metrics.value(catalog.RECEIVER_RECORDS, signal, "refused") for signal in SIGNALS)
         return {
-            **counts,
             "accepted": accepted,
+            **counts,
             "pending": pending,
             "unaccounted": accepted - known - pending,
             "refused_since_start": int(refused),
         }
+
+    def _partitions(self) -> list[PartitionStats]:
+        return [each for each in self.log.stats().partitions if each.topic == TOPIC]
+
+    def _rate(self) -> float:
+        """Return records accepted a second over the last whole minutes."""
+        end = int(self.wall_clock() // 60) * 60_000
+        return sum(self.log.accepted(end - RATE_MINUTES * 60_000, end).values()) / (RATE_MINUTES * 60)
+
+    def _rows(self, sql: str) -> list[dict[str, Any]]:
+        lines = query(self.database, sql, output_format="JSONEachRow").splitlines()
+        return [orjson.loads(line) for line in lines]

@@ -70,6 +70,7 @@ class Position:
             self.first.offset,
             self.committed.offset,
             self.end.offset,
+            self.end.records,
             self.lag_records,
             self.pending_bytes,
             self.kept_bytes,

@@ -69,7 +69,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class PartitionStats:
-    """One partition: offsets, records behind, bytes as stored, time (ms) of its oldest message not committed."""
+    """One partition: offsets, records ever accepted and behind, bytes as stored, time (ms) of the oldest not committed."""
 
     topic: str
     partition: int
@@ -77,6 +77,7 @@ class PartitionStats:
     first_offset: int
     committed: int
     end_offset: int
+    accepted_records: int
     lag_records: int
     pending_bytes: int
     kept_bytes: int

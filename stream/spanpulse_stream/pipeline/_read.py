@@ -16,6 +16,7 @@ from spanpulse_stream.columns import LogColumns, Origin, SpanColumns, Words
 from spanpulse_stream.decode import decode_logs, decode_spans
 from spanpulse_stream.normalise import KEYS, Rejection, normalise_logs, normalise_spans
 from spanpulse_stream.pipeline._cut import Incoming
+from spanpulse_stream.pipeline._size import MOST_BYTES, allowed, held_bytes
 from spanpulse_stream.pipeline._task import Task
 
 __all__ = ["WHOLE_MESSAGE", "Records", "origin_of", "read_logs", "read_spans", "whole"]
@@ -23,6 +24,7 @@ __all__ = ["WHOLE_MESSAGE", "Records", "origin_of", "read_logs", "read_spans", "
 LOG = logging.getLogger(__name__)
 WHOLE_MESSAGE = -1  # the ordinal of what is no single record
 PROCESSING_FAILED = "processing_failed"
+MULTIPLIES = "multiplies"
 Columns = TypeVar("Columns", SpanColumns, LogColumns)
 
 
@@ -75,21 +77,31 @@ def _without_poison(
     messages: list[Incoming], read: Callable[[Sequence[Incoming]], Records[Columns]]
 ) -> Records[Columns]:
     try:
-        return read(messages)
+        records = read(messages)
+        if held_bytes(records.columns) <= MOST_BYTES:
+            return records
+        LOG.warning("a batch multiplies beyond an insert's size; its %d messages are read one by one", len(messages))
     except Exception:
         LOG.exception("a batch could not be read; its %d messages are read one by one", len(messages))
     sound, poison = [], []
     for message in messages:
-        try:
-            read([message])
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it may not block the partition
-            poison.append(whole(message, PROCESSING_FAILED, f"{type(error).__name__}: {error}"))
+        if (letter := _poison(message, read)) is not None:
+            poison.append(letter)
         else:
             sound.append(message)
-    if not poison:
-        raise RuntimeError("messages that can be read one by one cannot be read together")
     records = read(sound)
     return Records(records.columns, [*records.rejected, *poison])
+
+
+def _poison(message: Incoming, read: Callable[[Sequence[Incoming]], Records[Columns]]) -> Rejection | None:
+    """Return the dead letter of a message that cannot be read alone, None for one that can."""
+    try:
+        held = held_bytes(read([message]).columns)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it may not block the partition
+        return whole(message, PROCESSING_FAILED, f"{type(error).__name__}: {error}")
+    if held > (most := allowed(len(message.value), message.records)):
+        return whole(message, MULTIPLIES, f"{held} bytes of columns from {len(message.value)}, allowed are {most}")
+    return None
 
 
 def whole(message: Incoming, reason: str, detail: str = "") -> Rejection:

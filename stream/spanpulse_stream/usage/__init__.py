@@ -24,6 +24,7 @@ from spanpulse_stream.usage._attribute import Attribution, attribute_usage, drop
 from spanpulse_stream.usage._corrections import Corrections
 from spanpulse_stream.usage._seen import SEEN_SCHEMA
 from spanpulse_stream.usage._state import PartitionState
+from spanpulse_stream.usage._warm import warm_up
 
 __all__ = [
     "SEEN_SCHEMA",
@@ -32,4 +33,5 @@ __all__ = [
     "PartitionState",
     "attribute_usage",
     "drop_duplicate_logs",
+    "warm_up",
 ]

@@ -1,0 +1,131 @@
+"""The stream processors of one process: the Faust app with its agent, and how it is started again after a failure.
+
+A batch that could not be written is tried again by a new app, which replays what the log says was claimed; waits
+between attempts grow and have jitter. Whatever else ends an app (a broken part, a defect) ends the process.
+Not guaranteed: that `stop` finishes what waits in the log; it waits for the batch that is being written alone.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from random import random
+from typing import Any
+
+from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, WriteFailed, WriteReport
+from spanpulse_stream.embedded._recorder import Recorder
+from spanpulse_stream.log import TOPIC, LocalLog
+from spanpulse_stream.observe import Condition, Health, Metrics, catalog
+from spanpulse_stream.pipeline import Computed, Enricher, PartitionSteps, PriceBooks, Steps, Tools, Versions
+from spanpulse_stream.settings import Settings
+from spanpulse_stream.transport import LogClaims, failed, make_app, register_log, unregister_log
+
+__all__ = ["Processors"]
+
+LOG = logging.getLogger(__name__)
+MESSAGES_AT_ONCE = 64
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 30.0
+
+
+@dataclass(slots=True)
+class Processors:
+    """Processes one log into one database. `start`, then `failed` or `stop`."""
+
+    settings: Settings
+    log: LocalLog
+    database: EmbeddedDatabase
+    books: PriceBooks
+    metrics: Metrics
+    health: Health
+    _app: Any = None
+    _steps: dict[int, PartitionSteps] = field(default_factory=dict)
+    _running: "asyncio.Task[BaseException] | None" = None
+    _failures: int = 0
+
+    async def start(self, *, seed: int) -> None:
+        """Start the agents; returns once they have their partitions. Raises what made them fail."""
+        url = register_log(self.log)
+        recorder = Recorder(self.metrics)
+
+        def written(computed: Computed, report: WriteReport) -> None:
+            recorder.written(computed, report)
+            self._failures = 0
+            self.health.clear(Condition.DATABASE_FAILING)
+
+        tools = Tools(self.database, BatchWriter(self.database), self.books, written, seed)
+        await self._begin(url, tools)
+        self._running = asyncio.create_task(self._run(url, tools))
+
+    async def failed(self) -> BaseException:
+        """Wait until processing cannot go on, and return why. Only after `start`."""
+        assert self._running is not None
+        return await asyncio.shield(self._running)
+
+    async def stop(self) -> None:
+        """Stop the agents. A batch that is being written is finished first."""
+        if self._running is not None:
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
+        await self._end()
+        unregister_log(self.log)
+
+    async def _run(self, url: str, tools: Tools) -> BaseException:
+        """Start apps again while what ends them may pass."""
+        while True:
+            reason = await failed(self._app)
+            await self._end()
+            if not isinstance(reason, WriteFailed):
+                return reason or RuntimeError("the stream processors stopped by themselves")
+            self._failures += 1
+            self.health.report(Condition.DATABASE_FAILING, str(reason))
+            self.metrics.add(catalog.PIPELINE_RESTARTS)
+            wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self._failures, 10)) * (0.5 + random())  # noqa: S311
+            LOG.error("a batch could not be written; trying again in %.1f s: %s", wait, reason)
+            await asyncio.sleep(wait)
+            await self._begin(url, tools)
+
+    async def _begin(self, url: str, tools: Tools) -> None:
+        app = self._app = make_app(url)
+        self._steps = {}
+
+        async def partition(number: int) -> PartitionSteps:
+            source = await asyncio.to_thread(self.log.source, TOPIC, number)
+            tools.writer.distrust(source)
+            return self._steps.setdefault(number, PartitionSteps(source, tools))
+
+        steps = Steps(partition, _constant(self._versions().dump()), app.crash)
+        enricher = Enricher(LogClaims(self.log), steps, most_records=self.settings.batch_records)
+
+        async def enrich(stream: Any) -> None:
+            await enricher.run(stream, take=MESSAGES_AT_ONCE, within=self.settings.batch_within)
+
+        topic = app.topic(TOPIC, key_serializer="raw", value_serializer="raw")
+        app.agent(topic, name="enrich")(enrich)
+        await app.start()
+
+    async def _end(self) -> None:
+        app, self._app = self._app, None
+        if app is not None:
+            for steps in self._steps.values():
+                steps.abandon()
+            await app.stop()
+
+    def _versions(self) -> Versions:
+        settings = self.settings
+        return Versions(
+            prices=self.books.current.version,
+            content=settings.content,
+            keep=settings.keep,
+            window=settings.window,
+            max_attributes=settings.max_attributes,
+            max_depth=settings.max_depth,
+            program=version("spanpulse"),
+        )
+
+
+def _constant(text: str) -> Callable[[], str]:
+    return lambda: text
