@@ -20,9 +20,8 @@ def measure(folder: Path) -> None:
         running.drain()
         sizes = running.sql(SIZES)
         total = sum(row["bytes"] for row in sizes)
-        print(
-            f"{sent['spans']} spans of {sent['bytes_per_span']:.0f} bytes, texts shrink {sent['compression_ratio']:.2f}x"
-        )
+        ratio = sent["compression_ratio"]
+        print(f"{sent['spans']} spans of {sent['bytes_per_span']:.0f} bytes, texts shrink {ratio:.2f}x")
         print(f"{total / sent['spans']:.0f} bytes on disk a span, all tables")
         for row in sizes:
             print(
