@@ -16,6 +16,8 @@ __all__ = ["KEYS", "TABLES", "Scope", "Tables", "scope_of"]
 
 LONGEST_SCOPE: Final = 256
 """Characters of a scope's name that are compared."""
+SEPARATORS: Final = frozenset(("", *".-/:@"))
+"""What may follow the start of a scope's name that a dialect gives."""
 
 
 class Tables(NamedTuple):
@@ -88,7 +90,7 @@ def scope_of(name: str) -> Scope:
         (len(start), index, rank)
         for index, dialect in enumerate(DIALECTS)
         for start, rank in dialect.scopes.items()
-        if name.startswith(start)
+        if name.startswith(start) and (not start or name[len(start) : len(start) + 1] in SEPARATORS)
     ]
     _, index, rank = max(matches)
     return Scope(index, rank, name.startswith(DIALECTS[index].exclusive_scopes or "\0"))

@@ -1,8 +1,26 @@
 """One file per family of emitters: which of its attributes fill which column. The first is read for all others too."""
 
-from spanpulse_stream.normalise.dialects import otel
+from spanpulse_stream.normalise.dialects import (
+    anthropic,
+    google,
+    langfuse,
+    openinference,
+    openlit,
+    openllmetry,
+    otel,
+    vercel,
+)
 from spanpulse_stream.normalise.dialects._dialect import Dialect
 
 __all__ = ["DIALECTS", "Dialect"]
 
-DIALECTS: tuple[Dialect, ...] = (otel.DIALECT,)
+DIALECTS: tuple[Dialect, ...] = (
+    otel.DIALECT,
+    openllmetry.DIALECT,
+    openinference.DIALECT,
+    openlit.DIALECT,
+    langfuse.DIALECT,
+    vercel.DIALECT,
+    google.DIALECT,
+    anthropic.DIALECT,
+)

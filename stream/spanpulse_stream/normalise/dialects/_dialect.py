@@ -2,35 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
 from spanpulse_stream.normalise._slots import Family, Slot
 
-__all__ = ["FRAMEWORK", "INSTRUMENTOR", "NATIVE", "Dialect", "Usage"]
+__all__ = ["FRAMEWORK", "INSTRUMENTOR", "NATIVE", "Dialect"]
 
 NATIVE: Final = 3
 INSTRUMENTOR: Final = 2
 FRAMEWORK: Final = 1
 
 
-class Usage(Enum):
-    """Whether the input tokens an emitter reports include the cached ones."""
-
-    AUTO = "auto"  # they do, unless cache read + cache write exceed them
-    EXCLUSIVE = "exclusive"
-
-
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How one family of emitters names things.
 
-    ``scopes`` are starts of instrumentation scope names and the usage rank of each; the longest match decides which
-    dialect a span is in. ``attributes`` gives for a slot the keys that fill it, the best first. Spans of any scope
+    ``scopes`` are instrumentation scope names, or starts of them before one of ``.-/:@``, and the usage rank of each;
+    the longest match decides which dialect a span is in. ``attributes`` gives for a slot the keys that fill it, the best first. Spans of any scope
     are read with the keys of all dialects, those of their own dialect first: ``private`` keys, too common to mean
     the same elsewhere, are read in their own dialect alone. ``operations`` maps the emitter's words to those of
-    OpenTelemetry, in lower case; ``span_names`` does so for starts of span names where no attribute tells.
+    OpenTelemetry, in lower case ('' for none); ``span_names`` does so for starts of span names where no attribute
+    tells. Input tokens are taken to include the cached ones unless those exceed them.
     """
 
     name: str
@@ -40,6 +33,8 @@ class Dialect:
     private: frozenset[str] = frozenset()
     operations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     span_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    providers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """By starts of span names, where no attribute tells."""
     exclusive_scopes: tuple[str, ...] = ()
     """Starts of scopes whose input tokens leave the cached ones out."""
     counts_streams_itself: bool = False
