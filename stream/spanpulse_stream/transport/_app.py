@@ -1,42 +1,72 @@
 """Apps as this project runs them: inside a loop that is there already, with nothing of Faust's that is not used.
 
 Guarantee: an agent that raises, or that calls `app.crash`, ends its app, and `failed` tells why; nothing restarts
-it, so what it had not acknowledged comes again after the next start. Not guaranteed: that `app.stop` waits for
-agents that acknowledge nothing for longer than ten seconds.
+it, so what it had not acknowledged comes again after the next start. `app.stop` gives agents three seconds to
+acknowledge what they have taken, then cancels them. Not guaranteed: that it waits no longer; it does while an agent
+does not end.
 """
 
+import logging
 from typing import Any, Final
 
 import faust
 from faust.tables import TableManager
 from mode.supervisors import CrashingSupervisor
 
+from spanpulse_stream.transport._queue import ByteBoundedQueue
+
 __all__ = ["failed", "make_app"]
 
 COMMIT_EVERY_S: Final = 0.5
-BUFFERED_MESSAGES: Final = 16  # per agent; a message may be a megabyte
+BUFFERED_MESSAGES: Final = 16  # per agent
+BUFFERED_BYTES: Final = 16 * 1024 * 1024  # of values, per agent
 
 
 class _App(faust.App):
+    logger = logging.getLogger("faust.app")
+
+    def __init__(self, *args: Any, buffered_bytes: int, **options: Any) -> None:
+        self._buffered_bytes = buffered_bytes
+        super().__init__(*args, **options)
+
+    def FlowControlQueue(self, maxsize: int | None = None, *, clear_on_resume: bool = False) -> ByteBoundedQueue:  # noqa: N802 -- Faust's
+        """Return the queue of an agent."""
+        return ByteBoundedQueue(
+            maxsize=maxsize,
+            max_bytes=self._buffered_bytes,
+            flow_control=self.flow_control,
+            clear_on_resume=clear_on_resume,
+        )
+
     def _create_directories(self) -> None:
         """Leave the disk alone: there are no tables."""
 
 
 class _NoTables(TableManager):
+    logger = logging.getLogger("faust.tables")
+
     async def on_start(self) -> None:
         """Start at once: Faust waits a second for tables to be declared."""
         await self._update_channels()
         await self.recovery.start()
 
 
-def make_app(url: str, *, name: str = "spanpulse", buffered: int = BUFFERED_MESSAGES) -> Any:
+def make_app(
+    url: str,
+    *,
+    name: str = "spanpulse",
+    buffered_messages: int = BUFFERED_MESSAGES,
+    buffered_bytes: int = BUFFERED_BYTES,
+) -> Any:
     """Return a Faust app on the broker ``url``; keys and values are bytes.
 
     Declare its agents, then `await app.start()` in the loop that is to run it; `await app.stop()` ends it. At most
-    about ``buffered`` messages wait for an agent beside those that it has taken.
+    ``buffered_messages``, or ``buffered_bytes`` of values and one message more, wait for an agent beside those that
+    it has taken; the log is not read for it meanwhile.
     """
     return _App(
         name,
+        buffered_bytes=buffered_bytes,
         broker=url,
         key_serializer="raw",
         value_serializer="raw",
@@ -48,9 +78,10 @@ def make_app(url: str, *, name: str = "spanpulse", buffered: int = BUFFERED_MESS
         topic_disable_leader=True,
         topic_allow_declare=False,
         web_enabled=False,
+        processing_guarantee="at_least_once",
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=COMMIT_EVERY_S,
-        stream_buffer_maxsize=buffered,
+        stream_buffer_maxsize=buffered_messages,
         stream_wait_empty=True,
     )
 

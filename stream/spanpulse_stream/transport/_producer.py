@@ -1,10 +1,11 @@
 """The producer half of the driver: what agents send becomes messages of the local log.
 
-Guarantee: a send is durable when its future is done. Not guaranteed: that the log keeps a caller's timestamp; it
-gives its own.
+Guarantee: a send is durable when its future is done, and messages are appended in the order of the calls. Not
+guaranteed: that the log keeps a caller's timestamp; it gives its own.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,11 +23,32 @@ Headers = Mapping[str, bytes] | Sequence[tuple[str, bytes]] | None
 class Producer(producer.Producer):
     """Appends to the log of its transport."""
 
+    logger = logging.getLogger("faust.transport.log")
+
     def __init__(self, transport: Any, *args: Any, **kwargs: Any) -> None:
         self._target: LocalLog = transport.log
         super().__init__(transport, *args, **kwargs)
 
-    async def send(  # noqa: PLR0917 -- Faust's signature
+    async def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None,
+        timestamp: float | None,  # noqa: ARG002 -- the log gives its own
+        headers: Headers,
+        *,
+        transactional_id: str | None = None,  # noqa: ARG002 -- there are no transactions
+    ) -> "asyncio.Task[RecordMetadata]":
+        """Begin to append a message; the task's result says where it is. The call and the task raise LogFull."""
+        place = TP(topic, partition) if partition is not None else self.key_partition(topic, key or b"")
+        pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers or ())
+        records = int(dict(pairs).get("records", b"1"))
+        message = Message(topic, place.partition, key or b"", value or b"", pairs, records)
+        appended = asyncio.wrap_future(self._target.append_soon([message]))
+        return asyncio.create_task(_placed(place, appended))
+
+    async def send_and_wait(
         self,
         topic: str,
         key: bytes | None,
@@ -36,32 +58,11 @@ class Producer(producer.Producer):
         headers: Headers,
         *,
         transactional_id: str | None = None,
-    ) -> "asyncio.Task[RecordMetadata]":
-        """Begin to append a message; the task raises LogFull."""
-        sending = self.send_and_wait(
-            topic, key, value, partition, timestamp, headers, transactional_id=transactional_id
-        )
-        return asyncio.create_task(sending)
-
-    async def send_and_wait(  # noqa: PLR0917 -- Faust's signature
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        partition: int | None,
-        timestamp: float | None,  # noqa: ARG002
-        headers: Headers,
-        *,
-        transactional_id: str | None = None,  # noqa: ARG002
     ) -> RecordMetadata:
         """Append a message, and return once it is durable. Raises LogFull."""
-        if partition is None:
-            partition = self.key_partition(topic, key or b"").partition
-        pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers or ())
-        records = int(dict(pairs).get("records", b"1"))
-        message = Message(topic, partition, key or b"", value or b"", pairs, records)
-        (offset,) = await asyncio.wrap_future(self._target.append_soon([message]))
-        return RecordMetadata(topic, partition, TP(topic, partition), offset)
+        return await (
+            await self.send(topic, key, value, partition, timestamp, headers, transactional_id=transactional_id)
+        )
 
     def key_partition(self, topic: str, key: bytes) -> TP:
         """Return the partition of a key: the same for the same number of partitions."""
@@ -72,8 +73,13 @@ class Producer(producer.Producer):
         await self.buffer.flush()
 
     async def create_topic(self, topic: str, partitions: int, replication: int, **kwargs: Any) -> None:
-        """Do nothing: a topic of the log comes into being with its first message."""
+        """Do nothing: a topic of the log comes into being when it is asked for."""
 
     def supports_headers(self) -> bool:
         """Tell that messages have headers."""
         return True
+
+
+async def _placed(place: TP, appended: "asyncio.Future[list[int]]") -> RecordMetadata:
+    (offset,) = await appended
+    return RecordMetadata(place.topic, place.partition, place, offset)
