@@ -155,3 +155,15 @@ async def test_a_slow_event_loop_is_bad_health(health, clock):
     running.cancel()
     clock.now += 60
     assert (await get(health, pulse, metrics, "/healthz")).status_code == 503
+
+
+async def test_a_pipeline_that_stands_still_for_long_is_bad_health(health, clock):
+    metrics = Metrics()
+    pulse = LoopPulse(clock, metrics)
+    health.progress(0, committed=3, end=9)
+    clock.now += 29
+    assert (await get(health, pulse, metrics, "/healthz")).status_code == 200
+    clock.now += 2
+    late = await get(health, pulse, metrics, "/healthz")
+    assert late.status_code == 503
+    assert "6 messages wait" in late.json()["reasons"][0]

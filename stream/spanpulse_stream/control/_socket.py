@@ -7,6 +7,7 @@ in a private folder of the system's temporary directory, named by a hash of the 
 import hashlib
 import os
 import socket
+import stat
 import tempfile
 from pathlib import Path
 
@@ -32,8 +33,10 @@ def bind_private(path: Path) -> socket.socket:
     Raises OSError; PermissionError where the folder belongs to somebody else.
     """
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    if path.parent.stat().st_uid != os.getuid():
-        raise PermissionError(f"{path.parent} belongs to another user")
+    # A link that somebody else laid in a shared folder would point wherever they like.
+    parent = path.parent.lstat()
+    if not stat.S_ISDIR(parent.st_mode) or parent.st_uid != os.getuid():
+        raise PermissionError(f"{path.parent} is no folder of this user")
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)

@@ -28,9 +28,10 @@ def observe_routes(metrics: Metrics, health: Health, pulse: LoopPulse) -> list[R
         return Response(metrics.exposition(), media_type=EXPOSITION)
 
     async def show_health(_request: Request) -> Response:
-        trouble = pulse.trouble()
-        answer = {"alive": not trouble, "reasons": [trouble] if trouble else []}
-        return JSONResponse(answer, 503 if trouble else 200, NO_STORE)
+        reasons = [each.detail for each in health.stuck()]
+        if trouble := pulse.trouble():
+            reasons.append(trouble)
+        return JSONResponse({"alive": not reasons, "reasons": reasons}, 503 if reasons else 200, NO_STORE)
 
     async def show_readiness(_request: Request) -> Response:
         reasons = [{"reason": item.condition.value, "detail": item.detail} for item in health.reasons()]

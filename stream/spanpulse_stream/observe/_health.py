@@ -12,6 +12,8 @@ from enum import Enum
 
 __all__ = ["Condition", "Health", "Reason"]
 
+STUCK_AFTER = 3  # times `stalled_after`
+
 
 class Condition(Enum):
     """Why a process is not ready."""
@@ -94,10 +96,19 @@ class Health:
         now = self._clock()
         with self._lock:
             found = [Reason(condition, detail) for condition, (detail, until) in self._reported.items() if until > now]
-            for number, partition in sorted(self._partitions.items()):
-                waited = now - partition.since
-                if partition.end > partition.committed and waited > self._stalled_after:
-                    waiting = partition.end - partition.committed
-                    detail = f"partition {number}: {waiting} messages wait, no progress for {waited:.1f} s"
-                    found.append(Reason(Condition.PIPELINE_STALLED, detail))
+            return found + self._stalled(now, self._stalled_after)
+
+    def stuck(self) -> list[Reason]:
+        """Return the partitions that have stood still for so long that only a restart may help."""
+        with self._lock:
+            return self._stalled(self._clock(), STUCK_AFTER * self._stalled_after)
+
+    def _stalled(self, now: float, after: float) -> list[Reason]:
+        found = []
+        for number, partition in sorted(self._partitions.items()):
+            waited = now - partition.since
+            if partition.end > partition.committed and waited > after:
+                waiting = partition.end - partition.committed
+                detail = f"partition {number}: {waiting} messages wait, no progress for {waited:.1f} s"
+                found.append(Reason(Condition.PIPELINE_STALLED, detail))
         return found
