@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test bench soak lint fmt clean
+.PHONY: help demo test bench soak lint fmt clean
 .DEFAULT_GOAL := help
 
 help:
