@@ -1,0 +1,74 @@
+"""Values of a score's attributes: as texts, as numbers, and as the map of those that have no column.
+
+A value that is no text is written as JSON: true, 7, 0.25, [1, 2]; bytes as base64.
+"""
+
+from typing import Final
+
+import numpy as np
+import orjson
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spanpulse_stream.decode import Attributes, ValueKind, Values
+from spanpulse_stream.normalise._logs_slots import Slots
+from spanpulse_stream.normalise._logs_wire import view_of
+from spanpulse_stream.normalise._pool import ABSENT, Pool
+from spanpulse_stream.normalise._texts_read import read_plain
+
+__all__ = ["attribute_maps", "place_texts", "score_values"]
+
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+
+MAP: Final = pa.map_(pa.string(), pa.string())
+
+
+def place_texts(values: Values, rows: NDArray[np.integer], pool: Pool) -> tuple[I64, I32]:
+    """Return offset and length of the value in each row as text, `ABSENT` where the row is -1."""
+    offset, length = np.zeros(len(rows), np.int64), np.full(len(rows), ABSENT, np.int32)
+    there = np.flatnonzero(rows >= 0)
+    offset[there], length[there] = values.offset[rows[there]], values.length[rows[there]]
+    for place in there[values.kind[rows[there]] != ValueKind.STRING].tolist():
+        offset[place], length[place] = pool.add(_text(read_plain(pool.data, view_of(values), int(rows[place]))))
+    return offset, length
+
+
+def _text(value: object) -> bytes:
+    return value.encode() if isinstance(value, str) else orjson.dumps(value)
+
+
+def score_values(values: Values, rows: I32, pool: Pool) -> pa.Array:
+    """Return float64, NULL where the row is -1 or its value is NaN or no number."""
+    numbers = np.full(len(rows), np.nan)
+    there = np.flatnonzero(rows >= 0)
+    kind, bits = values.kind[rows[there]], values.number[rows[there]]
+    doubles, texts = kind == ValueKind.DOUBLE, kind == ValueKind.STRING
+    numbers[there] = np.where(doubles, bits.view(np.float64), bits.astype(np.float64))
+    for place in there[texts].tolist():
+        offset, length = values.offset[rows[place]], values.length[rows[place]]
+        numbers[place] = _number(pool.text(int(offset), int(length)))
+    return pa.array(numbers, from_pandas=True)
+
+
+def _number(text: bytes) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
+
+
+def attribute_maps(attributes: Attributes, records: I64, taken: Slots, pool: Pool) -> pa.Array:
+    """Return the attributes of each record as map<string, string>, without those whose rows are ``taken``."""
+    first, size = attributes.start[records], np.diff(attributes.start)[records]
+    bounds = np.concatenate([[0], np.cumsum(size)])
+    rows = np.arange(bounds[-1]) + np.repeat(first - bounds[:-1], size)
+    keys = pool.strings(attributes.key_offset[rows], attributes.key_length[rows]).to_pylist()
+    texts = pool.strings(*place_texts(attributes.value, rows, pool)).to_pylist()
+    left = (~np.isin(rows, taken)).tolist()
+    maps = []
+    for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        # What a key had before it was repeated is no attribute of its own.
+        last = {keys[index]: index for index in range(start, end)}
+        maps.append([(key, texts[index]) for key, index in last.items() if left[index]])
+    return pa.array(maps, MAP)

@@ -1,0 +1,107 @@
+"""The messages in log records: of each record those that went in and those that came out, as JSON.
+
+What cannot be read as messages becomes the text of one; nothing is raised for it.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import orjson
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spanpulse_stream.columns import TextColumns, Words
+from spanpulse_stream.decode import DecodedLogs
+from spanpulse_stream.normalise._logs_events import Event, Form, events_of, forms_of
+from spanpulse_stream.normalise._logs_keys import SLOT_KEYS, LogSlot
+from spanpulse_stream.normalise._logs_slots import Slots
+from spanpulse_stream.normalise._logs_wire import view_of
+from spanpulse_stream.normalise._texts_fold import Message, add_instructions, fold_choice, fold_messages
+from spanpulse_stream.normalise._texts_read import read_objects
+
+__all__ = ["find_texts"]
+
+I64 = NDArray[np.int64]
+
+CONTENT: Final = range(LogSlot.INPUT_MESSAGES, LogSlot.EVENT_CONTENT + 1)
+DIRECTIONS: Final = ["input", "output"]
+LAST_POSITION: Final = 2**31 - 1
+EMPTY: Final[Sequence[Any]] = (None, "", {}, [])
+
+
+class _Content(NamedTuple):
+    """What a record holds, as objects; the fields behind the body are the slots of `CONTENT`."""
+
+    body: Any
+    input: Any
+    output: Any
+    instructions: Any
+    event: Any
+
+    def with_body(self) -> "_Content":
+        """Return the content with what only the body has, under the names of the attributes."""
+        if not isinstance(self.body, dict):
+            return self
+        found = [
+            value if value is not None else next((self.body[key] for key in SLOT_KEYS[slot] if key in self.body), None)
+            for slot, value in zip(CONTENT, self[1:], strict=True)
+        ]
+        return _Content(self.body, *found)
+
+
+class _Row(NamedTuple):
+    record: int  # index in the batch as it was decoded
+    direction: int
+    position: int
+    messages: bytes
+
+
+def find_texts(decoded: DecodedLogs, slots: Slots, names: Words, time: I64, kept: NDArray[np.bool_]) -> TextColumns:
+    """Return the texts of the records in ``kept``; ``record`` counts those only. ``time`` is ns."""
+    forms = forms_of(names)
+    records = np.flatnonzero(kept & (forms > Form.OTHER) & (forms < Form.SCORE))
+    rows = list(_rows(decoded, slots, names, records))
+    record = np.array([row.record for row in rows], np.int64)
+    return TextColumns(
+        record=(np.cumsum(kept) - 1)[record].astype(np.int32),
+        trace_id=decoded.trace_id[record],
+        span_id=decoded.span_id[record],
+        time=time[record],
+        direction=Words(np.array([row.direction for row in rows], np.int32), DIRECTIONS),
+        position=np.array([row.position for row in rows], np.int32),
+        messages=pa.array([row.messages for row in rows], pa.binary()).cast(pa.string()),
+        event_name=Words(names.codes[record], names.values),
+    )
+
+
+def _rows(decoded: DecodedLogs, slots: Slots, names: Words, records: I64) -> Iterator[_Row]:
+    """Yield the rows in log order, of one record the input first."""
+    events = events_of(names)
+    bodies = read_objects(decoded.data, view_of(decoded.body), records)
+    values = view_of(decoded.attributes.value)
+    contents = []
+    for slot in CONTENT:
+        row = slots[slot, records].astype(np.int64)
+        found = iter(read_objects(decoded.data, values, row[row >= 0]))
+        contents.append([next(found) if there else None for there in (row >= 0).tolist()])
+    for index, record in enumerate(records.tolist()):
+        content = _Content(bodies[index], *(each[index] for each in contents))
+        position, *directions = _messages(events[names.codes[record]], content)
+        for direction, messages in enumerate(directions):
+            if messages:
+                yield _Row(record, direction, position, orjson.dumps(messages))
+
+
+def _messages(event: Event, content: _Content) -> tuple[int, list[Message], list[Message]]:
+    """Return (position, messages that went in, messages that came out) of a record."""
+    if event.form == Form.DETAILS:
+        content = content.with_body()
+        messages = fold_messages(content.input, "user")
+        return 0, add_instructions(messages, content.instructions), fold_messages(content.output, "assistant")
+    body = content.event if content.body in EMPTY else content.body
+    if event.form == Form.MESSAGE:
+        return 0, fold_messages(body, event.role), []
+    index = body.get("index") if isinstance(body, dict) else None
+    position = index if isinstance(index, int) and 0 <= index <= LAST_POSITION else 0
+    return int(position), [], fold_choice(body)

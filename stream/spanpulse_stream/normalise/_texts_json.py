@@ -1,0 +1,154 @@
+"""Kernels that write arrays and lists of pairs as JSON, straight from their encoded bytes.
+
+Rare values (doubles, bytes, odd encodings) are left to Python: the kernel says that it did not write them. Of keys
+that repeat in one list all are written; whoever reads the JSON takes the last.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spanpulse_stream.decode._memory import Buffer, byte_at
+from spanpulse_stream.decode._wire import LENGTH, read_length, read_tag
+from spanpulse_stream.jit import entry, helper
+from spanpulse_stream.normalise._logs_wire import (
+    ARRAY,
+    BOOL,
+    BYTES,
+    DOUBLE,
+    INT,
+    KVLIST,
+    STRING,
+    read_any,
+    read_pair,
+    skip_field,
+)
+
+__all__ = ["OPEN_LISTS", "write_json"]
+
+U8 = NDArray[np.uint8]
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+
+OPEN_LISTS: Final = (64, 4)
+"""The lists that may be open at once, deeper than decoding lets through: position, end, items so far, kind."""
+_HEX: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
+_NULL: Final = 0x6E756C6C
+_TRUE: Final = 0x74727565
+_FALSE: Final = 0x66616C7365
+
+
+@helper
+def _put(out: U8, at: int, byte: int) -> int:
+    """Write a byte where there is room; return the next position."""
+    if at < len(out):
+        out[at] = byte
+    return at + 1
+
+
+@helper
+def _put_word(out: U8, at: int, word: int, size: int) -> int:
+    """Write the ``size`` bytes of an integer, the highest first."""
+    for index in range(size - 1, -1, -1):
+        at = _put(out, at, (word >> (8 * index)) & 0xFF)
+    return at
+
+
+@helper
+def _put_integer(out: U8, at: int, number: int) -> int:
+    rest = np.uint64(number)
+    if number < 0:
+        at = _put(out, at, 0x2D)
+        rest = np.uint64(0) - rest
+    power = np.uint64(1)
+    while rest // power >= np.uint64(10):
+        power *= np.uint64(10)
+    while power > np.uint64(0):
+        at = _put(out, at, 0x30 + np.int64(rest // power))
+        rest %= power
+        power //= np.uint64(10)
+    return at
+
+
+@helper
+def _put_text(buffer: Buffer, pos: int, length: int, out: U8, at: int) -> int:
+    at = _put(out, at, 0x22)
+    for index in range(pos, pos + length):
+        byte = byte_at(buffer, index)
+        if byte < 0x20:
+            at = _put_word(out, at, 0x5C753030, 4)  # \u00
+            at = _put(out, at, _HEX[byte >> 4])
+            byte = np.int64(_HEX[byte & 15])
+        elif byte in (0x22, 0x5C):
+            at = _put(out, at, 0x5C)
+        at = _put(out, at, byte)
+    return _put(out, at, 0x22)
+
+
+@helper
+def _put_scalar(buffer: Buffer, kind: int, offset: int, length: int, number: int, out: U8, at: int) -> int:
+    """Write a value that is neither an array nor a list."""
+    if kind == STRING:
+        return _put_text(buffer, offset, length, out, at)
+    if kind == INT:
+        return _put_integer(out, at, number)
+    if kind == BOOL:
+        return _put_word(out, at, _TRUE, 4) if number != 0 else _put_word(out, at, _FALSE, 5)
+    return _put_word(out, at, _NULL, 4)
+
+
+@helper
+def _write(buffer: Buffer, kind: int, offset: int, length: int, lists: I64, out: U8, at: int) -> int:
+    """Write an array or list of pairs at ``at``; return the next position, -1 if it has what is not written here."""
+    depth = 1
+    lists[0, 0], lists[0, 1], lists[0, 2], lists[0, 3] = offset, offset + length, 0, kind
+    at = _put(out, at, 0x5B if kind == ARRAY else 0x7B)
+    while depth > 0:
+        opened = lists[depth - 1]
+        pos, end, is_array = opened[0], opened[1], opened[3] == ARRAY
+        if pos == end:
+            at = _put(out, at, 0x5D if is_array else 0x7D)
+            depth -= 1
+            continue
+        tag, pos = read_tag(buffer, pos, end)
+        if tag >> 3 != 1 or tag & 7 != LENGTH:
+            opened[0] = skip_field(buffer, pos, end, tag & 7)
+            continue
+        size, pos = read_length(buffer, pos, end)
+        opened[0] = pos + size
+        if opened[2] > 0:
+            at = _put(out, at, 0x2C)
+        opened[2] += 1
+        if not is_array:
+            key, key_length, value, value_length, odd = read_pair(buffer, pos, pos + size)
+            if odd:
+                return -1
+            at = _put(out, _put_text(buffer, key, key_length, out, at), 0x3A)
+            pos, size = value, value_length
+        inner, first, count, number, odd = read_any(buffer, pos, pos + size)
+        if odd or inner in (DOUBLE, BYTES) or depth == len(lists):
+            return -1
+        if inner in (ARRAY, KVLIST):
+            lists[depth, 0], lists[depth, 1], lists[depth, 2], lists[depth, 3] = first, first + count, 0, inner
+            at = _put(out, at, 0x5B if inner == ARRAY else 0x7B)
+            depth += 1
+        else:
+            at = _put_scalar(buffer, inner, first, count, number, out, at)
+    return at
+
+
+@entry
+def write_json(buffer: Buffer, kind: U8, offset: I64, length: I32, lists: I64, out: U8, start: I64) -> int:
+    """Write value i, an array or list of pairs, to ``out[start[i]:start[i + 1]]``; return how many bytes all need.
+
+    A value that is left to Python has no bytes. If more are needed than there is room for, what was written is
+    void: call again with more. ``lists`` (`OPEN_LISTS`) is room to work in.
+    """
+    at = 0
+    for row in range(len(kind)):
+        start[row] = at
+        end = _write(buffer, kind[row], offset[row], length[row], lists, out, at)
+        at = end if end >= 0 else at
+    start[len(kind)] = at
+    return at
