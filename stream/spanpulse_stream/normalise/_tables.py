@@ -12,7 +12,7 @@ from spanpulse_stream.decode import KeyTable
 from spanpulse_stream.normalise._slots import ACCEPTED, Family
 from spanpulse_stream.normalise.dialects import DIALECTS, Dialect
 
-__all__ = ["KEYS", "TABLES", "Scope", "Tables", "scope_of"]
+__all__ = ["KEYS", "PREFIXES", "TABLES", "Scope", "Tables", "scope_of"]
 
 LONGEST_SCOPE: Final = 256
 """Characters of a scope's name that are compared."""
@@ -75,6 +75,9 @@ def _in_order(dialect: Dialect, others: Sequence[Dialect]) -> list[tuple[str, in
         if each is dialect or key not in each.private
     ]
 
+
+PREFIXES: Final = tuple(prefix for dialect in DIALECTS for prefix in dialect.families)
+"""Starts of the keys of families."""
 
 KEYS: Final = KeyTable(_keys(DIALECTS))
 """Every attribute key that some dialect knows: what batches must be decoded with."""

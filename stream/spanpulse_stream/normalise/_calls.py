@@ -1,0 +1,152 @@
+"""What only calls have: models, response id, streaming and the time to the first token.
+
+Some emitters hold these in the request's parameters or in the raw response alone; those are read as JSON, for the
+spans that lack something.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spanpulse_stream.columns import Numbers, Words
+from spanpulse_stream.decode import ValueKind
+from spanpulse_stream.normalise._accept import Times
+from spanpulse_stream.normalise._anomalies import Anomaly
+from spanpulse_stream.normalise._classify import Nature
+from spanpulse_stream.normalise._events import Events
+from spanpulse_stream.normalise._json import parsed
+from spanpulse_stream.normalise._numbers import read_floats
+from spanpulse_stream.normalise._pool import ABSENT
+from spanpulse_stream.normalise._resolved import LONGEST_WORD, Resolved
+from spanpulse_stream.normalise._slots import Slot
+
+__all__ = ["Models", "first_token", "read_models", "read_stream", "response_ids"]
+
+_LONGEST_WAIT_S: Final = 86_400.0
+_TRUTH: Final = {"true": 1, "false": 0, "1": 1, "0": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Columns of model names."""
+
+    request: Words
+    response: Words
+
+
+def read_models(resolved: Resolved, parameters: dict[int, dict[str, Any]]) -> Models:
+    """Return the models; one that is named once only is the response's if there was a response."""
+    request, request_length = resolved.word_places(Slot.REQUEST_MODEL)
+    response, response_length = resolved.word_places(Slot.RESPONSE_MODEL)
+    pool = resolved.spans.pool
+    for row, said in parameters.items():
+        model = said.get("model")
+        if request_length[row] < 0 and isinstance(model, str) and 0 < len(model) <= LONGEST_WORD // 4:
+            request[row], request_length[row] = pool.add(model.encode())
+    if resolved.found[Slot.MODEL]:
+        offset, length = resolved.word_places(Slot.MODEL)
+        answered = np.logical_or.reduce(
+            [resolved.has(slot) for slot in (Slot.OUTPUT_TOKENS, Slot.INPUT_TOKENS, Slot.USAGE, Slot.OUTPUT)]
+        )
+        for column, lengths, where in (
+            (response, response_length, answered & (response_length < 0)),
+            (request, request_length, ~answered & (request_length < 0)),
+        ):
+            column[where], lengths[where] = offset[where], length[where]
+    return Models(pool.words(request, request_length), pool.words(response, response_length))
+
+
+def read_objects(resolved: Resolved, slot: Slot, where: NDArray[np.bool_]) -> dict[int, dict[str, Any]]:
+    """Return what a slot of JSON objects says, for those spans of a mask that have one."""
+    out: dict[int, dict[str, Any]] = {}
+    if resolved.found[slot]:
+        for row in np.flatnonzero(where & resolved.has(slot)).tolist():
+            value = resolved.value(slot, row)
+            value = parsed(value) if isinstance(value, str) else value
+            if isinstance(value, dict):
+                out[row] = value
+    return out
+
+
+def response_ids(resolved: Resolved, responses: dict[int, dict[str, Any]]) -> pa.Array:
+    """Return the ids of responses; ``responses`` holds raw ones by span."""
+    offset, length = resolved.word_places(Slot.RESPONSE_ID)
+    pool = resolved.spans.pool
+    present = length > 0
+    quoted = np.zeros(len(present), np.bool_)
+    own = present & (offset < len(pool.data))
+    quoted[own] = pool.data[offset[own]] == ord('"')
+    for row in np.flatnonzero(quoted).tolist():
+        read = parsed(pool.text(int(offset[row]), int(length[row])))
+        if isinstance(read, str):
+            offset[row], length[row] = pool.add(read.encode()) if read else (0, ABSENT)
+    for row, response in responses.items():
+        identity = response.get("id")
+        if length[row] < 0 and isinstance(identity, str) and 0 < len(identity) <= LONGEST_WORD // 4:
+            offset[row], length[row] = pool.add(identity.encode())
+    return pool.strings(offset, length)
+
+
+def read_stream(resolved: Resolved, parameters: dict[int, dict[str, Any]]) -> Numbers:
+    """Return whether the response was streamed, as far as the emitter says so."""
+    out = Numbers.absent(resolved.spans.size)
+    slot = Slot.STREAM
+    if resolved.found[slot]:
+        index, values = resolved.winner[slot], resolved.spans.decoded.attributes.value
+        out.valid[:] = (index >= 0) & (values.kind[index] == ValueKind.BOOL)
+        out.values[:] = np.where(out.valid, values.number[index], 0)
+        for row in np.flatnonzero((index >= 0) & ~out.valid).tolist():
+            truth = _TRUTH.get(str(resolved.value(slot, row)).strip().lower())
+            out.values[row], out.valid[row] = truth or 0, truth is not None
+        resolved.take(slot, out.valid)
+    for row, said in parameters.items():
+        if not out.valid[row] and isinstance(said.get("stream"), bool):
+            out.values[row], out.valid[row] = said["stream"], True
+    return out
+
+
+def first_token(resolved: Resolved, nature: Nature, events: Events, times: Times, stream: Numbers) -> Numbers:
+    """Return ns from a call's start to its first token. Fills in ``stream`` where that alone tells.
+
+    A call that did not stream has none, whatever its emitter says.
+    """
+    seconds = read_floats(resolved, Slot.FIRST_TOKEN_S)
+    milliseconds = read_floats(resolved, Slot.FIRST_TOKEN_MS)
+    seconds = np.where(np.isnan(seconds), milliseconds / 1000, seconds)
+    moments = _moments(resolved)
+    for row, moment in {**events.first_token, **moments}.items():
+        if np.isnan(seconds[row]):
+            seconds[row] = (moment - int(times.start[row])) / 1e9
+    told = resolved.has(Slot.FIRST_TOKEN_S) | resolved.has(Slot.FIRST_TOKEN_MS) | ~np.isnan(seconds)
+    wanted = nature.is_call & told & ~(stream.valid & (stream.values == 0))
+    sound = wanted & (seconds >= 0) & (seconds <= _LONGEST_WAIT_S)
+    resolved.spans.anomalies.note(Anomaly.FIRST_TOKEN_OUT_OF_RANGE, wanted & ~sound)
+    stream.values[sound & ~stream.valid] = 1
+    stream.valid[sound] = True
+    for slot in (Slot.FIRST_TOKEN_S, Slot.FIRST_TOKEN_MS, Slot.FIRST_TOKEN_TIME):
+        resolved.take(slot, sound)
+    return Numbers(np.rint(np.where(sound, seconds, 0) * 1e9).astype(np.int64), sound)
+
+
+def _moments(resolved: Resolved) -> dict[int, int]:
+    """Return when the first token came, in ns since the Unix epoch, where an emitter wrote that."""
+    found: dict[int, int] = {}
+    if resolved.found[Slot.FIRST_TOKEN_TIME]:
+        for row in np.flatnonzero(resolved.has(Slot.FIRST_TOKEN_TIME)).tolist():
+            moment = _moment(str(resolved.value(Slot.FIRST_TOKEN_TIME, row)))
+            if moment is not None:
+                found[row] = moment
+    return found
+
+
+def _moment(text: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(text.strip(' "'))
+        seconds = moment.timestamp() if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+    return None if seconds is None else int(seconds) * 10**9 + moment.microsecond * 1000

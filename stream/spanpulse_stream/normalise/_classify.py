@@ -1,0 +1,136 @@
+"""What a span is: its operation in the words of the conventions, and the kind that follows from it.
+
+Where no attribute tells, the start of the span's name may; where that does not either, a span with a model and
+tokens or a provider is taken for a chat, as older conventions had no operation.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spanpulse_stream.columns import Words
+from spanpulse_stream.normalise._resolved import Resolved
+from spanpulse_stream.normalise._slots import TOKENS, Slot
+from spanpulse_stream.normalise.dialects import DIALECTS
+
+__all__ = ["KINDS", "Nature", "classify", "coded"]
+
+KINDS: Final = ("llm", "embedding", "retrieval", "tool", "agent", "workflow", "other")
+LLM, EMBEDDING, RETRIEVAL, OTHER = 0, 1, 2, 6
+
+_KIND_OF: Final = {
+    "chat": "llm",
+    "generate_content": "llm",
+    "text_completion": "llm",
+    "embeddings": "embedding",
+    "retrieval": "retrieval",
+    "execute_tool": "tool",
+    "create_agent": "agent",
+    "invoke_agent": "agent",
+    "invoke_workflow": "workflow",
+    "plan": "workflow",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Nature:
+    """What the spans of a batch are; ``kind`` has indices in `KINDS`."""
+
+    operation: Words
+    kind: NDArray[np.int8]
+
+    @property
+    def is_llm(self) -> NDArray[np.bool_]:
+        """Tell which spans are calls of a language model."""
+        is_llm: NDArray[np.bool_] = self.kind == LLM
+        return is_llm
+
+    @property
+    def is_embedding(self) -> NDArray[np.bool_]:
+        """Tell which spans are calls of an embedding model."""
+        is_embedding: NDArray[np.bool_] = self.kind == EMBEDDING
+        return is_embedding
+
+    @property
+    def is_call(self) -> NDArray[np.bool_]:
+        """Tell which spans are model calls."""
+        is_call: NDArray[np.bool_] = self.kind <= EMBEDDING
+        return is_call
+
+    @property
+    def is_retrieval(self) -> NDArray[np.bool_]:
+        """Tell which spans are retrievals."""
+        is_retrieval: NDArray[np.bool_] = self.kind == RETRIEVAL
+        return is_retrieval
+
+
+def classify(resolved: Resolved, name: Words) -> Nature:
+    """Return what the spans are. Marks the attributes that name the operation as taken."""
+    spans = resolved.spans
+    written = resolved.words(Slot.OPERATION)
+    by_word = _mapped(spans.dialect, written, _operation_of_word)
+    unknown = by_word.codes < 0
+    if unknown.any():
+        rows = np.flatnonzero(unknown)
+        named = _mapped(spans.dialect[rows], Words(name.codes[rows], name.values), _operation_of_name)
+        codes = by_word.codes.copy()
+        codes[rows] = np.where(named.codes >= 0, named.codes + np.int32(len(by_word.values)), np.int32(-1))
+        by_word = Words(codes, by_word.values + named.values)
+    evidence = _looks_like_a_call(resolved)
+    guessed = (by_word.codes < 0) & (written.codes < 0) & evidence
+    codes = np.where(guessed, np.int32(len(by_word.values)), by_word.codes)
+    operation = Words(codes, [*by_word.values, "chat"])
+    kinds = np.array([KINDS.index(_KIND_OF.get(value, "other")) for value in operation.values] + [OTHER], np.int8)
+    kind = kinds[operation.codes]
+    # A word that no dialect knows, but with tokens: some other kind of generation.
+    tokens = resolved.has(Slot.INPUT_TOKENS) & resolved.has(Slot.OUTPUT_TOKENS) & evidence
+    kind[(kind == OTHER) & (operation.codes >= 0) & tokens] = LLM
+    return Nature(operation, kind)
+
+
+def coded(keys: NDArray[np.int64], value_of: dict[int, str | None]) -> Words:
+    """Return words by key, each value once; a key without a value is NULL."""
+    values: dict[str, int] = {}
+    unique, inverse = np.unique(keys, return_inverse=True)
+    codes = np.full(len(unique) + 1, -1, np.int32)
+    for place, key in enumerate(unique.tolist()):
+        value = value_of.get(key)
+        if value is not None:
+            codes[place] = values.setdefault(value, len(values))
+    return Words(codes[inverse], list(values))
+
+
+def _mapped(dialect: NDArray[np.int32], words: Words, mapped: Callable[[int, str], str | None]) -> Words:
+    """Map every (dialect, word) once."""
+    width = len(words.values) + 1
+    keys = dialect.astype(np.int64) * width + words.codes + 1
+    pairs = {key: divmod(key, width) for key in np.unique(keys).tolist()}
+    return coded(keys, {key: mapped(own, words.values[code - 1]) for key, (own, code) in pairs.items() if code})
+
+
+def _operation_of_word(dialect: int, word: str) -> str | None:
+    word = word.strip().lower()
+    for each in (DIALECTS[dialect], *DIALECTS):
+        if word in each.operations:
+            return each.operations[word] or None
+    return word or None
+
+
+@lru_cache(maxsize=8192)
+def _operation_of_name(dialect: int, name: str) -> str | None:
+    found = [start for start in DIALECTS[dialect].span_names if name.startswith(start)]
+    return DIALECTS[dialect].span_names[max(found, key=len)] if found else None
+
+
+def _looks_like_a_call(resolved: Resolved) -> NDArray[np.bool_]:
+    models = (Slot.REQUEST_MODEL, Slot.RESPONSE_MODEL, Slot.MODEL)
+    has_model = np.logical_or.reduce([resolved.has(slot) for slot in models])
+    signs = [resolved.has(slot) for slot in (Slot.PROVIDER, Slot.USAGE, *map(Slot, TOKENS)) if resolved.found[slot]]
+    if not signs:
+        return np.zeros(len(has_model), np.bool_)
+    looks: NDArray[np.bool_] = has_model & np.logical_or.reduce(signs)
+    return looks

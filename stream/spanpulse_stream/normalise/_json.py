@@ -1,0 +1,48 @@
+"""Values as texts: JSON for structures, and plain words for scalars. Nothing raises, whatever was sent.
+
+NaN and infinities become null inside structures; bytes are written in base64.
+"""
+
+import base64
+import math
+from typing import Any
+
+import orjson
+
+from spanpulse_stream.decode import Value
+
+__all__ = ["json_bytes", "parsed", "scalar_text"]
+
+_OPTIONS = orjson.OPT_NON_STR_KEYS
+
+
+def _default(value: object) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    raise TypeError(type(value).__name__)
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return a value as JSON text; a string as a JSON string."""
+    return orjson.dumps(value, _default, _OPTIONS)
+
+
+def scalar_text(value: Value) -> bytes:
+    """Return an attribute's value as text: strings as they are, numbers and truth as in JSON, structures as JSON."""
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return repr(value).encode()
+        return b"NaN" if math.isnan(value) else b"Infinity" if value > 0 else b"-Infinity"
+    if isinstance(value, bytes):
+        return base64.b64encode(value)
+    return json_bytes(value)
+
+
+def parsed(text: bytes | str) -> Any:
+    """Return what a JSON text says, or the text itself as a string where it is no JSON (None for JSON's null)."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text.decode() if isinstance(text, bytes) else text

@@ -1,0 +1,104 @@
+"""How a call went: finish reasons in the conventions' words, status, type of error, service tier."""
+
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spanpulse_stream.columns import Words
+from spanpulse_stream.decode import ValueKind, decode_value
+from spanpulse_stream.normalise._json import parsed
+from spanpulse_stream.normalise._pool import ABSENT
+from spanpulse_stream.normalise._resolved import Resolved
+from spanpulse_stream.normalise._slots import Slot
+
+__all__ = ["finish_reasons", "reasons_of", "recoded", "service_tier", "status_of"]
+
+STATUSES: Final = ["unset", "ok", "error"]
+LONGEST_REASON: Final = 128
+MOST_REASONS: Final = 64
+
+_LIST: Final = pa.list_(pa.string())
+_REASONS: Final = {
+    "completed": "stop",
+    "complete": "stop",
+    "end_turn": "stop",
+    "eos": "stop",
+    "finish": "stop",
+    "stop_sequence": "stop",
+    "content-filter": "content_filter",
+    "refusal": "content_filter",
+    "safety": "content_filter",
+    "incomplete": "length",
+    "max_output_tokens": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "function_call": "tool_call",
+    "tool-calls": "tool_call",
+    "tool_calls": "tool_call",
+    "tool_use": "tool_call",
+}
+_TIERS: Final = {"batch": "batch", "flex": "flex", "priority": "priority"}
+
+
+def finish_reasons(resolved: Resolved) -> pa.Array:
+    """Return a list<string> column, NULL where no reason is given: stop, length, tool_call, content_filter, ...
+
+    Every way of writing them is read once a batch.
+    """
+    size = resolved.spans.size
+    if not resolved.found[Slot.FINISH_REASONS]:
+        return pa.nulls(size, _LIST)
+    spans, index = resolved.spans, resolved.winner[Slot.FINISH_REASONS]
+    values = spans.decoded.attributes.value
+    present = index >= 0
+    length = np.where(present, values.length[index], np.int32(ABSENT))
+    codes = np.full(size, -1, np.int64)
+    lists: list[list[str]] = []
+    for kind in (ValueKind.STRING, ValueKind.ARRAY, ValueKind.KVLIST):
+        own = np.where(present & (values.kind[index] == kind), length, np.int32(ABSENT))
+        if not (own >= 0).any():
+            continue
+        written = spans.pool.strings(values.offset[index], own, pa.binary()).dictionary_encode()
+        code = written.indices.fill_null(-1).to_numpy().astype(np.int64)
+        codes = np.where(code >= 0, code + len(lists), codes)
+        lists += [_reasons_written(kind, text) for text in written.dictionary.to_pylist()]
+    empty = np.array([not each for each in lists] + [True])
+    codes[empty[codes]] = -1
+    resolved.take(Slot.FINISH_REASONS, codes >= 0)
+    return pa.array(lists, _LIST).take(pa.array(codes, mask=codes < 0))
+
+
+def reasons_of(value: Any) -> list[str]:
+    """Return the finish reasons in a value: a word, or a list of words, perhaps as JSON."""
+    if isinstance(value, str):
+        text = value.strip()
+        inner = parsed(text) if text[:1] in ('"', "[") else text
+        value = [inner] if isinstance(inner, str) else inner
+    if not isinstance(value, list):
+        return []
+    words = [each.strip().lower()[:LONGEST_REASON] for each in value[:MOST_REASONS] if isinstance(each, str)]
+    return [_REASONS.get(word, word) for word in words if word]
+
+
+def _reasons_written(kind: int, text: bytes) -> list[str]:
+    return reasons_of(decode_value(np.frombuffer(text, np.uint8), kind, 0, len(text), 0))
+
+
+def service_tier(resolved: Resolved) -> Words:
+    """Return batch, flex or priority; the ordinary tier, whatever its name, is NULL."""
+    words = resolved.words(Slot.SERVICE_TIER)
+    return recoded(words, [_TIERS.get(value.strip(' "').lower()) for value in words.values])
+
+
+def status_of(code: NDArray[np.uint8]) -> Words:
+    """Return unset, ok or error; a code that OpenTelemetry does not have is unset."""
+    return Words(np.where(code < len(STATUSES), code, 0).astype(np.int32), STATUSES)
+
+
+def recoded(words: Words, values: list[str | None]) -> Words:
+    """Return words with other values, one for each of the old; equal values share a code."""
+    places: dict[str, int] = {}
+    codes = [-1 if value is None else places.setdefault(value, len(places)) for value in values]
+    return Words(np.array([*codes, -1], np.int32)[words.codes], list(places))

@@ -1,0 +1,170 @@
+"""Tokens as the provider counts them: the input with cached tokens, the output with reasoning, for model calls alone.
+
+What cannot be a count of tokens becomes NULL and the span's usage is invalid. Numbers of spans that are no model
+call (sums over an agent's steps) stay with the other attributes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spanpulse_stream.columns import Numbers, Words
+from spanpulse_stream.normalise._anomalies import Anomalies, Anomaly
+from spanpulse_stream.normalise._classify import Nature
+from spanpulse_stream.normalise._json import parsed
+from spanpulse_stream.normalise._numbers import read_integers
+from spanpulse_stream.normalise._resolved import Resolved
+from spanpulse_stream.normalise._slots import TOKENS, Slot
+
+__all__ = ["MOST_TOKENS", "Usage", "read_usage", "usage_object"]
+
+MOST_TOKENS: Final = 10**9
+STATUSES: Final = ["reported", "missing", "invalid"]
+
+_Details = tuple[tuple[str, ...], ...]
+_NAMES: Final[dict[Slot, _Details]] = {
+    Slot.INPUT_TOKENS: (("prompt_tokens",), ("input_tokens",), ("input",), ("promptTokenCount",), ("inputTokens",)),
+    Slot.OUTPUT_TOKENS: (
+        ("completion_tokens",), ("output_tokens",), ("output",), ("candidatesTokenCount",), ("outputTokens",)
+    ),
+    Slot.TOTAL_TOKENS: (("total_tokens",), ("total",), ("totalTokenCount",), ("totalTokens",)),
+    Slot.CACHE_READ_TOKENS: (
+        ("prompt_tokens_details", "cached_tokens"),
+        ("input_tokens_details", "cached_tokens"),
+        ("cache_read_input_tokens",),
+        ("input_cached_tokens",),
+        ("input_cache_read",),
+        ("cachedContentTokenCount",),
+    ),
+    Slot.CACHE_WRITE_TOKENS: (("cache_creation_input_tokens",), ("input_cache_creation",)),
+    Slot.REASONING_TOKENS: (
+        ("completion_tokens_details", "reasoning_tokens"),
+        ("output_tokens_details", "reasoning_tokens"),
+        ("output_reasoning_tokens",),
+        ("output_reasoning",),
+        ("thoughtsTokenCount",),
+    ),
+    Slot.INPUT_AUDIO_TOKENS: (("prompt_tokens_details", "audio_tokens"), ("input_audio_tokens",)),
+    Slot.OUTPUT_AUDIO_TOKENS: (("completion_tokens_details", "audio_tokens"), ("output_audio_tokens",)),
+}  # fmt: skip
+"""Where usage objects, of providers and of emitters, have each count."""
+
+
+@dataclass(slots=True)
+class Usage:
+    """The counts of a batch by slot, and their status."""
+
+    counts: dict[Slot, Numbers]
+    status: Words
+
+
+def read_usage(
+    resolved: Resolved,
+    nature: Nature,
+    exclusive: NDArray[np.bool_],
+    invented: NDArray[np.bool_],
+    responses: Mapping[int, dict[str, Any]],
+) -> Usage:
+    """Return the tokens of every span.
+
+    ``exclusive``: spans whose emitter leaves cached tokens out of the input; ``invented``: spans whose numbers are
+    the emitter's guess; ``responses``: raw responses by span, read where nothing else tells.
+    """
+    spans, is_call = resolved.spans, nature.is_call
+    counts = {Slot(slot): _count(resolved, Slot(slot), is_call & ~invented) for slot in TOKENS}
+    _read_objects(resolved, counts, is_call & ~invented)
+    silent = ~(counts[Slot.INPUT_TOKENS].valid | counts[Slot.OUTPUT_TOKENS].valid)
+    for row, response in responses.items():
+        if silent[row] and not invented[row]:
+            _put_object(counts, row, response.get("usage", response.get("usageMetadata")), spans.anomalies)
+    _total_is_input(counts, nature.is_embedding)
+    _include_parts(counts, exclusive)
+    anomalies = (Anomaly.NEGATIVE_TOKENS, Anomaly.HUGE_TOKENS, Anomaly.TOKENS_NOT_A_NUMBER, Anomaly.USAGE_NOT_JSON)
+    invalid = np.logical_or.reduce([spans.anomalies.has(each) for each in anomalies])
+    reported = counts[Slot.INPUT_TOKENS].valid | counts[Slot.OUTPUT_TOKENS].valid
+    code = np.where(invalid, 2, np.where(reported, 0, 1)).astype(np.int32)
+    return Usage(counts, Words(np.where(is_call, code, np.int32(-1)), STATUSES))
+
+
+def usage_object(value: Any) -> dict[Slot, object]:
+    """Return what a usage object of any provider says, by slot."""
+    found = {slot: _first(value, names) for slot, names in _NAMES.items()} if isinstance(value, dict) else {}
+    return {slot: count for slot, count in found.items() if count is not None}
+
+
+def _count(resolved: Resolved, slot: Slot, wanted: NDArray[np.bool_]) -> Numbers:
+    read = read_integers(resolved, slot)
+    if not resolved.found[slot]:
+        return Numbers(read.values, read.valid)
+    anomalies = resolved.spans.anomalies
+    negative, huge = read.valid & (read.values < 0), read.valid & (read.values > MOST_TOKENS)
+    anomalies.note(Anomaly.NEGATIVE_TOKENS, negative & wanted)
+    anomalies.note(Anomaly.HUGE_TOKENS, huge & wanted)
+    anomalies.note(Anomaly.TOKENS_NOT_A_NUMBER, read.odd & wanted)
+    valid = read.valid & wanted & ~negative & ~huge
+    if slot != Slot.TOTAL_TOKENS:
+        resolved.take(slot, valid)
+    return Numbers(np.where(valid, read.values, 0), valid)
+
+
+def _read_objects(resolved: Resolved, counts: dict[Slot, Numbers], wanted: NDArray[np.bool_]) -> None:
+    """Fill in what only a usage object tells."""
+    if not resolved.found[Slot.USAGE]:
+        return
+    anomalies = resolved.spans.anomalies
+    for row in np.flatnonzero(resolved.has(Slot.USAGE) & wanted).tolist():
+        value = resolved.value(Slot.USAGE, row)
+        value = parsed(value) if isinstance(value, str) else value
+        if not isinstance(value, dict):
+            anomalies.note_row(Anomaly.USAGE_NOT_JSON, row)
+        _put_object(counts, row, value, anomalies)
+
+
+def _put_object(counts: dict[Slot, Numbers], row: int, value: object, anomalies: Anomalies) -> None:
+    for slot, count in usage_object(value).items():
+        _put_count(counts[slot], row, count, anomalies)
+
+
+def _put_count(column: Numbers, row: int, count: object, anomalies: Anomalies) -> None:
+    """Put a count into a column where it has none, or note what is wrong with it."""
+    if column.valid[row]:
+        return
+    if isinstance(count, float) and count.is_integer():
+        count = int(count)
+    if isinstance(count, bool) or not isinstance(count, int):
+        anomalies.note_row(Anomaly.TOKENS_NOT_A_NUMBER, row)
+    elif count < 0:
+        anomalies.note_row(Anomaly.NEGATIVE_TOKENS, row)
+    elif count > MOST_TOKENS:
+        anomalies.note_row(Anomaly.HUGE_TOKENS, row)
+    else:
+        column.values[row], column.valid[row] = count, True
+
+
+def _first(value: dict[Any, Any], paths: _Details) -> object:
+    for path in paths:
+        found: Any = value
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None
+        if found is not None:
+            return found  # type: ignore[no-any-return]
+    return None
+
+
+def _total_is_input(counts: dict[Slot, Numbers], is_embedding: NDArray[np.bool_]) -> None:
+    """Embeddings have no output: where there is only a total, it is the input."""
+    total, tokens = counts[Slot.TOTAL_TOKENS], counts[Slot.INPUT_TOKENS]
+    where = is_embedding & total.valid & ~tokens.valid
+    tokens.values[where], tokens.valid[where] = total.values[where], True
+
+
+def _include_parts(counts: dict[Slot, Numbers], exclusive: NDArray[np.bool_]) -> None:
+    """Add cached tokens to the input and reasoning to the output where the emitter left them out."""
+    tokens, output = counts[Slot.INPUT_TOKENS], counts[Slot.OUTPUT_TOKENS]
+    cached = counts[Slot.CACHE_READ_TOKENS].values + counts[Slot.CACHE_WRITE_TOKENS].values
+    tokens.values[:] += np.where(tokens.valid & (exclusive | (cached > tokens.values)), cached, 0)
+    reasoning = counts[Slot.REASONING_TOKENS].values
+    output.values[:] += np.where(output.valid & (reasoning > output.values), reasoning, 0)
