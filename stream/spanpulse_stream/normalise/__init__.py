@@ -1,10 +1,12 @@
 """From what emitters write to one set of columns: a table per dialect, resolved by kernels over the bytes.
 
-`normalise_spans` makes canonical spans of decoded ones. Batches must be decoded with `KEYS`.
+`normalise_spans` makes canonical spans of decoded ones, `normalise_logs` texts and scores of log records. Batches
+must be decoded with `KEYS`.
 """
 
+from spanpulse_stream.normalise._logs import normalise_logs
 from spanpulse_stream.normalise._rejections import Rejection
 from spanpulse_stream.normalise._spans import normalise_spans, warm_up
 from spanpulse_stream.normalise._tables import KEYS
 
-__all__ = ["KEYS", "Rejection", "normalise_spans", "warm_up"]
+__all__ = ["KEYS", "Rejection", "normalise_logs", "normalise_spans", "warm_up"]

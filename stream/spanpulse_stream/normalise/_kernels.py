@@ -47,10 +47,10 @@ class Winners(NamedTuple):
 
 @helper
 def _same(data: U8, one: int, other: int, length: int) -> bool:
-    for place in range(length):
-        if data[one + place] != data[other + place]:
-            return False
-    return True
+    place = 0
+    while place < length and data[one + place] == data[other + place]:
+        place += 1
+    return place == length
 
 
 @helper
@@ -58,7 +58,7 @@ def _hash(data: U8, offset: int, length: int) -> int:
     value = np.uint64(length)
     for place in range(offset, offset + length):
         value = (value ^ np.uint64(data[place])) * MULTIPLIER
-    return np.int64(value >> np.uint64(33))
+    return int(value >> np.uint64(33))
 
 
 @helper
@@ -96,7 +96,7 @@ def _family(data: U8, offset: int, length: int, tables: Tables) -> int:
         while place < size and data[offset + place] == tables.prefix_bytes[start + place]:
             place += 1
         if place == size:
-            return tables.prefix_family[index]
+            return int(tables.prefix_family[index])
     return 0
 
 

@@ -25,8 +25,8 @@ def attributes_map(resolved: Resolved) -> pa.Array:
 def family_map(resolved: Resolved, family: Family, prefix: str) -> pa.Array:
     """Return a map<string, string> column of a family's attributes, without the start of their keys; takes them."""
     if not (resolved.families & np.uint32(1 << family)).any():
-        size = resolved.spans.size
-        return pa.MapArray.from_arrays(np.zeros(size + 1, np.int32), pa.array([], pa.string()), pa.array([], pa.string()))
+        nothing = pa.array([], pa.string())
+        return pa.MapArray.from_arrays(np.zeros(resolved.spans.size + 1, np.int32), nothing, nothing)
     index = np.flatnonzero(resolved.family == family)
     resolved.taken[index] = True
     return _map(resolved, index, len(prefix))

@@ -151,5 +151,5 @@ def resolved(spans: Spans) -> Resolved:
         length=attributes.value.length,
     )
     resolve(spans.decoded.data, attached, TABLES, winners)
-    found = (winners.winner >= 0).any(axis=1).tolist()
+    found: list[bool] = np.any(winners.winner >= 0, axis=1).tolist()
     return Resolved(spans, winners.winner, winners.repeated, winners.family, winners.families, found)

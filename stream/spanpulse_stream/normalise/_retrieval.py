@@ -51,8 +51,8 @@ def read_retrieval(resolved: Resolved, nature: Nature) -> Retrieved:
             if not _are_documents(text):
                 offset[row], length[row] = spans.pool.add(_documents(resolved, row, text))
         elif flattened[row]:
-            found = documents_of(family_items(resolved, Family.DOCUMENTS, row)) or []
-            offset[row], length[row] = spans.pool.add(json_bytes(found))
+            items = documents_of(family_items(resolved, Family.DOCUMENTS, row)) or []
+            offset[row], length[row] = spans.pool.add(json_bytes(items))
             resolved.take_family(Family.DOCUMENTS, row)
         elif resolved.winner[Slot.OUTPUT, row] >= 0:
             found = documents_of(_read(resolved.value(Slot.OUTPUT, row)))

@@ -10,12 +10,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Numbers, Origin, SpanColumns, Words
-from spanpulse_stream.decode import DecodedSpans, decode_spans
+from spanpulse_stream.decode import DecodedSpans, decode_logs, decode_spans
 from spanpulse_stream.normalise._accept import Times, accept, times
 from spanpulse_stream.normalise._anomalies import Anomalies, Anomaly
 from spanpulse_stream.normalise._calls import first_token, read_models, read_objects, read_stream, response_ids
 from spanpulse_stream.normalise._classify import KINDS, Nature, classify
 from spanpulse_stream.normalise._events import Events, links_column, read_events
+from spanpulse_stream.normalise._logs import normalise_logs
 from spanpulse_stream.normalise._messages import read_messages
 from spanpulse_stream.normalise._numbers import read_integers
 from spanpulse_stream.normalise._origins import Emitters, read_emitters, read_resources
@@ -51,8 +52,9 @@ def normalise_spans(decoded: DecodedSpans, origin: Origin) -> tuple[SpanColumns,
 
 def warm_up() -> None:
     """Compile every kernel of this package, or load it from numba's cache."""
-    nothing = np.zeros(1, np.int64)
-    normalise_spans(decode_spans([b""], KEYS), Origin(0, nothing, nothing, Words.constant(1, "")))
+    nothing = Origin(0, np.zeros(1, np.int64), np.zeros(1, np.int64), Words.constant(1, ""))
+    normalise_spans(decode_spans([b""], KEYS), nothing)
+    normalise_logs(decode_logs([b""], KEYS), nothing)
 
 
 def _columns(decoded: DecodedSpans, origin: Origin, rows: NDArray[np.intp]) -> SpanColumns:
@@ -211,7 +213,7 @@ def _weight(found: Resolved) -> NDArray[np.int64]:
     return bounded
 
 
-def _who(found: Resolved) -> dict[str, Words]:
+def _who(found: Resolved) -> dict[str, Any]:
     """Return users and sessions, from metadata where nothing else tells."""
     user, session = found.words(Slot.USER_ID), found.words(Slot.SESSION_ID)
     lacking = (user.codes < 0) | (session.codes < 0)

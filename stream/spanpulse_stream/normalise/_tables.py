@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spanpulse_stream.decode import KeyTable
+from spanpulse_stream.normalise._logs_keys import LOG_ATTRIBUTES
+from spanpulse_stream.normalise._logs_keys import LOG_ATTRIBUTES
 from spanpulse_stream.normalise._slots import ACCEPTED, Family
 from spanpulse_stream.normalise.dialects import DIALECTS, Dialect
 
@@ -41,7 +43,8 @@ class Scope:
 
 
 def _keys(dialects: Sequence[Dialect]) -> list[str]:
-    return sorted({key for dialect in dialects for keys in dialect.attributes.values() for key in keys})
+    keys = {key for dialect in dialects for keys in dialect.attributes.values() for key in keys}
+    return sorted(keys.union(LOG_ATTRIBUTES))
 
 
 def _tables(dialects: Sequence[Dialect], keys: KeyTable) -> Tables:
@@ -79,8 +82,8 @@ def _in_order(dialect: Dialect, others: Sequence[Dialect]) -> list[tuple[str, in
 PREFIXES: Final = tuple(prefix for dialect in DIALECTS for prefix in dialect.families)
 """Starts of the keys of families."""
 
-KEYS: Final = KeyTable(_keys(DIALECTS))
-"""Every attribute key that some dialect knows: what batches must be decoded with."""
+KEYS: Final = KeyTable(sorted({*_keys(DIALECTS), *LOG_ATTRIBUTES}))
+"""Every attribute key that some dialect knows or log records are read by: what batches must be decoded with."""
 
 TABLES: Final = _tables(DIALECTS, KEYS)
 

@@ -150,7 +150,7 @@ def _first(value: dict[Any, Any], paths: _Details) -> object:
         for name in path:
             found = found.get(name) if isinstance(found, dict) else None
         if found is not None:
-            return found  # type: ignore[no-any-return]
+            return found
     return None
 
 

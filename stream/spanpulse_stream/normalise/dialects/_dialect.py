@@ -19,11 +19,11 @@ class Dialect:
     """How one family of emitters names things.
 
     ``scopes`` are instrumentation scope names, or starts of them before one of ``.-/:@``, and the usage rank of each;
-    the longest match decides which dialect a span is in. ``attributes`` gives for a slot the keys that fill it, the best first. Spans of any scope
-    are read with the keys of all dialects, those of their own dialect first: ``private`` keys, too common to mean
-    the same elsewhere, are read in their own dialect alone. ``operations`` maps the emitter's words to those of
-    OpenTelemetry, in lower case ('' for none); ``span_names`` does so for starts of span names where no attribute
-    tells. Input tokens are taken to include the cached ones unless those exceed them.
+    the longest match decides which dialect a span is in. ``attributes`` gives for a slot the keys that fill it, the
+    best first. Spans of any scope are read with the keys of all dialects, those of their own dialect first: ``private``
+    keys, too common to mean the same elsewhere, are read in their own dialect alone. ``operations`` maps the emitter's
+    words to those of OpenTelemetry, in lower case ('' for none); ``span_names`` does so for starts of span names where
+    no attribute tells. Input tokens are taken to include the cached ones unless those exceed them.
     """
 
     name: str
