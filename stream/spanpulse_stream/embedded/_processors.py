@@ -25,7 +25,6 @@ from spanpulse_stream.transport import LogClaims, failed, make_app, register_log
 __all__ = ["Processors"]
 
 LOG = logging.getLogger(__name__)
-MESSAGES_AT_ONCE = 64
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
 
@@ -101,7 +100,7 @@ class Processors:
         enricher = Enricher(LogClaims(self.log), steps, most_records=self.settings.batch_records)
 
         async def enrich(stream: Any) -> None:
-            await enricher.run(stream, take=MESSAGES_AT_ONCE, within=self.settings.batch_within)
+            await enricher.run(stream, within=self.settings.batch_within)
 
         topic = app.topic(TOPIC, key_serializer="raw", value_serializer="raw")
         app.agent(topic, name="enrich")(enrich)
@@ -110,9 +109,7 @@ class Processors:
     async def _end(self) -> None:
         app, self._app = self._app, None
         if app is not None:
-            for steps in self._steps.values():
-                steps.abandon()
-            await app.stop()
+            await app.stop()  # ends when no step runs any more
 
     def _versions(self) -> Versions:
         settings = self.settings

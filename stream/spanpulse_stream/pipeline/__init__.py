@@ -3,12 +3,13 @@
 from spanpulse_stream.pipeline._books import PriceBooks
 from spanpulse_stream.pipeline._compute import Computed, compute
 from spanpulse_stream.pipeline._cut import BatchCutter, Incoming, OffsetGap
-from spanpulse_stream.pipeline._enrich import Claims, Enricher, Partition, Steps
+from spanpulse_stream.pipeline._enrich import Enricher
 from spanpulse_stream.pipeline._history import History
 from spanpulse_stream.pipeline._memory import PartitionMemory
 from spanpulse_stream.pipeline._partition import Abandoned, PartitionSteps, Tools
 from spanpulse_stream.pipeline._rebuild import rebuilt_day
 from spanpulse_stream.pipeline._repair import Messages, RowsFromLog
+from spanpulse_stream.pipeline._steps import Claims, Partition, Steps
 from spanpulse_stream.pipeline._tally import Tally
 from spanpulse_stream.pipeline._task import Task
 from spanpulse_stream.pipeline._versions import Versions

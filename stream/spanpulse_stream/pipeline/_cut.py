@@ -1,17 +1,18 @@
 """Cutting a partition's messages into batches: contiguous offsets, one UTC day of receipt, bounded size.
 
 While a claim is outstanding (the process died between claim and commit), the first batch is exactly the claimed
-range, however the messages arrive. Order and contiguity are checked: a gap is a defect of the transport and
-raises `OffsetGap`, because a batch with a hole would lose what lies in it.
+range, however the messages arrive and whatever the bounds are now. Order and contiguity are checked: a gap is a
+defect of the transport and raises `OffsetGap`, because a batch with a hole would lose what lies in it.
 """
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
-__all__ = ["BatchCutter", "Incoming", "OffsetGap"]
+__all__ = ["MOST_BYTES", "BatchCutter", "Incoming", "OffsetGap"]
 
 DAY_MS = 86_400_000
+MOST_BYTES: Final = 64 * 1024 * 1024
 
 
 class OffsetGap(Exception):  # noqa: N818 -- what happened, as the log says it
@@ -31,20 +32,42 @@ class Incoming:
 
 
 class BatchCutter:
-    """Collects the messages of one partition and gives out batches of at most ``most_records`` records.
+    """Collects the messages of one partition and gives out batches.
 
-    A single message larger than that is a batch of its own.
+    A batch holds at most ``most_records`` records and ``most_bytes`` of message values; a single message larger
+    than that is a batch of its own. ``records`` and ``bytes`` count what was added and not yet given out.
     """
 
-    def __init__(self, most_records: int) -> None:
-        self._most = most_records
+    def __init__(self, most_records: int, most_bytes: int = MOST_BYTES) -> None:
+        self.records = 0
+        self.bytes = 0
+        self._most_records = most_records
+        self._most_bytes = most_bytes
         self._pending: deque[Incoming] = deque()
         self._claim_end: int | None = None
         self._last: int | None = None
 
-    def expect(self, claim_end: int) -> None:
-        """Make the next batch end before offset ``claim_end``, as a claim in the log says."""
-        self._claim_end = claim_end
+    @property
+    def waiting(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._pending)
+
+    @property
+    def full(self) -> bool:
+        """Whether what waits fills a batch, so that waiting for more would not make it larger."""
+        if self._claim_end is not None:
+            return not self.incomplete
+        return self.records >= self._most_records or self.bytes >= self._most_bytes
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether messages of a claimed range are still to come."""
+        return self._claim_end is not None and self._last is not None and self._last < self._claim_end - 1
+
+    def expect(self, first: int, end: int) -> None:
+        """Make the first batch the offsets [``first``, ``end``), as a claim in the log says."""
+        self._last = first - 1
+        self._claim_end = end
 
     def add(self, message: Incoming) -> None:
         """Take the partition's next message. Raises OffsetGap."""
@@ -52,26 +75,35 @@ class BatchCutter:
             raise OffsetGap(f"offset {message.offset} after {self._last}")
         self._last = message.offset
         self._pending.append(message)
+        self.records += message.records
+        self.bytes += len(message.value)
 
-    def batches(self) -> Iterator[list[Incoming]]:
-        """Yield what is complete: everything that was added, or nothing before a claimed range is whole."""
+    def take(self) -> list[Incoming]:
+        """Return the next batch of what was added; [] if there is none, or not yet the whole of a claimed range."""
+        if not self._pending or self.incomplete:
+            return []
+        if self._claim_end is not None:
+            end, self._claim_end = self._claim_end, None
+            return [self._next() for _ in range(end - self._pending[0].offset)]
+        return self._bounded()
+
+    def _bounded(self) -> list[Incoming]:
+        batch = [self._next()]
+        records, size = batch[0].records, len(batch[0].value)
         while self._pending:
-            if self._claim_end is not None:
-                if self._pending[-1].offset < self._claim_end - 1:
-                    return
-                yield [self._pending.popleft() for _ in range(self._claim_end - self._pending[0].offset)]
-                self._claim_end = None
-                continue
-            yield self._next()
-
-    def _next(self) -> list[Incoming]:
-        first = self._pending.popleft()
-        batch, records = [first], first.records
-        while (
-            self._pending
-            and records + self._pending[0].records <= self._most
-            and self._pending[0].appended_at // DAY_MS == first.appended_at // DAY_MS
-        ):
-            batch.append(self._pending.popleft())
-            records += batch[-1].records
+            message = self._pending[0]
+            records, size = records + message.records, size + len(message.value)
+            if records > self._most_records or size > self._most_bytes or not _same_day(message, batch[0]):
+                break
+            batch.append(self._next())
         return batch
+
+    def _next(self) -> Incoming:
+        message = self._pending.popleft()
+        self.records -= message.records
+        self.bytes -= len(message.value)
+        return message
+
+
+def _same_day(one: Incoming, other: Incoming) -> bool:
+    return one.appended_at // DAY_MS == other.appended_at // DAY_MS

@@ -48,8 +48,10 @@ class Consumer(consumer.Consumer):
 
     async def on_stop(self) -> None:
         """Commit what was acknowledged, and listen no longer."""
-        await super().on_stop()
-        self._unsubscribe()
+        try:
+            await super().on_stop()
+        finally:
+            self._unsubscribe()
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Take all partitions of ``topics``; Faust hears of it as of a rebalance."""

@@ -1,0 +1,92 @@
+"""Steps that record what the enricher has them do, in memory and in a file that outlives a SIGKILL."""
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spanpulse_stream.pipeline import Incoming, Steps
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a batch holds: offsets [first, end) of a partition, its versions and a digest of all contents."""
+
+    partition: int
+    first: int
+    end: int
+    versions: str
+    digest: str
+
+
+@dataclass
+class Journal:
+    """What was written, in order, by all apps; ``path`` keeps it. ``fails`` may raise before or after a write."""
+
+    path: Path | None = None
+    batches: list[Batch] = field(default_factory=list)
+    fails: Callable[[str, Batch], None] = lambda _step, _batch: None
+    running: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def read(self) -> list[Batch]:
+        """Return what any process wrote to the file; a torn last line was not written."""
+        assert self.path is not None
+        lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
+        return [Batch(**json.loads(line)) for line in lines if line.endswith("\n")]
+
+    def write(self, batch: Batch) -> None:
+        with self.lock:
+            self.batches.append(batch)
+            if self.path is not None:
+                with self.path.open("a") as file:
+                    file.write(json.dumps(batch.__dict__) + "\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+
+
+class RecordingPartition:
+    """`pipeline.Partition` into a journal."""
+
+    def __init__(self, partition: int, journal: Journal) -> None:
+        self._partition = partition
+        self._journal = journal
+
+    def compute(self, batch: list[Incoming], versions: str) -> Batch:
+        offsets = [message.offset for message in batch]
+        assert offsets == list(range(offsets[0], offsets[-1] + 1))
+        return self._run("compute", describe(self._partition, batch, versions))
+
+    def write(self, computed: Batch) -> None:
+        self._run("write", computed)
+        self._journal.write(computed)
+        self._journal.fails("written", computed)
+
+    def _run(self, step: str, batch: Batch) -> Batch:
+        with self._journal.lock:
+            self._journal.running += 1
+        try:
+            self._journal.fails(step, batch)
+        finally:
+            with self._journal.lock:
+                self._journal.running -= 1
+        return batch
+
+
+def describe(partition: int, batch: list[Incoming], versions: str) -> Batch:
+    digest = hashlib.sha256()
+    for message in batch:
+        digest.update(repr((message.appended_at, message.tenant, message.signal, message.records)).encode())
+        digest.update(message.value)
+    return Batch(partition, batch[0].offset, batch[-1].offset + 1, versions, digest.hexdigest())
+
+
+def recording_steps(app: Any, journal: Journal, versions: str = "v1") -> Steps:
+    async def partition(number: int) -> RecordingPartition:
+        return RecordingPartition(number, journal)
+
+    return Steps(partition, lambda: versions, app.crash)
