@@ -261,7 +261,7 @@ CREATE TABLE IF NOT EXISTS rollup_service
     weighted_spans SimpleAggregateFunction(sum, Int64),
     errors         SimpleAggregateFunction(sum, Int64),
     errors_by_type SimpleAggregateFunction(sumMap, Map(String, Int64)),
-    latency        SimpleAggregateFunction(sumMap, Map(Int16, Int64)) CODEC(ZSTD(1))
+    latency        SimpleAggregateFunction(sumMap, Map(Int16, Int64)) CODEC(LZ4)
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY received_day
