@@ -6,9 +6,9 @@
 
 from spanpulse_stream.log._local import LocalLog
 from spanpulse_stream.log._messages import TOPIC, LogFull, Message, MessageLog, Signal
-from spanpulse_stream.log._queue import LogClosed
 from spanpulse_stream.log._records import (
     Claim,
+    LogClosed,
     LogDamaged,
     LogInUse,
     LogStats,

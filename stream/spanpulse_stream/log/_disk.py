@@ -2,19 +2,23 @@
 
 A database on a full disk cannot even delete. So a file of real blocks is kept beside it; removing that gives the
 log room to commit and trim, while appends are refused until the ballast fits again. Not guaranteed: that other
-programs do not take the room first.
+programs do not take the room first, and that a file system that compresses keeps room for zeros.
 """
 
 import logging
 import os
+import sqlite3
 from pathlib import Path
 from typing import Final
 
 __all__ = ["Disk"]
 
 logger = logging.getLogger(__name__)
-CHUNK: Final = bytes(1024 * 1024)
 MIB: Final = 1024 * 1024
+CHUNK: Final = bytes(MIB)
+TIGHT: Final = MIB  # bytes: with less free than this, opening a database or growing its index may fail
+# Where there is no room for its shared memory, SQLite says that of a failed write or open.
+VAGUE: Final = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 
 
 class Disk:
@@ -28,8 +32,9 @@ class Disk:
         self._held = ballast == 0
         if not ballast:
             self._path.unlink(missing_ok=True)
-        elif self._path.exists() and self._path.stat().st_blocks * 512 >= ballast == self._path.stat().st_size:
-            self._held = True
+        elif self._path.exists():
+            found = self._path.stat()
+            self._held = found.st_size == ballast <= found.st_blocks * 512
 
     @property
     def free(self) -> int:
@@ -42,9 +47,19 @@ class Disk:
         """Whether there is a ballast to throw off (or none is wanted)."""
         return self._held
 
+    @property
+    def tight(self) -> bool:
+        """Whether there is hardly a byte left."""
+        return self.free < TIGHT
+
+    def hold(self) -> None:
+        """Take the ballast if it is not there and fits above the floor."""
+        if not self._held:
+            self._take(0)
+
     def refusal(self, need: int) -> str | None:
         """Return why ``need`` bytes may not be appended now, None if they may."""
-        if not self._held and not self._take():
+        if not self._held and not self._take(need):
             return f"the disk that holds {self._folder} is full: {self.free // MIB} MiB are free"
         if (free := self.free) - need < self._floor:
             return (
@@ -52,6 +67,11 @@ class Disk:
                 f"{self._floor // MIB} MiB are to stay free (disk_floor_bytes)"
             )
         return None
+
+    def explains(self, error: sqlite3.Error) -> bool:
+        """Return whether an operation failed because there is no room."""
+        code = getattr(error, "sqlite_errorcode", 0)
+        return code == sqlite3.SQLITE_FULL or (code & 0xFF in VAGUE and self.tight)
 
     def throw_off(self) -> bool:
         """Give the ballast's room back to the disk; return whether there was any."""
@@ -62,8 +82,9 @@ class Disk:
         self._held = False
         return True
 
-    def _take(self) -> bool:
-        if self.free - self._size < self._floor:
+    def _take(self, need: int) -> bool:
+        """Take the ballast, if there is room for it and for ``need`` bytes above the floor."""
+        if self.free - self._size - need < self._floor:
             return False
         try:
             _allocate(self._path, self._size)

@@ -5,9 +5,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from spanpulse_stream.log._codec import BodyPacker, pack_headers
+from spanpulse_stream.log._headers import pack_headers
 from spanpulse_stream.log._messages import Message
-from spanpulse_stream.log._store import Packed, Transaction
+from spanpulse_stream.log._store import Stored, Transaction
 
 __all__ = ["Append", "Job", "Step"]
 
@@ -22,40 +22,31 @@ class Step:
     future: "Future[Any]" = field(default_factory=Future)
 
 
-@dataclass(eq=False, slots=True)
 class Append:
-    """Messages to append, all or none; ``size`` is the bytes of their values. Its future gives their offsets."""
+    """Messages to append, all or none; ``size`` is the bytes that they take. Its future gives their offsets."""
 
-    messages: Sequence[Message]
-    size: int
-    future: "Future[list[int]]" = field(default_factory=Future)
-    packed: list[Packed] = field(default_factory=list)
+    __slots__ = ("future", "messages", "size")
 
-    def pack(self, packer: BodyPacker) -> None:
-        """Compress the messages; to be done before `do`."""
-        self.packed = [_pack(message, packer) for message in self.messages]
-
-    @property
-    def stored(self) -> int:
-        """Bytes that the packed messages take."""
-        return sum(message.stored for message in self.packed)
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self.messages = [_stored(message) for message in messages]
+        self.size = sum(message.size for message in self.messages)
+        self.future: Future[list[int]] = Future()
 
     def do(self, transaction: Transaction) -> list[int]:
         """Append them. Raises LogFull."""
-        return transaction.append(self.packed)
+        return transaction.append(self.messages, self.size)
 
 
 Job = Step | Append
 
 
-def _pack(message: Message, packer: BodyPacker) -> Packed:
+def _stored(message: Message) -> Stored:
     headers = DEFAULTS | dict(message.headers)
-    return Packed(
+    return Stored(
         key=(message.topic, message.partition),
         message_key=message.key,
         headers=pack_headers(message.headers),
-        body=packer.pack(message.value),
-        size=len(message.value),
+        body=message.value,
         records=message.records,
         tenant=headers["tenant"].decode(errors="replace"),
         signal=headers["signal"].decode(errors="replace"),

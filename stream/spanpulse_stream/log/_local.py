@@ -2,27 +2,29 @@
 
 Guarantee: what was acknowledged survives the death of the process and of the machine (write-ahead log, flushed by
 every commit); offsets of a partition follow each other without a gap and are never used twice, times never go
-back, and a source number belongs to one partition of one log for ever. Not guaranteed: that a failed append left
-nothing behind when its caller was cancelled, and anything beyond one process and one disk.
+back, and a source number belongs to one partition of one log for ever. Not guaranteed: that an append whose caller
+was cancelled left nothing behind; that times are right (where the clock went back they stand still until it catches
+up); anything beyond one process and one disk.
 """
 
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from spanpulse_stream.log._disk import Disk
 from spanpulse_stream.log._jobs import Append, Step
 from spanpulse_stream.log._lock import FolderLock
-from spanpulse_stream.log._messages import TOPIC, Message
+from spanpulse_stream.log._messages import TOPIC, LogFull, Message
 from spanpulse_stream.log._position import Key, Position
 from spanpulse_stream.log._reader import Readers
 from spanpulse_stream.log._records import Claim, LogStats, LogUnusable, OffsetOutOfRange, Record
 from spanpulse_stream.log._schema import prepare
-from spanpulse_stream.log._store import Store
+from spanpulse_stream.log._store import Store, Transaction
 from spanpulse_stream.log._upkeep import Upkeep
 from spanpulse_stream.log._writer import Grown, Writer
 
@@ -47,7 +49,7 @@ class LocalLog:
         self._disk = disk
         self._upkeep = Upkeep(store, disk, retain_records=retain)
         self._readers = Readers(folder / DATABASE)
-        self._writer = Writer(store, disk, self._upkeep)
+        self._writer = Writer(folder / DATABASE, store, disk, self._upkeep)
         self._subscribing = threading.Lock()
         self._closed = False
 
@@ -75,14 +77,20 @@ class LocalLog:
             raise LogUnusable(f"cannot make the log folder {folder}: {error.strerror}") from None
         lock = FolderLock(folder)
         try:
-            store = Store(prepare(folder / DATABASE, partitions), max_bytes=max_bytes, clock=clock)
-            disk = Disk(folder, ballast=ballast_bytes, floor=disk_floor_bytes)
+            disk = _disk(folder, ballast_bytes, disk_floor_bytes)
+            connection = prepare(folder / DATABASE, partitions)
+            store = Store(connection, max_bytes=max_bytes, clock=clock, sources_above=sources_above)
         except BaseException:
             lock.release()
             raise
         log = cls(folder, lock, store, disk, partitions=partitions, retain=retain_records)
-        for partition in range(partitions):
-            log._source(TOPIC, partition, sources_above)
+        try:
+            log._declare((TOPIC, partition) for partition in range(partitions))
+        except BaseException as error:
+            log.close()
+            if isinstance(error, LogFull):
+                raise LogUnusable(f"cannot make the log {folder}: {error}") from None
+            raise
         return log
 
     async def append(self, messages: Sequence[Message]) -> None:
@@ -90,10 +98,10 @@ class LocalLog:
         await asyncio.wrap_future(self.append_soon(messages))
 
     def append_soon(self, messages: Sequence[Message]) -> "Future[list[int]]":
-        """Like `append`, for any thread; the future gives the offsets, or raises LogFull. Raises LogFull at once too."""
+        """Like `append`, for any thread. The future gives the offsets or raises LogFull; so does the call itself."""
         for message in messages:
             self._check(message.topic, message.partition)
-        job = Append(messages, sum(len(message.value) for message in messages))
+        job = Append(messages)
         self._writer.queue.put(job)
         return job.future
 
@@ -101,7 +109,8 @@ class LocalLog:
         """Make ``offset`` the next one to process, durably.
 
         It never goes back: a lower offset changes nothing, and neither does one inside a claimed range, which is
-        replayed whole or not at all. A claim ends when its end is reached. Raises ValueError past the partition's end.
+        replayed whole or not at all. A claim ends when its end is reached. Raises ValueError past the partition's end,
+        and LogFull on a full disk when the ballast is used up.
         """
         await asyncio.wrap_future(self.commit_soon(topic, partition, offset))
 
@@ -113,7 +122,8 @@ class LocalLog:
     async def claim(self, topic: str, partition: int, claim: Claim) -> None:
         """Commit ``claim.first`` and store the claim, in one durable step.
 
-        Raises ValueError if another claim is not finished, or the range is not between committed and end.
+        Raises ValueError if another claim is not finished, or the range is not between committed and end, and
+        LogFull on a full disk when the ballast is used up.
         """
         await asyncio.wrap_future(self.claim_soon(topic, partition, claim))
 
@@ -125,10 +135,10 @@ class LocalLog:
     def read(
         self, topic: str, partition: int, offset: int, *, max_messages: int = 100, max_bytes: int = 8 * 1024 * 1024
     ) -> list[Record]:
-        """Return messages from ``offset`` on, decompressed and checked, in order; [] at the end.
+        """Return messages from ``offset`` on, checked, in order; [] at the end.
 
-        At most ``max_messages``, and as many as fit in ``max_bytes`` of values, but at least one. Raises
-        OffsetOutOfRange, LogDamaged.
+        At most ``max_messages``, and as many as fit in ``max_bytes`` of values, but at least one; fewer where a
+        damaged message follows. Raises OffsetOutOfRange, and LogDamaged if the message at ``offset`` is damaged.
         """
         position = self._position(topic, partition)
         if not position.first.offset <= offset <= position.end.offset:
@@ -138,8 +148,14 @@ class LocalLog:
         return self._readers.messages(position, offset, max_messages=max_messages, max_bytes=max_bytes)
 
     def source(self, topic: str, partition: int) -> int:
-        """Return the partition's source: a number up to 2**31 that no other partition of any log ever had."""
-        return self._source(topic, partition, 0)
+        """Return the partition's source: a number up to 2**31 that no other partition of any log ever had.
+
+        Waits for the writer where the partition is new. Raises LogFull.
+        """
+        key = self._check(topic, partition)
+        if key not in self._store.positions:
+            self._declare([key])
+        return self._store.positions[key].source
 
     def sources(self) -> dict[int, Key]:
         """Return (topic, partition) by source, of all partitions that are known."""
@@ -222,12 +238,11 @@ class LocalLog:
         """Like `close`, without blocking the event loop."""
         await asyncio.to_thread(self.close)
 
-    def _source(self, topic: str, partition: int, above: int) -> int:
-        key = self._check(topic, partition)
-        if (position := self._store.positions.get(key)) is not None:
-            return position.source
-        declared: Future[int] = self._step(Step(lambda transaction: transaction.declare(key, above)))
-        return declared.result()
+    def _declare(self, keys: Iterable[Key]) -> None:
+        """Give partitions their sources, if they have none."""
+        steps = [Step(partial(Transaction.declare, key=key)) for key in keys if key not in self._store.positions]
+        for declared in [self._step(step) for step in steps]:
+            declared.result()
 
     def _step(self, step: Step) -> "Future[Any]":
         self._writer.queue.put(step)
@@ -235,10 +250,7 @@ class LocalLog:
 
     def _position(self, topic: str, partition: int) -> Position:
         key = self._check(topic, partition)
-        if (position := self._store.positions.get(key)) is None:
-            self._source(topic, partition, 0)
-            position = self._store.positions[key]
-        return position
+        return self._store.positions.get(key) or Position.empty(0, 0, key)
 
     def _check(self, topic: str, partition: int) -> Key:
         if not 0 <= partition < self.partitions:
@@ -248,3 +260,13 @@ class LocalLog:
     def _unsubscribe(self, callback: Grown) -> None:
         with self._subscribing:
             self._writer.subscribers = tuple(known for known in self._writer.subscribers if known is not callback)
+
+
+def _disk(folder: Path, ballast: int, floor: int) -> Disk:
+    """Return the disk with its ballast taken where it fits, and thrown off where else nothing could be opened."""
+    disk = Disk(folder, ballast=ballast, floor=floor)
+    if disk.tight:
+        disk.throw_off()
+    else:
+        disk.hold()
+    return disk

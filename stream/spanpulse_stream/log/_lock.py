@@ -1,5 +1,6 @@
 """One process at a time may have a log open: a lock on a file, which the system takes back when its owner dies."""
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -20,20 +21,31 @@ class FolderLock:
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise LogUnusable(f"cannot write to the log folder {folder}: {error.strerror}") from None
+            raise LogUnusable(
+                f"cannot write to the log folder {folder}: {error.strerror}; make it writable, or name another"
+            ) from None
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            pid = self._owner()
+            self._lock(folder)
+        except BaseException:
             os.close(self._file)
-            who = f"process {pid}" if pid else "another process"
-            raise LogInUse(f"the log {folder} is in use by {who}; stop it, or use another folder", pid) from None
-        os.ftruncate(self._file, 0)
-        os.write(self._file, b"%d" % os.getpid())
+            raise
+        with contextlib.suppress(OSError):  # on a full disk the owner has no name
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, b"%d" % os.getpid(), 0)
 
     def release(self) -> None:
         """Let others have the folder."""
         os.close(self._file)
+
+    def _lock(self, folder: Path) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = self._owner()
+            who = f"process {pid}" if pid else "another process"
+            raise LogInUse(f"the log {folder} is in use by {who}; stop it, or use another folder", pid) from None
+        except OSError as error:
+            raise LogUnusable(f"cannot lock the log folder {folder}: {error.strerror}; use a local disk") from None
 
     def _owner(self) -> int | None:
         written = os.pread(self._file, LONGEST_PID, 0)

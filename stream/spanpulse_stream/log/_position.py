@@ -4,7 +4,7 @@ Because marks are sums from the partition's beginning, how much lies between two
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from spanpulse_stream.log._records import Claim, PartitionStats
 
@@ -37,6 +37,12 @@ class Position:
     oldest_pending_at: int | None  # ms, of the message at ``committed``
     claim: Claim | None
 
+    @classmethod
+    def empty(cls, slot: int, source: int, key: Key) -> Self:
+        """Return a partition that has not had a message yet."""
+        start = Mark(0, 0, 0)
+        return cls(slot, source, *key, start, start, start, 0, None, None)
+
     @property
     def key(self) -> Key:
         """Topic and partition."""
@@ -60,6 +66,14 @@ class Position:
     def row(self, offset: int) -> int:
         """Return the rowid of the message at ``offset``."""
         return self.slot << OFFSET_BITS | offset
+
+    def damage(self, offset: int, what: str) -> str:
+        """Return how an operator reads of a message that cannot be had, and what there is to do."""
+        return (
+            f"message {offset} of {self.topic}, partition {self.partition}, cannot be read from the log: {what}. "
+            f"Check the disk. To go on without what is not processed yet, move the log's folder away and start again; "
+            f"what is stored in the database stays"
+        )
 
     def stats(self) -> PartitionStats:
         """Return the figures of this partition."""

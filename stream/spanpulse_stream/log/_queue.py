@@ -6,22 +6,19 @@ from typing import Final
 
 from spanpulse_stream.log._jobs import Append, Job
 from spanpulse_stream.log._messages import LogFull
+from spanpulse_stream.log._records import LogClosed
 
-__all__ = ["JobQueue", "LogClosed"]
+__all__ = ["JobQueue"]
 
 RETRY_S: Final = 1.0
 MIB: Final = 1024 * 1024
 
 
-class LogClosed(RuntimeError):
-    """The log was closed."""
-
-    def __init__(self) -> None:
-        super().__init__("the log is closed")
-
-
 class JobQueue:
-    """First in, first out. At most ``most_bytes`` wait; a group holds ``group_bytes``, or one job that is larger."""
+    """First in, first out. At most ``most_bytes`` wait; a group holds ``group_bytes``, or one job that is larger.
+
+    Commits and claims always find room: whoever reads waits for one before the next, so there are few.
+    """
 
     def __init__(self, *, most_bytes: int, group_bytes: int) -> None:
         self._most = most_bytes

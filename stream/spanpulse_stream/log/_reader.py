@@ -1,22 +1,25 @@
 """Reading messages: connections of their own, so that readers wait neither for the writer nor for each other."""
 
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
-from spanpulse_stream.log._codec import BodyDamaged, BodyUnpacker, unpack_headers
+from spanpulse_stream.log._headers import unpack_headers
 from spanpulse_stream.log._position import Position
-from spanpulse_stream.log._records import LogDamaged, Record
-from spanpulse_stream.log._schema import connect
+from spanpulse_stream.log._records import LogClosed, LogDamaged, OffsetOutOfRange, Record
+from spanpulse_stream.log._schema import connect, unusable
 
 __all__ = ["Readers"]
 
+SIZES: Final = "SELECT id, length(body) FROM messages WHERE id >= ? AND id < ? ORDER BY id"  # touches no body
 READ: Final = (
-    "SELECT id, size, records, appended_at, key, headers, body FROM messages WHERE id >= ? AND id < ? ORDER BY id"
+    "SELECT id, records, appended_at, checksum, key, headers, body FROM messages WHERE id >= ? AND id <= ? ORDER BY id"
 )
+FIRST: Final = "SELECT first_offset FROM partitions WHERE slot = ?"
 ACCEPTED: Final = (
     "SELECT minute, tenant, signal, records FROM accepted WHERE topic = ? AND minute >= ? AND minute < ? "
     "ORDER BY minute, tenant, signal"
@@ -30,15 +33,21 @@ class Readers:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        self._closed = False
 
     def messages(self, position: Position, offset: int, *, max_messages: int, max_bytes: int) -> list[Record]:
-        """Return messages from ``offset`` on, at least one if there is one. Raises LogDamaged."""
+        """Return messages from ``offset`` on, at least one if there is one.
+
+        A damaged message ends what is returned; LogDamaged is raised where it is the first. Raises OffsetOutOfRange
+        for an offset that was trimmed meanwhile.
+        """
+        end = min(position.end.offset, offset + max_messages)
         with self._connection() as connection:
-            rows = _rows(connection, position, offset, max_messages, max_bytes)
-        if not rows or rows[0][0] != position.row(offset):
-            raise LogDamaged(f"offset {offset} of {position.key} is missing from the log")
-        unpacker = BodyUnpacker()
-        return [_record(row, position, unpacker) for row in rows]
+            rows = _rows(connection, position.row(offset), position.row(end), max_bytes)
+            kept_from = connection.execute(FIRST, (position.slot,)).fetchone()[0] if not rows else offset
+        if offset < kept_from:
+            raise OffsetOutOfRange(offset, kept_from, position.end.offset)
+        return _records(rows, position, offset)
 
     def accepted(self, topic: str, since_ms: int, until_ms: int) -> dict[tuple[int, str, str], int]:
         """Return records appended, by minute, tenant and signal."""
@@ -48,48 +57,68 @@ class Readers:
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
+        self._closed = True
         while not self._idle.empty():
             self._idle.get().close()
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
+        if self._closed:
+            raise LogClosed
         try:
             connection = self._idle.get_nowait()
         except Empty:
-            connection = connect(self._path, writer=False)
+            connection = self._connect()
         try:
             yield connection
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             connection.close()
-            raise LogDamaged(f"the log {self._path} cannot be read: {error}") from error
+            raise unusable(self._path, error) from error
         except BaseException:
             connection.close()
             raise
-        if self._idle.qsize() < MOST_IDLE:
+        if self._idle.qsize() < MOST_IDLE and not self._closed:
             self._idle.put(connection)
         else:
             connection.close()
 
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            return connect(self._path, writer=False)
+        except sqlite3.Error as error:
+            raise unusable(self._path, error) from error
 
-def _rows(
-    connection: sqlite3.Connection, position: Position, offset: int, most: int, most_bytes: int
-) -> list[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = []
-    end = min(position.end.offset, offset + most)
-    cursor = connection.execute(READ, (position.row(offset), position.row(end)))
-    for row in cursor:
-        most_bytes -= row[1]
-        if found and most_bytes < 0:
+
+def _rows(connection: sqlite3.Connection, first: int, end: int, most_bytes: int) -> list[tuple[Any, ...]]:
+    """Return the rows from ``first`` on whose bodies fit; [] if that one is not there."""
+    last = first
+    for row, size in connection.execute(SIZES, (first, end)):
+        most_bytes -= size
+        if row > first and most_bytes < 0:
             break
-        found.append(row)
-    cursor.close()  # lets go of the snapshot
+        last = row
+    rows = connection.execute(READ, (first, last)).fetchall()
+    return rows if rows and rows[0][0] == first else []
+
+
+def _records(rows: list[tuple[Any, ...]], position: Position, offset: int) -> list[Record]:
+    if not rows:
+        raise LogDamaged(position.damage(offset, "it is missing"))
+    found: list[Record] = []
+    try:
+        for row in rows:
+            found.append(_record(row, position, offset + len(found)))
+    except ValueError as error:
+        if not found:
+            raise LogDamaged(position.damage(offset, str(error))) from None
     return found
 
 
-def _record(row: tuple[Any, ...], position: Position, unpacker: BodyUnpacker) -> Record:
-    place, size, records, appended_at, key, headers, body = row
-    offset = place - position.row(0)
-    try:
-        return Record(offset, appended_at, key, unpacker.unpack(body, size), unpack_headers(headers), records)
-    except BodyDamaged as error:
-        raise LogDamaged(f"offset {offset} of {position.key} is damaged in the log: {error}") from None
+def _record(row: tuple[Any, ...], position: Position, expected: int) -> Record:
+    """Return one message. Raises ValueError if it is not the one that was appended."""
+    place, records, appended_at, checksum, key, headers, body = row
+    if place != position.row(expected):
+        raise ValueError("it is missing")
+    if zlib.crc32(body) != checksum:
+        raise ValueError("its checksum is wrong")
+    return Record(expected, appended_at, key, body, unpack_headers(headers), records)

@@ -1,9 +1,10 @@
 """What the local log gives out: records, claims, figures about itself, and the errors it raises.
 
 LogFull            takes nothing now, try again later
-LogUnusable        cannot be opened; the message says what to do
+LogUnusable        cannot be opened, written or read; the message says what to do
     LogInUse       another process has it open
-    LogDamaged     what was stored cannot be read back; also raised while reading
+    LogDamaged     what was stored cannot be read back
+LogClosed          was closed
 OffsetOutOfRange   nothing is kept at that offset (any more)
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "Claim",
+    "LogClosed",
     "LogDamaged",
     "LogInUse",
     "LogStats",
@@ -35,6 +37,13 @@ class LogInUse(LogUnusable):
 
 class LogDamaged(LogUnusable):
     """The log's file does not hold what was written to it."""
+
+
+class LogClosed(RuntimeError):  # noqa: N818 -- a state, as the others
+    """The log was closed."""
+
+    def __init__(self) -> None:
+        super().__init__("the log is closed")
 
 
 class OffsetOutOfRange(LookupError):  # noqa: N818 -- a state, as the others
@@ -69,7 +78,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class PartitionStats:
-    """One partition: offsets, records ever accepted and behind, bytes as stored, time (ms) of the oldest not committed."""
+    """One partition: offsets, records ever accepted and behind, bytes, time (ms) of the oldest one not committed."""
 
     topic: str
     partition: int

@@ -7,15 +7,19 @@ from typing import Final
 from spanpulse_stream.log._position import Key, Mark, Position
 from spanpulse_stream.log._records import Claim
 
-__all__ = ["count_accepted", "load_positions", "save_position"]
+__all__ = ["count_accepted", "forget_accepted", "load_positions", "save_position"]
 
-COLUMNS: Final = (
-    "slot, source, topic, partition, first_offset, first_records, first_bytes, committed_offset, committed_records, "
-    "committed_bytes, end_offset, end_records, end_bytes, appended_at, oldest_pending_at, "
-    "claim_first, claim_end, claim_versions"
+SAVE: Final = (
+    "INSERT OR REPLACE INTO partitions (slot, source, topic, partition, first_offset, first_records, first_bytes, "
+    "committed_offset, committed_records, committed_bytes, end_offset, end_records, end_bytes, appended_at, "
+    "oldest_pending_at, claim_first, claim_end, claim_versions) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-SAVE: Final = f"INSERT OR REPLACE INTO partitions ({COLUMNS}) VALUES ({', '.join('?' * 18)})"
-LOAD: Final = f"SELECT {COLUMNS} FROM partitions"
+LOAD: Final = (
+    "SELECT slot, source, topic, partition, first_offset, first_records, first_bytes, committed_offset, "
+    "committed_records, committed_bytes, end_offset, end_records, end_bytes, appended_at, oldest_pending_at, "
+    "claim_first, claim_end, claim_versions FROM partitions"
+)
 COUNT: Final = (
     "INSERT INTO accepted (minute, topic, tenant, signal, records) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT DO UPDATE SET records = records + excluded.records"
@@ -51,6 +55,11 @@ def save_position(connection: sqlite3.Connection, position: Position) -> None:
 def count_accepted(connection: sqlite3.Connection, records: Mapping[tuple[int, str, str, str], int]) -> None:
     """Add records by (minute, topic, tenant, signal)."""
     connection.executemany(COUNT, [(*key, count) for key, count in records.items()])
+
+
+def forget_accepted(connection: sqlite3.Connection, before_ms: int) -> None:
+    """Delete the counts of the minutes before a time."""
+    connection.execute("DELETE FROM accepted WHERE minute < ?", (before_ms,))
 
 
 def _position(row: tuple[object, ...]) -> Position:

@@ -13,11 +13,12 @@ from typing import Final
 from spanpulse_stream.log._position import OFFSET_BITS
 from spanpulse_stream.log._records import LogDamaged, LogUnusable
 
-__all__ = ["APPLICATION", "PAGE", "connect", "prepare"]
+__all__ = ["APPLICATION", "PAGE", "connect", "prepare", "unusable"]
 
 APPLICATION: Final = 0x73706C67  # "splg"
 VERSION: Final = 1
-PAGE: Final = 4096
+PAGE: Final = 8192
+CACHE_KIB: Final = 8192
 BUSY_S: Final = 5.0
 WAL_KEPT: Final = 32 * 1024 * 1024  # bytes that the write-ahead log's file keeps when it starts over
 
@@ -49,7 +50,7 @@ CREATE TABLE messages (
     records_before INTEGER NOT NULL,
     bytes_before   INTEGER NOT NULL,
     records        INTEGER NOT NULL,
-    size           INTEGER NOT NULL,
+    checksum       INTEGER NOT NULL,
     key            BLOB NOT NULL,
     headers        BLOB NOT NULL,
     body           BLOB NOT NULL
@@ -68,6 +69,20 @@ CREATE TABLE settings (
 ) WITHOUT ROWID;
 """
 
+DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+WAYS_OUT: Final = {
+    sqlite3.SQLITE_FULL: "free some room on its disk",
+    sqlite3.SQLITE_BUSY: "another program has the file open; close it",
+    sqlite3.SQLITE_READONLY: "make the folder writable, or name another",
+    sqlite3.SQLITE_CANTOPEN: "make the folder writable, or name another",
+    sqlite3.SQLITE_PERM: "make the folder writable, or name another",
+}
+MISSING: Final = """
+SELECT topic, partition FROM partitions p WHERE end_offset > first_offset AND (
+    NOT EXISTS (SELECT 1 FROM messages WHERE id = (p.slot << ?) | p.first_offset) OR
+    NOT EXISTS (SELECT 1 FROM messages WHERE id = (p.slot << ?) | (p.end_offset - 1)))
+"""
+
 
 def connect(path: Path, *, writer: bool) -> sqlite3.Connection:
     """Return a connection whose commits are durable; one that is no writer cannot change anything."""
@@ -76,20 +91,22 @@ def connect(path: Path, *, writer: bool) -> sqlite3.Connection:
     connection.execute("PRAGMA secure_delete = OFF")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT}")
     connection.execute("PRAGMA wal_autocheckpoint = 0")  # the writer does it, after it has answered
-    if not writer:
-        connection.execute("PRAGMA query_only = ON")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}" if writer else "PRAGMA query_only = ON")
     return connection
 
 
 def prepare(path: Path, partitions: int) -> sqlite3.Connection:
     """Return the writer's connection to a log that is there or is made. Raises LogUnusable, LogDamaged."""
-    connection = connect(path, writer=True)
+    try:
+        connection = connect(path, writer=True)
+    except sqlite3.Error as error:
+        raise unusable(path, error) from None
     try:
         _prepare(connection, path, partitions)
     except sqlite3.Error as error:
         connection.close()
-        raise _unusable(path, error) from None
-    except LogUnusable:
+        raise unusable(path, error) from None
+    except BaseException:
         connection.close()
         raise
     return connection
@@ -131,11 +148,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         found = connection.execute(f"PRAGMA quick_check({table})").fetchone()[0]
         if found != "ok":
             raise _damaged(path, found)
-    missing = connection.execute(
-        f"SELECT topic, partition FROM partitions p WHERE end_offset > first_offset AND ("
-        f"NOT EXISTS (SELECT 1 FROM messages WHERE id = (p.slot << {OFFSET_BITS}) | p.first_offset) OR "
-        f"NOT EXISTS (SELECT 1 FROM messages WHERE id = (p.slot << {OFFSET_BITS}) | (p.end_offset - 1)))"
-    ).fetchone()
+    missing = connection.execute(MISSING, (OFFSET_BITS, OFFSET_BITS)).fetchone()
     if missing:
         raise _damaged(path, f"messages of {missing[0]} partition {missing[1]} are missing")
 
@@ -151,11 +164,16 @@ def _resize(connection: sqlite3.Connection, path: Path, partitions: int) -> None
         connection.execute("INSERT OR REPLACE INTO settings VALUES ('partitions', ?)", (partitions,))
 
 
-def _unusable(path: Path, error: sqlite3.Error) -> LogUnusable:
-    if isinstance(error, sqlite3.OperationalError):
-        return LogUnusable(f"cannot use the log {path}: {error}; make the folder writable, or name another")
-    return _damaged(path, str(error))
+def unusable(path: Path, error: sqlite3.Error) -> LogUnusable:
+    """Return what an operator is told of an error of the database, and what there is to do."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in DAMAGED:
+        return _damaged(path, str(error))
+    return LogUnusable(f"cannot use the log {path}: {error}; {WAYS_OUT.get(code, 'check the disk')}")
 
 
 def _damaged(path: Path, what: str) -> LogDamaged:
-    return LogDamaged(f"the log {path} is damaged ({what}); restore it from a copy, or move the folder away")
+    return LogDamaged(
+        f"the log {path} is damaged ({what}); check the disk, move the folder {path.parent} away and start again: "
+        f"what is stored in the database stays, what was not processed yet is in that folder only"
+    )

@@ -7,54 +7,61 @@ the other steps of its transaction stand.
 
 import copy
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from spanpulse_stream.log._messages import LogFull
 from spanpulse_stream.log._position import Key, Mark, Position
 from spanpulse_stream.log._records import Claim, LogDamaged
-from spanpulse_stream.log._rows import count_accepted, load_positions, save_position
+from spanpulse_stream.log._rows import count_accepted, forget_accepted, load_positions, save_position
 from spanpulse_stream.log._trim import SLICE_BYTES, trimmed_to
 
-__all__ = ["Packed", "Store", "Transaction"]
+__all__ = ["Store", "Stored", "Transaction"]
 
 MIB: Final = 1024 * 1024
 RETRY_FULL_S: Final = 2.0
 SOURCE_EPOCH_S: Final = 1_577_836_800  # 2020-01-01: sources count on from the seconds since, and fit 31 bits
 MOST_SLOTS: Final = 1 << 15
+ROW_BYTES: Final = 64  # of a message beside its body, headers and key
+MINUTE_MS: Final = 60_000
+DAY_MS: Final = 86_400_000
+ACCEPTED_DAYS: Final = 35  # that the counts of what was accepted are kept
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
-    """A message ready to be stored; ``size`` is that of its value, ``stored`` about the bytes that it takes."""
+class Stored:
+    """A message as it is stored."""
 
     key: Key
     message_key: bytes
     headers: bytes
     body: bytes
-    size: int
     records: int
     tenant: str
     signal: str
 
     @property
-    def stored(self) -> int:
-        """Bytes that the message counts for: what is stored, and its row."""
+    def size(self) -> int:
+        """Bytes that the message takes, about."""
         return len(self.body) + len(self.headers) + len(self.message_key) + ROW_BYTES
 
 
-ROW_BYTES: Final = 64
-
-
 class Store:
-    """Owns the writer's connection. ``clock`` is ns since the epoch."""
+    """Owns the writer's connection. ``clock`` is ns since the epoch; new sources lie above ``sources_above``."""
 
-    def __init__(self, connection: sqlite3.Connection, *, max_bytes: int, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, *, max_bytes: int, clock: Callable[[], int], sources_above: int = 0
+    ) -> None:
         self.connection = connection
         self.max_bytes = max_bytes
         self.clock = clock
+        self.sources_above = sources_above
         self.positions: Mapping[Key, Position] = load_positions(connection)
+        self.kept = sum(position.kept_bytes for position in self.positions.values())
+        self.pending = sum(position.pending_bytes for position in self.positions.values())
+        self.forgot_on = 0  # day, in ms, on which old counts were last deleted
 
     def begin(self) -> "Transaction":
         """Start a transaction."""
@@ -74,27 +81,31 @@ class Transaction:
         self._store = store
         self._connection = store.connection
         self._work: dict[Key, Position] = {}
+        self._kept = store.kept
+        self._pending = store.pending
         self._accepted: dict[tuple[int, str, str, str], int] = {}
         self.grown: set[Key] = set()
         self.written = 0  # bytes
 
     def commit(self) -> None:
         """Make all steps durable and visible."""
+        store = self._store
         for key, position in self._work.items():
-            if position != self._store.positions.get(key):
+            if position != store.positions.get(key):
                 save_position(self._connection, position)
-        count_accepted(self._connection, self._accepted)
+        forgot_on = self._count()
         self._connection.execute("COMMIT")
-        self._store.positions = {**self._store.positions, **self._work}
+        store.positions = {**store.positions, **self._work}
+        store.kept, store.pending, store.forgot_on = self._kept, self._pending, forgot_on
 
-    def append(self, messages: Sequence[Packed]) -> list[int]:
-        """Append messages and return their offsets. Raises LogFull."""
-        self._make_room(sum(message.stored for message in messages))
+    def append(self, messages: Sequence[Stored], size: int) -> list[int]:
+        """Append messages of ``size`` bytes together and return their offsets. Raises LogFull."""
+        self._make_room(size)
         now = self._store.clock() // 1_000_000
         return [self._append(message, now) for message in messages]
 
     def advance(self, key: Key, offset: int) -> None:
-        """Commit ``offset``, the next one to process. Raises ValueError for one past the end.
+        """Commit ``offset``, the next one to process. Raises ValueError for one past the end, LogDamaged.
 
         Lower offsets than the committed one, and those inside a claimed range, change nothing: a range is replayed
         whole or not at all.
@@ -103,28 +114,24 @@ class Transaction:
         if offset > position.end.offset:
             raise ValueError(f"cannot commit {offset} of {key}: the partition ends at {position.end.offset}")
         claim = position.claim
-        if offset <= position.committed.offset or (claim is not None and offset < claim.end):
-            return
-        position.claim = None
-        self._commit(position, offset)
+        if offset > position.committed.offset and (claim is None or offset >= claim.end):
+            self._commit(position, offset, None)
 
     def claim(self, key: Key, claim: Claim) -> None:
-        """Commit ``claim.first`` and store the claim. Raises ValueError for one that contradicts the log."""
+        """Commit ``claim.first`` and store the claim. Raises ValueError if it contradicts the log, LogDamaged."""
         position = self._position(key)
         if position.claim == claim:
             return
         if position.claim is not None:
             raise ValueError(f"cannot claim {claim} of {key}: {position.claim} is not finished")
-        if not position.committed.offset <= claim.first < claim.end <= position.end.offset:
-            raise ValueError(
-                f"cannot claim {claim} of {key}: committed is {position.committed.offset}, the end {position.end.offset}"
-            )
-        self._commit(position, claim.first)
-        position.claim = claim
+        committed, end = position.committed.offset, position.end.offset
+        if not committed <= claim.first < claim.end <= end:
+            raise ValueError(f"cannot claim {claim} of {key}: committed is {committed}, the end {end}")
+        self._commit(position, claim.first, claim)
 
-    def declare(self, key: Key, above: int = 0) -> int:
+    def declare(self, key: Key) -> int:
         """Return the source of a partition; one that is new gets a number that was never given out."""
-        return self._position(key, above).source
+        return self._position(key).source
 
     def trim(self, retain_records: int, key: Key) -> int:
         """Delete one slice of what is committed, but for the newest ``retain_records``; return the bytes freed."""
@@ -136,9 +143,10 @@ class Transaction:
             (position.row(position.first.offset), position.row(mark.offset)),
         )
         position.first = mark
+        self._kept -= freed
         return freed
 
-    def _append(self, message: Packed, now: int) -> int:
+    def _append(self, message: Stored, now: int) -> int:
         position = self._position(message.key)
         offset, records, size = position.end
         now = position.appended_at = max(now, position.appended_at)
@@ -150,7 +158,7 @@ class Transaction:
                 records,
                 size,
                 message.records,
-                message.size,
+                zlib.crc32(message.body),
                 message.message_key,
                 message.headers,
                 message.body,
@@ -158,56 +166,69 @@ class Transaction:
         )
         if position.oldest_pending_at is None:
             position.oldest_pending_at = now
-        position.end = Mark(offset + 1, records + message.records, size + message.stored)
+        position.end = Mark(offset + 1, records + message.records, size + message.size)
+        self._kept += message.size
+        self._pending += message.size
         self.grown.add(message.key)
-        self.written += message.stored
-        counted = (now // 60_000 * 60_000, message.key[0], message.tenant, message.signal)
+        self.written += message.size
+        counted = (now // MINUTE_MS * MINUTE_MS, message.key[0], message.tenant, message.signal)
         self._accepted[counted] = self._accepted.get(counted, 0) + message.records
         return offset
 
-    def _commit(self, position: Position, offset: int) -> None:
+    def _commit(self, position: Position, offset: int, claim: Claim | None) -> None:
+        mark, oldest = self._mark_at(position, offset)
+        self._pending -= mark.bytes - position.committed.bytes
+        position.committed, position.oldest_pending_at, position.claim = mark, oldest, claim
+
+    def _mark_at(self, position: Position, offset: int) -> tuple[Mark, int | None]:
+        """Return the mark at ``offset``, and when the message there was appended."""
         if offset == position.end.offset:
-            position.committed, position.oldest_pending_at = position.end, None
-            return
+            return position.end, None
         found = self._connection.execute(
             "SELECT records_before, bytes_before, appended_at FROM messages WHERE id = ?", (position.row(offset),)
         ).fetchone()
         if found is None:
-            raise LogDamaged(f"offset {offset} of {position.key} is missing from the log")
-        position.committed, position.oldest_pending_at = Mark(offset, found[0], found[1]), found[2]
+            raise LogDamaged(position.damage(offset, "it is missing"))
+        return Mark(offset, found[0], found[1]), found[2]
 
     def _make_room(self, need: int) -> None:
         """Trim what is committed where the log would grow past its bound. Raises LogFull."""
         most = self._store.max_bytes
-        pending = sum(position.pending_bytes for position in self._all())
-        if pending + need > most:
+        if self._pending + need > most:
             raise LogFull(
                 RETRY_FULL_S,
-                f"the log holds {pending // MIB} MiB that are not processed yet, of {most // MIB} MiB (log_max_bytes)",
+                f"the log holds {self._pending // MIB} MiB that are not processed yet, of {most // MIB} MiB "
+                f"(log_max_bytes)",
             )
-        over = sum(position.kept_bytes for position in self._all()) + need - most
         most_freed = 2 * need + SLICE_BYTES  # the rest goes with the next appends
-        while 0 < over and 0 < most_freed:
-            largest = max(self._all(), key=lambda position: position.kept_bytes - position.pending_bytes)
-            freed = self.trim(0, largest.key)
-            over, most_freed = over - freed, most_freed - freed
+        while self._kept + need > most and most_freed > 0:
+            known = {**self._store.positions, **self._work}.values()
+            largest = max(known, key=lambda position: position.kept_bytes - position.pending_bytes)
+            if not (freed := self.trim(0, largest.key)):
+                return
+            most_freed -= freed
 
-    def _all(self) -> Iterator[Position]:
-        yield from ({**self._store.positions, **self._work}).values()
+    def _count(self) -> int:
+        """Save what was accepted; on a new day delete what is old. Return the day that was last done on."""
+        if not self._accepted:
+            return self._store.forgot_on
+        count_accepted(self._connection, self._accepted)
+        today = self._store.clock() // 1_000_000 // DAY_MS * DAY_MS
+        if today > self._store.forgot_on:
+            forget_accepted(self._connection, today - ACCEPTED_DAYS * DAY_MS)
+        return today
 
-    def _position(self, key: Key, above: int = 0) -> Position:
+    def _position(self, key: Key) -> Position:
         if (position := self._work.get(key)) is None:
             published = self._store.positions.get(key)
-            position = copy.copy(published) if published else self._new(key, above)
-            self._work[key] = position
+            position = self._work[key] = copy.copy(published) if published else self._new(key)
         return position
 
-    def _new(self, key: Key, above: int) -> Position:
-        known = list(self._all())
+    def _new(self, key: Key) -> Position:
+        known = {**self._store.positions, **self._work}.values()
         slot = max((position.slot for position in known), default=0) + 1
         if slot >= MOST_SLOTS:
             raise ValueError(f"the log cannot have more than {MOST_SLOTS - 1} partitions")
         newest = max((position.source for position in known), default=0)
-        source = max(newest, above, self._store.clock() // 1_000_000_000 - SOURCE_EPOCH_S) + 1
-        start = Mark(0, 0, 0)
-        return Position(slot, source, *key, start, start, start, 0, None, None)
+        seconds = self._store.clock() // 1_000_000_000 - SOURCE_EPOCH_S
+        return Position.empty(slot, max(newest, self._store.sources_above, seconds) + 1, key)

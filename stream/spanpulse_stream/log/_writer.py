@@ -8,15 +8,18 @@ What can wait (subscribers, checkpoints, trimming) comes after the answers.
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
-from spanpulse_stream.log._codec import BodyPacker
 from spanpulse_stream.log._disk import Disk
 from spanpulse_stream.log._jobs import Append, Job
 from spanpulse_stream.log._messages import LogFull
 from spanpulse_stream.log._position import Key
 from spanpulse_stream.log._queue import JobQueue
+from spanpulse_stream.log._records import LogClosed, LogDamaged
+from spanpulse_stream.log._schema import unusable
 from spanpulse_stream.log._store import Store, Transaction
 from spanpulse_stream.log._upkeep import Upkeep
 
@@ -24,6 +27,7 @@ __all__ = ["Grown", "Writer"]
 
 logger = logging.getLogger(__name__)
 RETRY_DISK_S: Final = 10.0
+REPORT_EVERY_S: Final = 10.0
 QUEUE_BYTES: Final = 64 * 1024 * 1024
 GROUP_BYTES: Final = 16 * 1024 * 1024
 
@@ -34,15 +38,17 @@ Outcome = tuple[Job, Any, BaseException | None]
 class Writer:
     """Runs until `close`, which lets all that waits be written."""
 
-    def __init__(self, store: Store, disk: Disk, upkeep: Upkeep) -> None:
+    def __init__(self, path: Path, store: Store, disk: Disk, upkeep: Upkeep) -> None:
         self.queue = JobQueue(most_bytes=QUEUE_BYTES, group_bytes=GROUP_BYTES)
         self.subscribers: tuple[Grown, ...] = ()
         self.transactions = 0
+        self._path = path
         self._store = store
         self._disk = disk
         self._upkeep = upkeep
-        self._packer = BodyPacker()
-        self._thread = threading.Thread(target=self._run, name="log-writer")
+        self._reported = -REPORT_EVERY_S
+        # A daemon: a process that ends without `close` ends; nothing that it acknowledged is open then.
+        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -51,38 +57,38 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        busy = False
-        while (group := self.queue.take(wait=not busy)) is not None:
-            if group:
-                self._serve([job for job in group if job.future.set_running_or_notify_cancel()])
-            busy = self._upkeep.turn(idle=not group)
+        try:
+            busy = False
+            while (group := self.queue.take(wait=not busy)) is not None:
+                if group:
+                    self._serve([job for job in group if job.future.set_running_or_notify_cancel()])
+                busy = self._upkeep.turn(idle=not group)
+        except BaseException:
+            logger.critical("the log's writer died; nothing is accepted any more", exc_info=True)
+            self._refuse_the_rest()
+            raise
 
     def _serve(self, jobs: Sequence[Job]) -> None:
         grown: set[Key] = set()
         try:
-            outcomes = self._write(self._packed(jobs), grown)
-        except Exception as error:
-            logger.exception("%d jobs of the log failed", len(jobs))
-            outcomes = [(job, None, error) for job in jobs]
-        for job, result, error in outcomes:
-            _settle(job, result, error)
+            outcomes = self._write(jobs, grown)
+        except Exception as error:  # noqa: BLE001 -- every job hears of it
+            self._report(len(jobs), error)
+            told = unusable(self._path, error) if isinstance(error, sqlite3.Error) else error
+            outcomes = [(job, None, told) for job in jobs]
+        for job, result, failure in outcomes:
+            _settle(job, result, failure)
         self._tell(frozenset(grown))
 
-    def _packed(self, jobs: Iterable[Job]) -> list[Job]:
-        for job in jobs:
-            if isinstance(job, Append):
-                job.pack(self._packer)
-        return list(jobs)
-
     def _write(self, jobs: Sequence[Job], grown: set[Key]) -> list[Outcome]:
-        need = sum(job.stored for job in jobs if isinstance(job, Append))
+        need = sum(job.size for job in jobs if isinstance(job, Append))
         refused: list[Outcome] = []
         if need and (reason := self._disk.refusal(need)):
             jobs, refused = _refuse_appends(jobs, reason)
         try:
             return refused + self._transact(jobs, grown)
         except sqlite3.Error as error:
-            if not disk_is_full(error):
+            if not self._disk.explains(error):
                 raise
         freed = self._disk.throw_off()
         jobs, more = _refuse_appends(jobs, "the disk is full")
@@ -110,21 +116,29 @@ class Writer:
             except Exception:
                 logger.exception("a subscriber of the log failed")
 
+    def _report(self, jobs: int, error: Exception) -> None:
+        """Log a failure, but not each of many."""
+        if (now := time.monotonic()) - self._reported >= REPORT_EVERY_S:
+            self._reported = now
+            logger.error("the log could not write %d jobs", jobs, exc_info=error)
 
-def disk_is_full(error: sqlite3.Error) -> bool:
-    """Return whether SQLite found no room."""
-    return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
+    def _refuse_the_rest(self) -> None:
+        self.queue.close()
+        while group := self.queue.take(wait=False):
+            for job in group:
+                if job.future.set_running_or_notify_cancel():
+                    job.future.set_exception(LogClosed())
 
 
 def _outcome(job: Job, transaction: Transaction) -> Outcome:
     try:
         return job, job.do(transaction), None
-    except (LogFull, ValueError) as error:  # raised before the step changed anything
+    except (LogFull, LogDamaged, ValueError) as error:  # raised before the step changed anything
         return job, None, error
 
 
 def _refuse_appends(jobs: Sequence[Job], reason: str) -> tuple[list[Job], list[Outcome]]:
-    kept = [job for job in jobs if not isinstance(job, Append)]
+    kept: list[Job] = [job for job in jobs if not isinstance(job, Append)]
     refused: list[Outcome] = [(job, None, LogFull(RETRY_DISK_S, reason)) for job in jobs if isinstance(job, Append)]
     return kept, refused
 
