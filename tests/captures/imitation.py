@@ -8,6 +8,7 @@ import gzip
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -25,9 +26,9 @@ ANSWER_S = 0.10
 
 @dataclass
 class Imitation:
-    """What was answered and exported since `clear`; ``family`` makes response ids differ between emitters."""
+    """What was answered and exported since `begin`."""
 
-    family: str
+    scenario: str = ""
     calls: list[dict] = field(default_factory=list)
     exports: dict[str, list[bytes]] = field(default_factory=lambda: {"traces": [], "logs": []})
     _count: int = 0
@@ -43,13 +44,15 @@ class Imitation:
         self._server.shutdown()
         self._server.server_close()
 
-    def clear(self) -> None:
+    def begin(self, scenario: str) -> None:
+        """Forget what was; ``scenario`` becomes a part of response ids, so that no two captures share one."""
+        self.scenario, self._count = scenario, 0
         self.calls, self.exports = [], {"traces": [], "logs": []}
 
     def identity(self, prefix: str) -> str:
         with self._lock:
             self._count += 1
-            return f"{prefix}{self.family}{self._count:04d}"
+            return f"{prefix}{self.scenario}-{self._count}"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -58,6 +61,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # a client that ends may leave its connections open
+            super().handle()
 
     def do_POST(self) -> None:
         body = self._body()

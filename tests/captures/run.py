@@ -1,9 +1,10 @@
 """Capture the exports of one emitter: each scenario in a process of its own, against the imitated providers.
 
-    python tests/captures/run.py EMITTER --python PATH [--only SCENARIO ...]
+    python tests/captures/run.py EMITTER --python PATH [--only SCENARIO ...] [--variant NAME VARIABLE=VALUE ...]
 
-PATH is the interpreter of an environment with requirements/EMITTER.txt (for Vercel: a folder with node_modules).
-Writes tests/fixtures/captures/EMITTER.jsonl, replacing the scenarios that were run.
+PATH is the interpreter of an environment with requirements/EMITTER.txt.
+Writes tests/fixtures/captures/EMITTER.jsonl (EMITTER-NAME.jsonl for a variant, which runs with the variables set);
+with --only the other scenarios in it are kept.
 """
 
 import argparse
@@ -26,21 +27,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("emitter")
     parser.add_argument("--python", required=True)
-    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--only", nargs="+")
+    parser.add_argument("--variant", nargs="+", default=[])
     options = parser.parse_args()
+    name, variables = "-".join([options.emitter, *options.variant[:1]]), options.variant[1:]
     script = HERE / "emitters" / f"emit_{options.emitter.replace('-', '_')}.py"
-    names = options.only or _run(options.python, script, [], {}).split()
-    target = FIXTURES / f"{options.emitter}.jsonl"
+    scenarios = options.only or _run(options.python, script, [], {}).split()
+    target = FIXTURES / f"{name}.jsonl"
     kept = {line["scenario"]: line for line in _lines(target)} if options.only else {}
     environment = Path(options.python).absolute()
     anonymous = Anonymous({HERE: "captures", environment.parent.parent: "environment", Path(sys.base_prefix): "python"})
-    seen = Imitation(_family(options.emitter))
+    seen = Imitation()
     with seen as address:
-        for name in names:
-            seen.clear()
-            said = json.loads(_run(options.python, script, [name], _environment(address)))
-            kept[name] = _line(options.emitter, name, seen, said, anonymous)
-            print(f"{name}: {len(seen.calls)} calls, {len(seen.exports['traces'])} exports")  # noqa: T201
+        for scenario in scenarios:
+            seen.begin(f"{name}-{scenario}".replace("_", "-"))
+            said = json.loads(_run(options.python, script, [scenario], _environment(address, variables)))
+            kept[scenario] = _line(name, scenario, seen, said, anonymous)
+            print(f"{scenario}: {len(seen.calls)} calls, {len(seen.exports['traces'])} exports")  # noqa: T201
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("".join(json.dumps(line) + "\n" for line in kept.values()))
 
@@ -49,12 +52,7 @@ def _lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def _family(emitter: str) -> str:
-    """Return three letters of the emitter, and a number so that no two emitters share them."""
-    return f"{emitter[:3]}{sum(emitter.encode()) % 1000:03d}"
-
-
-def _environment(address: str) -> dict[str, str]:
+def _environment(address: str, variables: list[str]) -> dict[str, str]:
     """Return what a scenario's process sees: nothing of this machine but its PATH."""
     return {
         "PATH": os.environ["PATH"],
@@ -66,8 +64,10 @@ def _environment(address: str) -> dict[str, str]:
         "ANTHROPIC_API_BASE": address,
         "ANTHROPIC_API_KEY": "unused",
         "OTEL_EXPORTER_OTLP_ENDPOINT": address,
+        "LITELLM_LOCAL_MODEL_COST_MAP": "true",  # prices are not fetched
         "OTEL_SERVICE_NAME": "capture",
         "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "otel",
+        **dict(variable.split("=", 1) for variable in variables),
     }
 
 

@@ -49,7 +49,10 @@ def provider() -> TracerProvider:
     return trace.get_tracer_provider()
 
 
-def main(scenarios: dict[str, Callable[[], dict | None]], packages: list[str]) -> None:
+def main(
+    scenarios: dict[str, Callable[[], dict | None]], packages: list[str], settle: Callable[[], None] | None = None
+) -> None:
+    """Run what was asked for; ``settle`` waits for what the emitter still does in the background."""
     if len(sys.argv) < 2:
         sys.stdout.write(" ".join(scenarios) + "\n")
         return
@@ -58,6 +61,8 @@ def main(scenarios: dict[str, Callable[[], dict | None]], packages: list[str]) -
         said |= scenarios[sys.argv[1]]() or {}
     except Exception as error:  # noqa: BLE001, the scenario is about what reaches the application
         said["client_exception"] = f"{type(error).__module__}.{type(error).__qualname__}"
+    if settle:
+        settle()
     tracer_provider = trace.get_tracer_provider()
     if hasattr(tracer_provider, "force_flush"):
         tracer_provider.force_flush()

@@ -3,9 +3,11 @@
 import asyncio
 
 import _scenario
+from openai import AsyncOpenAI
 from pydantic_ai import Agent, Embedder, ModelSettings
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
+from pydantic_ai.providers.openai import OpenAIProvider
 
 TERSE = "You are a terse assistant."
 
@@ -84,9 +86,6 @@ def err500_stream():
 
 
 def _unretried() -> OpenAIChatModel:
-    from openai import AsyncOpenAI
-    from pydantic_ai.providers.openai import OpenAIProvider
-
     return OpenAIChatModel("gpt-4o-mini", provider=OpenAIProvider(openai_client=AsyncOpenAI(max_retries=0)))
 
 
