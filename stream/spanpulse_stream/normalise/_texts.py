@@ -17,14 +17,14 @@ from spanpulse_stream.normalise._logs_events import Event, Form, events_of, form
 from spanpulse_stream.normalise._logs_keys import SLOT_KEYS, LogSlot
 from spanpulse_stream.normalise._logs_slots import Slots
 from spanpulse_stream.normalise._logs_wire import view_of
-from spanpulse_stream.normalise._texts_fold import Message, add_instructions, fold_choice, fold_messages
+from spanpulse_stream.normalise._texts_fold import Message, fold_choice, fold_input, fold_message, fold_output
 from spanpulse_stream.normalise._texts_read import read_objects
 
 __all__ = ["find_texts"]
 
 I64 = NDArray[np.int64]
 
-CONTENT: Final = range(LogSlot.INPUT_MESSAGES, LogSlot.EVENT_CONTENT + 1)
+CONTENT: Final = [LogSlot(slot) for slot in range(LogSlot.INPUT_MESSAGES, LogSlot.EVENT_CONTENT + 1)]
 DIRECTIONS: Final = ["input", "output"]
 LAST_POSITION: Final = 2**31 - 1
 EMPTY: Final[Sequence[Any]] = (None, "", {}, [])
@@ -80,14 +80,10 @@ def _rows(decoded: DecodedLogs, slots: Slots, names: Words, records: I64) -> Ite
     events = events_of(names)
     bodies = read_objects(decoded.data, view_of(decoded.body), records)
     values = view_of(decoded.attributes.value)
-    contents = []
-    for slot in CONTENT:
-        row = slots[slot, records].astype(np.int64)
-        found = iter(read_objects(decoded.data, values, row[row >= 0]))
-        contents.append([next(found) if there else None for there in (row >= 0).tolist()])
-    for index, record in enumerate(records.tolist()):
-        content = _Content(bodies[index], *(each[index] for each in contents))
-        position, *directions = _messages(events[names.codes[record]], content)
+    contents = [read_objects(decoded.data, values, slots[slot, records]) for slot in CONTENT]
+    codes = names.codes[records].tolist()
+    for record, code, *content in zip(records.tolist(), codes, bodies, *contents, strict=True):
+        position, *directions = _messages(events[code], _Content(*content))
         for direction, messages in enumerate(directions):
             if messages:
                 yield _Row(record, direction, position, orjson.dumps(messages))
@@ -97,11 +93,10 @@ def _messages(event: Event, content: _Content) -> tuple[int, list[Message], list
     """Return (position, messages that went in, messages that came out) of a record."""
     if event.form == Form.DETAILS:
         content = content.with_body()
-        messages = fold_messages(content.input, "user")
-        return 0, add_instructions(messages, content.instructions), fold_messages(content.output, "assistant")
+        return 0, fold_input(content.input, content.instructions), fold_output(content.output)
     body = content.event if content.body in EMPTY else content.body
     if event.form == Form.MESSAGE:
-        return 0, fold_messages(body, event.role), []
+        return 0, fold_message(body, event.role), []
     index = body.get("index") if isinstance(body, dict) else None
     position = index if isinstance(index, int) and 0 <= index <= LAST_POSITION else 0
     return int(position), [], fold_choice(body)

@@ -65,7 +65,7 @@ def _put_integer(out: U8, at: int, number: int) -> int:
     while rest // power >= np.uint64(10):
         power *= np.uint64(10)
     while power > np.uint64(0):
-        at = _put(out, at, 0x30 + np.int64(rest // power))
+        at = _put(out, at, 0x30 + int(rest // power))
         rest %= power
         power //= np.uint64(10)
     return at
@@ -78,8 +78,8 @@ def _put_text(buffer: Buffer, pos: int, length: int, out: U8, at: int) -> int:
         byte = byte_at(buffer, index)
         if byte < 0x20:
             at = _put_word(out, at, 0x5C753030, 4)  # \u00
-            at = _put(out, at, _HEX[byte >> 4])
-            byte = np.int64(_HEX[byte & 15])
+            at = _put(out, at, int(_HEX[byte >> 4]))
+            byte = int(_HEX[byte & 15])
         elif byte in (0x22, 0x5C):
             at = _put(out, at, 0x5C)
         at = _put(out, at, byte)

@@ -4,6 +4,7 @@ Bytes become base64, doubles that are not finite null; a number of any size stay
 """
 
 from base64 import b64encode
+from collections.abc import Iterator
 from functools import reduce
 from typing import Any, Final
 
@@ -23,22 +24,27 @@ Data = NDArray[np.uint8]
 DEEPEST: Final = 100
 """Levels of JSON that are read as structure, so that one text within another can still be written again."""
 WRITABLE: Final = 254  # levels that orjson writes
+_NESTED: Final = frozenset({int(ValueKind.ARRAY), int(ValueKind.KVLIST)})
 
 
-def read_objects(data: Data, values: ValueView, rows: NDArray[np.int64]) -> list[Any]:
-    """Return the values in these rows; a string that holds a JSON object or list counts as what it holds."""
-    kinds = values.kind[rows]
-    objects: list[Any] = [None] * len(rows)
-    nested = np.flatnonzero((kinds == ValueKind.ARRAY) | (kinds == ValueKind.KVLIST))
-    for place, text in zip(nested.tolist(), _jsons(data, values, rows[nested]), strict=True):
-        objects[place] = orjson.loads(text) if text else read_plain(data, values, int(rows[place]))
-    for place in np.flatnonzero(kinds == ValueKind.STRING).tolist():
-        offset, length = values.offset[rows[place]], values.length[rows[place]]
-        objects[place] = parse_text(data[offset : offset + length].tobytes().decode())
-    scalar = (kinds == ValueKind.BOOL) | (kinds == ValueKind.INT) | (kinds == ValueKind.DOUBLE)
-    for place in np.flatnonzero(scalar | (kinds == ValueKind.BYTES)).tolist():
-        objects[place] = read_plain(data, values, int(rows[place]))
-    return objects
+def read_objects(data: Data, values: ValueView, rows: NDArray[np.integer]) -> Iterator[Any]:
+    """Yield the values in these rows, None where the row is -1.
+
+    A string that holds a JSON object or list counts as what it holds. Objects are made one by one, for a batch of
+    them would only keep the garbage collector busy.
+    """
+    kinds = np.where(rows >= 0, values.kind[rows] if len(values.kind) else 0, ValueKind.EMPTY)
+    nested = (kinds == ValueKind.ARRAY) | (kinds == ValueKind.KVLIST)
+    texts = iter(_jsons(data, values, rows[nested]))
+    for row, kind in zip(rows.tolist(), kinds.tolist(), strict=True):
+        if kind == ValueKind.STRING:
+            offset, length = values.offset[row], values.length[row]
+            yield parse_text(data[offset : offset + length].tobytes().decode())
+        elif kind in _NESTED:
+            text = next(texts)
+            yield orjson.loads(text) if text else read_plain(data, values, row)
+        else:
+            yield None if kind == ValueKind.EMPTY else read_plain(data, values, row)
 
 
 def parse_text(text: str) -> Any:
@@ -54,7 +60,7 @@ def parse_text(text: str) -> Any:
     return value
 
 
-def _jsons(data: Data, values: ValueView, rows: NDArray[np.int64]) -> list[bytes]:
+def _jsons(data: Data, values: ValueView, rows: NDArray[np.integer]) -> list[bytes]:
     """Return arrays and lists as JSON, empty where the kernel left them."""
     # Whole words are never read here, so the data need no padding.
     buffer = Buffer(data.ctypes.data, len(data))
