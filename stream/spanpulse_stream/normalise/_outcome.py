@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Words
@@ -42,14 +43,48 @@ _REASONS: Final = {
 _TIERS: Final = {"batch": "batch", "flex": "flex", "priority": "priority"}
 
 
-def finish_reasons(resolved: Resolved) -> pa.Array:
+def finish_reasons(resolved: Resolved, calls: NDArray[np.bool_], output: pa.Array) -> pa.Array:
     """Return a list<string> column, NULL where no reason is given: stop, length, tool_call, content_filter, ...
 
-    Every way of writing them is read once a batch.
+    Where no attribute has them, the raw response of a call may, or its messages (``output``).
     """
+    codes, lists = _from_attributes(resolved)
+    told = pc.is_valid(output).to_numpy(zero_copy_only=False)
+    for row in np.flatnonzero(calls & (codes < 0) & (resolved.has(Slot.OUTPUT) | told)).tolist():
+        raw = resolved.value(Slot.OUTPUT, row)
+        reasons = _of_response(parsed(raw) if isinstance(raw, str) else raw)
+        reasons = reasons or _of_messages(parsed(output[row].as_py()) if told[row] else None)
+        if reasons:
+            codes[row] = len(lists)
+            lists.append(reasons)
+    return pa.array(lists, _LIST).take(pa.array(codes, mask=codes < 0))
+
+
+def _of_response(response: Any) -> list[str]:
+    """Return why a raw response of a provider ended."""
+    if not isinstance(response, dict):
+        return []
+    choices = response.get("choices", response.get("candidates"))
+    if isinstance(choices, list):
+        ends = [each.get("finish_reason", each.get("finishReason")) for each in choices if isinstance(each, dict)]
+        return reasons_of([end for end in ends if end])
+    details = response.get("incomplete_details")
+    reason = details.get("reason") if isinstance(details, dict) else None
+    return reasons_of(reason or response.get("stop_reason") or response.get("status"))
+
+
+def _of_messages(messages: Any) -> list[str]:
+    """Return the finish reasons in messages of the schema."""
+    if not isinstance(messages, list):
+        return []
+    return reasons_of([each.get("finish_reason") for each in messages if isinstance(each, dict)])
+
+
+def _from_attributes(resolved: Resolved) -> tuple[NDArray[np.int64], list[list[str]]]:
+    """Return codes by span (-1: none) and the lists they stand for; every way of writing them is read once."""
     size = resolved.spans.size
     if not resolved.found[Slot.FINISH_REASONS]:
-        return pa.nulls(size, _LIST)
+        return np.full(size, -1, np.int64), []
     spans, index = resolved.spans, resolved.winner[Slot.FINISH_REASONS]
     values = spans.decoded.attributes.value
     present = index >= 0
@@ -67,7 +102,7 @@ def finish_reasons(resolved: Resolved) -> pa.Array:
     empty = np.array([not each for each in lists] + [True])
     codes[empty[codes]] = -1
     resolved.take(Slot.FINISH_REASONS, codes >= 0)
-    return pa.array(lists, _LIST).take(pa.array(codes, mask=codes < 0))
+    return codes, lists
 
 
 def reasons_of(value: Any) -> list[str]:

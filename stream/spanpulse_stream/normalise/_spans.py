@@ -95,7 +95,7 @@ def _columns(decoded: DecodedSpans, origin: Origin, rows: NDArray[np.intp]) -> S
             decoded.status_message_offset[rows], _absent_if_empty(decoded.status_message_length[rows])
         ),
         error_type=_error_type(found, events, status),
-        finish_reasons=finish_reasons(found),
+        finish_reasons=finish_reasons(found, nature.is_call, sides.output),
         prompt_name=found.words(Slot.PROMPT_NAME),
         prompt_version=found.words(Slot.PROMPT_VERSION),
         experiments=family_map(found, Family.EXPERIMENT, "spanpulse.experiment."),

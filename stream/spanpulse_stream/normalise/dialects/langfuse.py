@@ -16,7 +16,7 @@ DIALECT = Dialect(
         Slot.PARAMETERS: (_OBSERVATION + "model.parameters",),
         Slot.USAGE: (_OBSERVATION + "usage_details",),
         Slot.FIRST_TOKEN_TIME: (_OBSERVATION + "completion_start_time",),
-        Slot.FINISH_REASONS: (_OBSERVATION + "metadata.finish_reason",),
+        Slot.FINISH_REASONS: (_OBSERVATION + "metadata.finish_reason", _OBSERVATION + "metadata.status"),
         Slot.RESPONSE_ID: (_OBSERVATION + "metadata.id",),
         Slot.SERVICE_TIER: (_OBSERVATION + "metadata.service_tier",),
         Slot.USER_ID: ("user.id", "langfuse.user.id"),
