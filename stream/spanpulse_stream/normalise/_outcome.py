@@ -74,10 +74,11 @@ def _of_response(response: Any) -> list[str]:
 
 
 def _of_messages(messages: Any) -> list[str]:
-    """Return the finish reasons in messages of the schema."""
+    """Return the finish reasons in messages of the schema; its ``error`` stands for an end without one."""
     if not isinstance(messages, list):
         return []
-    return reasons_of([each.get("finish_reason") for each in messages if isinstance(each, dict)])
+    reasons = reasons_of([each.get("finish_reason") for each in messages if isinstance(each, dict)])
+    return [reason for reason in reasons if reason != "error"]
 
 
 def _from_attributes(resolved: Resolved) -> tuple[NDArray[np.int64], list[list[str]]]:
