@@ -142,7 +142,8 @@ SCENARIOS = [
 ]
 
 if __name__ == "__main__":
-    os.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "") + "/v1/traces"
+    # Only traces: with the general variable set, mlflow-tracing 3.17 fails on metrics, which it has not the code for.
+    os.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = os.environ.pop("OTEL_EXPORTER_OTLP_ENDPOINT", "") + "/v1/traces"
     os.environ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] = "http/protobuf"
     mlflow.openai.autolog()
     mlflow.anthropic.autolog()
