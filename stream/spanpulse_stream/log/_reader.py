@@ -1,13 +1,13 @@
 """Reading messages: connections of their own, so that readers wait neither for the writer nor for each other."""
 
 import sqlite3
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
+from spanpulse_stream.log._checksum import checksum
 from spanpulse_stream.log._headers import unpack_headers
 from spanpulse_stream.log._position import Position
 from spanpulse_stream.log._records import LogClosed, LogDamaged, OffsetOutOfRange, Record
@@ -108,17 +108,17 @@ def _records(rows: list[tuple[Any, ...]], position: Position, offset: int) -> li
     try:
         for row in rows:
             found.append(_record(row, position, offset + len(found)))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         if not found:
             raise LogDamaged(position.damage(offset, str(error))) from None
     return found
 
 
 def _record(row: tuple[Any, ...], position: Position, expected: int) -> Record:
-    """Return one message. Raises ValueError if it is not the one that was appended."""
-    place, records, appended_at, checksum, key, headers, body = row
+    """Return one message. Raises ValueError, TypeError if it is not the one that was appended."""
+    place, records, appended_at, found, key, headers, body = row
     if place != position.row(expected):
         raise ValueError("it is missing")
-    if zlib.crc32(body) != checksum:
+    if checksum(expected, appended_at, records, key, headers, body) != found:
         raise ValueError("its checksum is wrong")
     return Record(expected, appended_at, key, body, unpack_headers(headers), records)

@@ -7,11 +7,11 @@ the other steps of its transaction stand.
 
 import copy
 import sqlite3
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from spanpulse_stream.log._checksum import checksum
 from spanpulse_stream.log._messages import LogFull
 from spanpulse_stream.log._position import Key, Mark, Position
 from spanpulse_stream.log._records import Claim, LogDamaged
@@ -158,7 +158,7 @@ class Transaction:
                 records,
                 size,
                 message.records,
-                zlib.crc32(message.body),
+                checksum(offset, now, message.records, message.message_key, message.headers, message.body),
                 message.message_key,
                 message.headers,
                 message.body,
