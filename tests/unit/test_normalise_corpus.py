@@ -59,7 +59,7 @@ NOT_HELD: dict[str, dict[str, set[str]]] = {
     "langfuse": {
         "request_model": {*PLAIN, "responses_stream"},
         "response_id": PLAIN - {"embeddings"},
-        "finish_reason": PLAIN - STREAMS - {"responses", "responses_tools"} | {"async_parallel"},
+        "finish_reason": PLAIN - STREAMS - {"responses", "responses_tools", "embeddings"} | {"async_parallel"},
     },
     "openai-v2-default": {
         "first_token": STREAMS,
