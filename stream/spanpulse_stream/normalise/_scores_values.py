@@ -1,20 +1,18 @@
 """Values of a score's attributes: as texts, as numbers, and as the map of those that have no column.
 
-A value that is no text is written as JSON: true, 7, 0.25, [1, 2]; bytes as base64.
+A value that is no text is written as JSON has it (true, 7, 0.25, [1, 2]); bytes as base64.
 """
 
 from typing import Final
 
 import numpy as np
-import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spanpulse_stream.decode import Attributes, ValueKind, Values
+from spanpulse_stream.decode import Attributes, Value, ValueKind, Values, decode_value
+from spanpulse_stream.normalise._json import scalar_text
 from spanpulse_stream.normalise._logs_slots import Slots
-from spanpulse_stream.normalise._logs_wire import view_of
 from spanpulse_stream.normalise._pool import ABSENT, Pool
-from spanpulse_stream.normalise._texts_read import read_plain
 
 __all__ = ["attribute_maps", "place_texts", "score_values"]
 
@@ -30,12 +28,13 @@ def place_texts(values: Values, rows: NDArray[np.integer], pool: Pool) -> tuple[
     there = np.flatnonzero(rows >= 0)
     offset[there], length[there] = values.offset[rows[there]], values.length[rows[there]]
     for place in there[values.kind[rows[there]] != ValueKind.STRING].tolist():
-        offset[place], length[place] = pool.add(_text(read_plain(pool.data, view_of(values), int(rows[place]))))
+        offset[place], length[place] = pool.add(scalar_text(_value(values, int(rows[place]), pool)))
     return offset, length
 
 
-def _text(value: object) -> bytes:
-    return value.encode() if isinstance(value, str) else orjson.dumps(value)
+def _value(values: Values, row: int, pool: Pool) -> Value:
+    offset, length, number = int(values.offset[row]), int(values.length[row]), int(values.number[row])
+    return decode_value(pool.data, int(values.kind[row]), offset, length, number)
 
 
 def score_values(values: Values, rows: I32, pool: Pool) -> pa.Array:

@@ -3,22 +3,22 @@
 What cannot be read as messages becomes the text of one; nothing is raised for it.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 import numpy as np
-import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import TextColumns, Words
 from spanpulse_stream.decode import DecodedLogs
+from spanpulse_stream.normalise._json import json_bytes
 from spanpulse_stream.normalise._logs_events import Event, Form, events_of, forms_of
 from spanpulse_stream.normalise._logs_keys import SLOT_KEYS, LogSlot
 from spanpulse_stream.normalise._logs_slots import Slots
 from spanpulse_stream.normalise._logs_wire import view_of
-from spanpulse_stream.normalise._texts_fold import Message, fold_choice, fold_input, fold_message, fold_output
-from spanpulse_stream.normalise._texts_read import read_objects
+from spanpulse_stream.normalise._texts_fold import fold_choice, fold_input, fold_message, fold_output
+from spanpulse_stream.normalise._texts_read import Raw, object_of, read_raw
 
 __all__ = ["find_texts"]
 
@@ -27,26 +27,28 @@ I64 = NDArray[np.int64]
 CONTENT: Final = [LogSlot(slot) for slot in range(LogSlot.INPUT_MESSAGES, LogSlot.EVENT_CONTENT + 1)]
 DIRECTIONS: Final = ["input", "output"]
 LAST_POSITION: Final = 2**31 - 1
-EMPTY: Final[Sequence[Any]] = (None, "", {}, [])
+EMPTY: Final = frozenset({None, "", b"{}", b"[]"})
 
 
 class _Content(NamedTuple):
-    """What a record holds, as objects; the fields behind the body are the slots of `CONTENT`."""
+    """What a record holds; the fields behind the body are the slots of `CONTENT`."""
 
-    body: Any
-    input: Any
-    output: Any
-    instructions: Any
-    event: Any
+    body: Raw
+    input: Raw
+    output: Raw
+    instructions: Raw
+    event: Raw
 
     def with_body(self) -> "_Content":
         """Return the content with what only the body has, under the names of the attributes."""
-        if not isinstance(self.body, dict):
+        body = None if self.body in EMPTY else object_of(self.body)
+        if not isinstance(body, dict):
             return self
-        found = [
-            value if value is not None else next((self.body[key] for key in SLOT_KEYS[slot] if key in self.body), None)
-            for slot, value in zip(CONTENT, self[1:], strict=True)
-        ]
+        found: list[Raw] = list(self[1:])
+        for place, slot in enumerate(CONTENT):
+            value = next((body[key] for key in SLOT_KEYS[slot] if body.get(key) is not None), None)
+            if found[place] is None and value is not None:
+                found[place] = value if isinstance(value, str) else json_bytes(value)
         return _Content(self.body, *found)
 
 
@@ -78,25 +80,26 @@ def find_texts(decoded: DecodedLogs, slots: Slots, names: Words, time: I64, kept
 def _rows(decoded: DecodedLogs, slots: Slots, names: Words, records: I64) -> Iterator[_Row]:
     """Yield the rows in log order, of one record the input first."""
     events = events_of(names)
-    bodies = read_objects(decoded.data, view_of(decoded.body), records)
-    values = view_of(decoded.attributes.value)
-    contents = [read_objects(decoded.data, values, slots[slot, records]) for slot in CONTENT]
+    bodies = read_raw(decoded.data, view_of(decoded.body), records)
+    found = read_raw(decoded.data, view_of(decoded.attributes.value), slots[CONTENT][:, records].ravel())
+    contents = [found[index * len(records) : (index + 1) * len(records)] for index in range(len(CONTENT))]
     codes = names.codes[records].tolist()
     for record, code, *content in zip(records.tolist(), codes, bodies, *contents, strict=True):
         position, *directions = _messages(events[code], _Content(*content))
         for direction, messages in enumerate(directions):
             if messages:
-                yield _Row(record, direction, position, orjson.dumps(messages))
+                yield _Row(record, direction, position, messages)
 
 
-def _messages(event: Event, content: _Content) -> tuple[int, list[Message], list[Message]]:
+def _messages(event: Event, content: _Content) -> tuple[int, bytes, bytes]:
     """Return (position, messages that went in, messages that came out) of a record."""
     if event.form == Form.DETAILS:
         content = content.with_body()
         return 0, fold_input(content.input, content.instructions), fold_output(content.output)
-    body = content.event if content.body in EMPTY else content.body
+    raw = content.event if content.body in EMPTY else content.body
     if event.form == Form.MESSAGE:
-        return 0, fold_message(body, event.role), []
+        return 0, fold_message(raw, event.role), b""
+    body = object_of(raw)
     index = body.get("index") if isinstance(body, dict) else None
     position = index if isinstance(index, int) and 0 <= index <= LAST_POSITION else 0
-    return int(position), [], fold_choice(body)
+    return int(position), b"", fold_choice(body)

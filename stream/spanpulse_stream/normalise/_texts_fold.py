@@ -1,33 +1,42 @@
-"""What a message event holds, in OpenTelemetry's message schema: {role, parts, name?, finish_reason?}.
+"""What a message event holds, as JSON in OpenTelemetry's message schema: [{role, parts, name?, finish_reason?}].
 
-Messages that hold nothing (content capture switched off) are left out.
+What is in the schema already stays as it was written. Messages that hold nothing (content capture switched off) are
+left out; where nothing is left there is no text at all.
 """
 
 from typing import Any
 
-from spanpulse_stream.normalise._schema import INPUT, OUTPUT, are_messages, messages_of, system_message
+from spanpulse_stream.normalise._json import json_bytes
+from spanpulse_stream.normalise._schema import INPUT, OUTPUT, are_messages, messages_of, system_message, text_message
+from spanpulse_stream.normalise._texts_read import Raw, object_of
 
-__all__ = ["Message", "fold_choice", "fold_input", "fold_message", "fold_output"]
-
-Message = dict[str, Any]
+__all__ = ["fold_choice", "fold_input", "fold_message", "fold_output"]
 
 
-def fold_input(value: Any, instructions: Any) -> list[Message]:
+def fold_input(raw: Raw, instructions: Raw) -> bytes:
     """Return input messages, after the system's instructions unless they begin with such."""
-    messages = _fold(value, INPUT)
-    if instructions is None or (messages and messages[0]["role"] == "system"):
-        return messages
-    system = system_message(instructions)
-    return [system, *messages] if system else messages
+    value = object_of(raw)
+    text = _fold(value, INPUT, raw)
+    if instructions is None or (are_messages(value) and value and value[0]["role"] == "system"):
+        return text
+    system = system_message(object_of(instructions))
+    if system is None or text.startswith(b'[{"role":"system"'):
+        return text
+    return b"[%b%b" % (json_bytes(system), b"," + text.lstrip()[1:] if text else b"]")
 
 
-def fold_output(value: Any) -> list[Message]:
+def fold_output(raw: Raw) -> bytes:
     """Return output messages."""
-    return _fold(value, OUTPUT)
+    return _fold(object_of(raw), OUTPUT, raw)
 
 
-def fold_message(body: Any, role: str) -> list[Message]:
+def fold_message(raw: Raw, role: str) -> bytes:
     """Return the message that a body is; ``role`` where it names none."""
+    if isinstance(raw, bytes) and raw.startswith(b'{"content":"') and raw.count(b'"') == 4 and role != "tool":
+        # One text and nothing else, as nearly all are: it is JSON already.
+        content = raw[len(b'{"content":') : -1]
+        return b'[{"role":"%b","parts":[{"type":"text","content":%b}]}]' % (role.encode(), content) * (content != b'""')
+    body = object_of(raw)
     if not isinstance(body, dict):
         return _fold(body, role)
     if role == "tool" and "id" in body:  # of the call that it answers
@@ -35,19 +44,23 @@ def fold_message(body: Any, role: str) -> list[Message]:
     return _fold({"role": role, **body}, role)
 
 
-def fold_choice(body: Any) -> list[Message]:
+def fold_choice(body: Any) -> bytes:
     """Return the message of a choice: {index, finish_reason, message}."""
     if not isinstance(body, dict):
         return _fold(body, OUTPUT)
     inner = body.get("message")
     message = inner if isinstance(inner, dict) else {"content": body.get("content") if inner is None else inner}
     outer = {name: body[name] for name in ("finish_reason", "tool_calls") if body.get(name) is not None}
+    if outer.keys() == {"finish_reason"} and message.keys() == {"role", "content"}:
+        content, reason = message["content"], outer["finish_reason"]
+        if message["role"] == OUTPUT and content and isinstance(content, str) and isinstance(reason, str):  # nearly all
+            return json_bytes([{**text_message(OUTPUT, content), "finish_reason": reason}])
     return _fold({"role": OUTPUT, **outer, **message}, OUTPUT)
 
 
-def _fold(value: Any, role: str) -> list[Message]:
-    if are_messages(value):
-        found = [{name: item for name, item in message.items() if item is not None} for message in value]
-    else:
-        found = messages_of(value, role)
-    return [message for message in found if message["parts"]]
+def _fold(value: Any, role: str, raw: Raw = None) -> bytes:
+    """Return a value as messages; ``raw`` is the same in JSON, where it is at hand."""
+    if raw is not None and value and are_messages(value) and all(message["parts"] for message in value):
+        return raw if isinstance(raw, bytes) else raw.encode()
+    messages = [message for message in messages_of(value, role) if message["parts"]]
+    return json_bytes(messages) if messages else b""

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spanpulse_stream.decode._memory import Buffer, byte_at
+from spanpulse_stream.decode._memory import Buffer, byte_at, word_at
 from spanpulse_stream.decode._wire import LENGTH, read_length, read_tag
 from spanpulse_stream.jit import entry, helper
 from spanpulse_stream.normalise._logs_wire import (
@@ -34,6 +34,8 @@ I64 = NDArray[np.int64]
 OPEN_LISTS: Final = (64, 4)
 """The lists that may be open at once, deeper than decoding lets through: position, end, items so far, kind."""
 _HEX: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
+_ONES: Final = np.uint64(0x0101010101010101)
+_TOPS: Final = np.uint64(0x8080808080808080)
 _NULL: Final = 0x6E756C6C
 _TRUE: Final = 0x74727565
 _FALSE: Final = 0x66616C7365
@@ -72,10 +74,34 @@ def _put_integer(out: U8, at: int, number: int) -> int:
 
 
 @helper
+def _has_zero(word: np.uint64) -> np.uint64:
+    """Return a word that is not 0 if one of the bytes is 0."""
+    return (word - _ONES) & ~word & _TOPS
+
+
+@helper
+def _is_plain(loaded: int) -> bool:
+    """Tell whether 8 bytes are written as they are: no quote, no backslash, no control character."""
+    word = np.uint64(loaded)
+    controls = (word - _ONES * np.uint64(0x20)) & ~word & _TOPS
+    quotes = _has_zero(word ^ (_ONES * np.uint64(0x22))) | _has_zero(word ^ (_ONES * np.uint64(0x5C)))
+    return bool(controls | quotes == np.uint64(0))
+
+
+@helper
 def _put_text(buffer: Buffer, pos: int, length: int, out: U8, at: int) -> int:
     at = _put(out, at, 0x22)
-    for index in range(pos, pos + length):
+    index, end = pos, pos + length
+    while index < end:
+        while end - index >= 8 and at + 8 <= len(out) and _is_plain(word_at(buffer, index)):
+            word = word_at(buffer, index)
+            for place in range(8):
+                out[at + place] = (word >> (8 * place)) & 0xFF
+            index, at = index + 8, at + 8
+        if index == end:
+            break
         byte = byte_at(buffer, index)
+        index += 1
         if byte < 0x20:
             at = _put_word(out, at, 0x5C753030, 4)  # \u00
             at = _put(out, at, int(_HEX[byte >> 4]))
