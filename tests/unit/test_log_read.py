@@ -65,7 +65,7 @@ def test_a_message_that_was_trimmed_while_it_was_read_is_out_of_range_and_not_da
         log.close()
     log = open_log(tmp_path)
     monkeypatch.setattr(log, "_position", lambda *_: before)
-    with pytest.raises(OffsetOutOfRange, match="offset 2 .* 6 to 10"):
+    with pytest.raises(OffsetOutOfRange, match=r"offset 2 .* 6 to 10"):
         log.read(TOPIC, 0, 2)
     log.close()
 
@@ -73,10 +73,17 @@ def test_a_message_that_was_trimmed_while_it_was_read_is_out_of_range_and_not_da
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ("UPDATE messages SET body = x'00' || substr(body, 2) WHERE id & 0xffff = 3", "its checksum is wrong"),
+        (
+            "UPDATE messages SET body = CAST(replace(body, '3', '4') AS BLOB) WHERE id & 0xffff = 3",
+            "its checksum is wrong",
+        ),
+        ("UPDATE messages SET body = CAST(body AS TEXT) WHERE id & 0xffff = 3", "bytes-like"),
+        ("UPDATE messages SET key = x'00' WHERE id & 0xffff = 3", "its checksum is wrong"),
+        ("UPDATE messages SET records = 99 WHERE id & 0xffff = 3", "its checksum is wrong"),
+        ("UPDATE messages SET appended_at = 99 WHERE id & 0xffff = 3", "its checksum is wrong"),
         ("UPDATE messages SET body = substr(body, 2) WHERE id & 0xffff = 3", "its checksum is wrong"),
         ("DELETE FROM messages WHERE id & 0xffff = 3", "it is missing"),
-        ("UPDATE messages SET headers = substr(headers, 2) WHERE id & 0xffff = 3", "headers"),
+        ("UPDATE messages SET headers = substr(headers, 2) WHERE id & 0xffff = 3", "its checksum is wrong"),
     ],
 )
 def test_damage_ends_what_is_returned_and_is_told_where_it_is(tmp_path, change, what):
