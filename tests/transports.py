@@ -14,12 +14,14 @@ DEADLINE_S: Final = 20.0
 PARTITIONS: Final = 3
 QUEUED_MESSAGES: Final = 16
 QUEUED_BYTES: Final = 1024 * 1024
+DRAIN_S: Final = 0.5
 
 
 class Harness(Protocol):
-    """One log with one topic of `PARTITIONS` partitions, and apps of one group on it."""
+    """One log with two topics of `PARTITIONS` partitions, and apps of one group on it."""
 
     topic: str
+    other_topic: str
     most_held: tuple[int, int]  # messages, and bytes beside one message, that may wait for an agent that takes none
 
     async def open(self) -> None: ...
@@ -44,6 +46,7 @@ class LocalHarness:
     """The log of one machine."""
 
     topic = TOPIC
+    other_topic = "spanpulse.other"
     most_held = (QUEUED_MESSAGES, QUEUED_BYTES)
 
     def __init__(self, folder: Path) -> None:
@@ -61,7 +64,7 @@ class LocalHarness:
         await self.log.aclose()
 
     def make_app(self) -> Any:
-        app = make_app(self._url, buffered_messages=QUEUED_MESSAGES, buffered_bytes=QUEUED_BYTES)
+        app = make_app(self._url, buffered_messages=QUEUED_MESSAGES, buffered_bytes=QUEUED_BYTES, drain=DRAIN_S)
         self._apps.append(app)
         return app
 
@@ -79,7 +82,7 @@ class LocalHarness:
 
     async def rebalance(self, app: Any) -> None:
         # It has no other members; a subscription to more topics makes it assign everything anew.
-        await app.consumer.subscribe([TOPIC, f"{TOPIC}-more"])
+        await app.consumer.subscribe([TOPIC, self.other_topic])
 
 
 def open_log(folder: Path, partitions: int = PARTITIONS) -> LocalLog:

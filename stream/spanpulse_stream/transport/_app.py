@@ -1,7 +1,7 @@
 """Apps as this project runs them: inside a loop that is there already, with nothing of Faust's that is not used.
 
 Guarantee: an agent that raises, or that calls `app.crash`, ends its app, and `failed` tells why; nothing restarts
-it, so what it had not acknowledged comes again after the next start. `app.stop` gives agents three seconds to
+it, so what it had not acknowledged comes again after the next start. `app.stop` gives agents a while to
 acknowledge what they have taken, then cancels them. Not guaranteed: that it waits no longer; it does while an agent
 does not end.
 """
@@ -20,12 +20,14 @@ __all__ = ["failed", "make_app"]
 COMMIT_EVERY_S: Final = 0.5
 BUFFERED_MESSAGES: Final = 16  # per agent
 BUFFERED_BYTES: Final = 16 * 1024 * 1024  # of values, per agent
+DRAIN_S: Final = 3.0
 
 
 class _App(faust.App):
     logger = logging.getLogger("faust.app")
 
-    def __init__(self, *args: Any, buffered_bytes: int, **options: Any) -> None:
+    def __init__(self, *args: Any, buffered_bytes: int, drain: float, **options: Any) -> None:
+        self.drain = drain
         self._buffered_bytes = buffered_bytes
         super().__init__(*args, **options)
 
@@ -57,16 +59,19 @@ def make_app(
     name: str = "spanpulse",
     buffered_messages: int = BUFFERED_MESSAGES,
     buffered_bytes: int = BUFFERED_BYTES,
+    drain: float = DRAIN_S,
 ) -> Any:
     """Return a Faust app on the broker ``url``; keys and values are bytes.
 
     Declare its agents, then `await app.start()` in the loop that is to run it; `await app.stop()` ends it. At most
     ``buffered_messages``, or ``buffered_bytes`` of values and one message more, wait for an agent beside those that
-    it has taken; the log is not read for it meanwhile.
+    it has taken; the log is not read for it meanwhile. A stop or a rebalance waits ``drain`` seconds for agents to
+    acknowledge those; the others come again.
     """
     return _App(
         name,
         buffered_bytes=buffered_bytes,
+        drain=drain,
         broker=url,
         key_serializer="raw",
         value_serializer="raw",

@@ -1,8 +1,8 @@
 """The consumer half of the driver: all partitions of the log's topics, in order, as fast as the agents take them.
 
 Guarantee: each partition's messages come in order and without a gap from its committed offset on; Faust's own
-commits never pass a message that was not acknowledged. Not guaranteed: that a message comes once; after a restart
-or a rebalance everything behind the committed offset comes again.
+commits never pass a message that an agent did not acknowledge. Not guaranteed: that a message comes once; after a
+restart or a rebalance everything behind the committed offset comes again.
 """
 
 import asyncio
@@ -20,7 +20,6 @@ from spanpulse_stream.transport._reader import PartitionReader
 __all__ = ["Consumer"]
 
 LOG_APPEND_TIME: Final = 1  # Kafka's timestamp type
-DRAIN_S: Final = 3.0  # for agents to acknowledge what they have taken, before a stop goes on without them
 
 
 class Consumer(consumer.Consumer):
@@ -124,6 +123,18 @@ class Consumer(consumer.Consumer):
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ASYNC109
         raise NotImplementedError("getmany does all")
 
+    def ack(self, message: Any) -> bool:
+        """Mark a message as acknowledged; not one that Faust skipped, or gave out before a rebalance."""
+        current = message.generation_id == self.app.consumer_generation_id
+        return bool(current and message.tracked and super().ack(message))
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit what agents acknowledged; nothing after a crash, for Faust goes on to acknowledge for the dead."""
+        return not self.app.crashed and bool(await super().commit(topics, start_new_transaction))
+
+    async def on_task_error(self, exc: BaseException) -> None:
+        """Commit nothing when an agent raised: it is dead, and the app does not know yet."""
+
     def _new_offset(self, tp: TP) -> int | None:
         """Return the first offset that is not acknowledged, None where that is the committed one."""
         offset = committed = self._source.committed(*tp)
@@ -140,11 +151,8 @@ class Consumer(consumer.Consumer):
         return True
 
     async def wait_empty(self) -> None:
-        """Let agents acknowledge what they have taken, and commit that; but not longer than ``DRAIN_S``.
-
-        What they don't acknowledge in time comes again.
-        """
-        deadline = self.loop.time() + DRAIN_S
+        """Let agents acknowledge what they have taken, as long as the app allows, and commit that."""
+        deadline = self.loop.time() + self.app.drain
         while self._unacked_messages and not self._hopeless() and self.loop.time() < deadline:
             await self._wait_for_ack(timeout=1.0)
             self._clean_unacked_messages()
