@@ -21,6 +21,8 @@ I32 = NDArray[np.int32]
 
 def content_keys(decoded: DecodedLogs) -> U64:
     """Return the 128-bit keys (n, 2) of all records."""
+    if not decoded.count:
+        return np.zeros((0, 2), np.uint64)
     # Nothing here reads a word that is not wholly inside of a value, so the data need no padding.
     buffer = Buffer(decoded.data.ctypes.data, len(decoded.data))
     scopes, scope = decoded.scopes, decoded.scope

@@ -3,7 +3,9 @@
 Who made a score is what `spanpulse.evaluator.name` says, else the instrumentation scope; the version likewise.
 """
 
-from typing import Final
+from dataclasses import fields
+from functools import cache
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +16,7 @@ from spanpulse_stream.decode import DecodedLogs, Values
 from spanpulse_stream.normalise._logs_keys import LogSlot
 from spanpulse_stream.normalise._logs_slots import Slots
 from spanpulse_stream.normalise._pool import ABSENT, Pool
-from spanpulse_stream.normalise._scores_values import attribute_maps, place_texts, score_values
+from spanpulse_stream.normalise._scores_values import MAP, attribute_maps, place_texts, score_values
 
 __all__ = ["find_scores"]
 
@@ -32,6 +34,8 @@ def find_scores(
 
     ``resources`` are the slots of the batch's resources; ``time`` is ns, of every record.
     """
+    if not records.size:
+        return _no_scores()
     own = _Texts(decoded.attributes.value, slots[:, records], pool)
     whose = _Texts(decoded.resources.value, resources[:, decoded.resource[records]], pool)
     scope, scopes = decoded.scope[records], decoded.scopes
@@ -80,3 +84,19 @@ class _Texts:
         own = own_length > 0
         other = np.where(length > 0, length, ABSENT)
         return self._pool.words(np.where(own, own_offset, offset), np.where(own, own_length, other).astype(np.int32))
+
+
+@cache
+def _no_scores() -> ScoreColumns:
+    """Return what most batches have."""
+    rows, words, texts = np.zeros(0, np.int32), Words.absent(0), pa.array([], pa.string())
+    numbers: dict[str, Any] = {
+        "trace_id": np.zeros((0, 2), np.uint64),
+        "span_id": np.zeros(0, np.uint64),
+        "time": np.zeros(0, np.int64),
+        "value": pa.array([], pa.float64()),
+        "attributes": pa.array([], MAP),
+    }
+    given = {"record", "response_id", "explanation", *numbers}
+    others: dict[str, Any] = {each.name: words for each in fields(ScoreColumns) if each.name not in given}
+    return ScoreColumns(record=rows, response_id=texts, explanation=texts, **numbers, **others)

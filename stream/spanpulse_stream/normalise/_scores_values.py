@@ -14,7 +14,7 @@ from spanpulse_stream.normalise._json import scalar_text
 from spanpulse_stream.normalise._logs_slots import Slots
 from spanpulse_stream.normalise._pool import ABSENT, Pool
 
-__all__ = ["attribute_maps", "place_texts", "score_values"]
+__all__ = ["MAP", "attribute_maps", "place_texts", "score_values"]
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]

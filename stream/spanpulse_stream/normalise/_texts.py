@@ -63,7 +63,7 @@ def find_texts(decoded: DecodedLogs, slots: Slots, names: Words, time: I64, kept
     """Return the texts of the records in ``kept``; ``record`` counts those only. ``time`` is ns."""
     forms = forms_of(names)
     records = np.flatnonzero(kept & (forms > Form.OTHER) & (forms < Form.SCORE))
-    rows = list(_rows(decoded, slots, names, records))
+    rows = list(_rows(decoded, slots, names, records)) if records.size else []
     record = np.array([row.record for row in rows], np.int64)
     return TextColumns(
         record=(np.cumsum(kept) - 1)[record].astype(np.int32),
