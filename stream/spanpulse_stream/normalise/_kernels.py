@@ -3,15 +3,19 @@
 Offsets and lengths come from decoding, which guarantees that they lie inside the data; nothing else is checked.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from spanpulse_stream.jit import entry, helper
 from spanpulse_stream.normalise._tables import Tables
 
-__all__ = ["Attached", "Winners", "gather", "resolve"]
+__all__ = ["Attached", "Winners", "gather", "pick", "resolve"]
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
@@ -19,6 +23,20 @@ U8 = NDArray[np.uint8]
 
 STRING = 1  # ValueKind.STRING
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _copy_bytes(_context: Any, _target: Any, _source: Any, _count: Any) -> Any:
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        byte = cgutils.voidptr_t
+        target, source = (builder.inttoptr(argument, byte) for argument in arguments[:2])
+        cgutils.raw_memcpy(builder, target, source, arguments[2], 1)
+        return _context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), emit
+
+
+copy_bytes = cast(Callable[[int, int, int], None], intrinsic(_copy_bytes))
+"""Copy ``count`` bytes from one address to another; nothing is checked."""
 
 
 class Attached(NamedTuple):
@@ -133,16 +151,26 @@ def resolve(data: U8, spans: Attached, tables: Tables, out: Winners) -> None:
 
 
 @entry
-def gather(data: U8, more: U8, offset: I64, start: I32, out: U8) -> None:
-    """Copy text i from ``offset[i]`` of ``data``, continued by ``more``, to ``out[start[i]:start[i + 1]]``."""
-    split = len(data)
+def pick(index: I32, kind: U8, offset: I64, length: I32, out_offset: I64, out_length: I32) -> int:
+    """Put the texts of the attributes ``index`` (-1: none, a length of -1) into ``out``; return how many are no texts."""
+    others = 0
+    for row in range(len(index)):
+        at = index[row]
+        if at < 0:
+            out_offset[row], out_length[row] = 0, -1
+            continue
+        out_offset[row], out_length[row] = offset[at], length[at]
+        others += kind[at] != STRING
+    return others
+
+
+@entry
+def gather(data: int, more: int, split: int, offset: I64, start: I32, out: int) -> None:
+    """Copy text i to ``out + start[i]``: from ``data + offset[i]``, or behind ``split`` from ``more``.
+
+    ``data``, ``more`` and ``out`` are addresses; the texts are ``start[i + 1] - start[i]`` bytes long.
+    """
     for row in range(len(offset)):
-        first, last = start[row], start[row + 1]
         place = offset[row]
-        if place < split:
-            for target in range(first, last):
-                out[target] = data[place + target - first]
-        else:
-            place -= split
-            for target in range(first, last):
-                out[target] = more[place + target - first]
+        source = data + place if place < split else more + place - split
+        copy_bytes(out + start[row], source, start[row + 1] - start[row])

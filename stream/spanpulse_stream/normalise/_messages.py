@@ -11,11 +11,13 @@ from typing import Any, Final
 import numpy as np
 import orjson
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from spanpulse_stream.decode import Value
+from spanpulse_stream.decode import Value, ValueKind
 from spanpulse_stream.normalise._anomalies import Anomaly
 from spanpulse_stream.normalise._events import Event, Events
 from spanpulse_stream.normalise._flattened import family_items
+from spanpulse_stream.normalise._forms import Form
 from spanpulse_stream.normalise._json import json_bytes, parsed
 from spanpulse_stream.normalise._pool import ABSENT
 from spanpulse_stream.normalise._resolved import Resolved
@@ -70,6 +72,8 @@ class _Reader:
         self._resolved, self._events, self._side = resolved, events, side
         self._families = np.uint32(sum(1 << family for family in side.flattened))
         self._offset, self._length = resolved.texts(side.exact)
+        self._forms = resolved.spans.pool.forms(self._offset, self._length)
+        self._systems: dict[bytes, dict[str, Any] | None] = {}
 
     def column(self) -> pa.Array:
         resolved, side = self._resolved, self._side
@@ -78,44 +82,44 @@ class _Reader:
         for slot in slots:
             said |= resolved.has(slot)
         said[list(self._events.messages)] = True
-        for row in np.flatnonzero(said).tolist():
+        for row in np.flatnonzero(said & ~self._is_done()).tolist():
             self._row(row)
         told = self._length >= 0
         for slot in slots:
             resolved.take(slot, told)
         for family in side.flattened:
-            self._take_family(family, told)
+            for row in np.flatnonzero(told & (resolved.families >> np.uint32(family) & 1 != 0)).tolist():
+                resolved.take_family(family, row)
         return resolved.spans.pool.strings(self._offset, self._length)
 
-    def _take_family(self, family: Family, told: "np.ndarray[Any, np.dtype[np.bool_]]") -> None:
-        resolved = self._resolved
-        if (resolved.families & np.uint32(1 << family)).any():
-            spans = resolved.spans
-            start = spans.decoded.attributes.start
-            owner = np.zeros(len(start) - 1, np.bool_)
-            owner[spans.rows] = told
-            resolved.taken |= np.repeat(owner, np.diff(start)) & (resolved.family == family)
+    def _is_done(self) -> NDArray[np.bool_]:
+        """Tell which spans have their messages in the schema already, with nothing to put before them."""
+        done = self._forms & Form.MESSAGES != 0
+        if self._side.role == INPUT and self._resolved.found[Slot.SYSTEM_INSTRUCTIONS]:
+            done &= (self._forms & Form.SYSTEM_FIRST != 0) | ~self._resolved.has(Slot.SYSTEM_INSTRUCTIONS)
+        return done
 
     def _row(self, row: int) -> None:
+        pool = self._resolved.spans.pool
         system = self._system(row)
-        if self._length[row] >= 0:
-            text = self._resolved.spans.pool.text(int(self._offset[row]), int(self._length[row]))
-            try:
-                value = orjson.loads(text)
-            except orjson.JSONDecodeError:
-                self._resolved.spans.anomalies.note_row(Anomaly.MESSAGES_NOT_JSON, row)
-                value = text.decode()
-            else:
-                if are_messages(value) and value:
-                    if system is not None and value[0]["role"] != "system":
-                        self._put(row, b"[%b,%b" % (json_bytes(system), text.strip()[1:]))
-                    return
-            messages = messages_of(value, self._side.role)
-        else:
-            messages = self._found(row)
+        exact = pool.text(int(self._offset[row]), int(self._length[row])) if self._length[row] >= 0 else None
+        if exact is not None and self._forms[row] & Form.MESSAGES:
+            if system is not None:
+                self._put(row, b"[%b,%b" % (json_bytes(system), exact.lstrip()[1:]))
+            return
+        messages = self._found(row) if exact is None else self._loose(row, exact)
         if system is not None and not (messages and messages[0]["role"] == "system"):
             messages = [system, *messages]
         self._put(row, json_bytes(messages) if messages else None)
+
+    def _loose(self, row: int, exact: bytes) -> list[dict[str, Any]]:
+        """Return the messages in a text that should hold them in the schema."""
+        try:
+            value = orjson.loads(exact)
+        except orjson.JSONDecodeError:
+            self._resolved.spans.anomalies.note_row(Anomaly.MESSAGES_NOT_JSON, row)
+            value = exact.decode()
+        return value if are_messages(value) else messages_of(value, self._side.role)
 
     def _put(self, row: int, text: bytes | None) -> None:
         if text is None:
@@ -124,9 +128,17 @@ class _Reader:
             self._offset[row], self._length[row] = self._resolved.spans.pool.add(text)
 
     def _system(self, row: int) -> dict[str, Any] | None:
-        if self._side.role != INPUT:
+        """Return a span's system instructions; those that many spans share are read once."""
+        index = int(self._resolved.winner[Slot.SYSTEM_INSTRUCTIONS, row]) if self._side.role == INPUT else -1
+        if index < 0:
             return None
-        return system_message(_read(self._resolved.value(Slot.SYSTEM_INSTRUCTIONS, row)))
+        values = self._resolved.spans.decoded.attributes.value
+        if values.kind[index] != ValueKind.STRING:
+            return system_message(self._resolved.value_at(index))
+        text = self._resolved.spans.pool.text(int(values.offset[index]), int(values.length[index]))
+        if text not in self._systems:
+            self._systems[text] = system_message(_read(text.decode()))
+        return self._systems[text]
 
     def _found(self, row: int) -> list[dict[str, Any]]:
         """Return messages from anywhere but the attribute of the conventions."""

@@ -13,6 +13,7 @@ from spanpulse_stream.normalise._slots import Family
 
 __all__ = ["attributes_map", "family_map"]
 
+_PLAIN: Final = (ValueKind.STRING, ValueKind.INT, ValueKind.BOOL, ValueKind.DOUBLE)
 _MAP: Final = pa.map_(pa.string(), pa.string())
 
 
@@ -62,6 +63,11 @@ def _texts(resolved: Resolved, index: NDArray[np.intp]) -> tuple[NDArray[np.int6
         if where.size:
             plain = pa.array(values.number[index[where]]).cast(type_).cast(pa.string())
             offset[where], length[where] = pool.add_array(plain)
-    for place in np.flatnonzero((kind != ValueKind.STRING) & (kind != ValueKind.INT) & (kind != ValueKind.BOOL)):
+    doubles = np.flatnonzero(kind == ValueKind.DOUBLE)
+    if doubles.size:  # few differ, and only Python writes them as JSON has them
+        bits, inverse = np.unique(values.number[index[doubles]], return_inverse=True)
+        each = [pool.add(scalar_text(number)) for number in bits.view(np.float64).tolist()]
+        offset[doubles], length[doubles] = np.array(each, np.int64)[inverse].T
+    for place in np.flatnonzero(~np.isin(kind, _PLAIN)).tolist():
         offset[place], length[place] = pool.add(scalar_text(resolved.value_at(int(index[place]))))
     return offset, length

@@ -5,6 +5,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Words
+from spanpulse_stream.decode._memory import Buffer
+from spanpulse_stream.normalise._forms import read_forms
 from spanpulse_stream.normalise._kernels import gather
 
 __all__ = ["ABSENT", "Pool", "words_of"]
@@ -50,8 +52,8 @@ class Pool:
             raise OverflowError("the texts of a column of a batch exceed 2 GiB")
         start = np.zeros(len(length) + 1, np.int32)
         start[1:] = ends
-        out = np.empty(start[-1], np.uint8)
-        gather(self.data, self._joined(), offset, start, out)
+        out, more = np.empty(start[-1], np.uint8), self._joined()
+        gather(self.data.ctypes.data, more.ctypes.data, len(self.data), offset, start, out.ctypes.data)
         present = length >= 0
         valid = None if present.all() else pa.array(present).buffers()[1]
         buffers = [valid, pa.py_buffer(start), pa.py_buffer(out)]
@@ -62,6 +64,14 @@ class Pool:
         if not (length >= 0).any():
             return Words.absent(len(length))
         return words_of(self.strings(offset, length))
+
+    def forms(self, offset: I64, length: I32) -> NDArray[np.uint8]:
+        """Return the `Form` of texts, as far as they lie in the messages' data; of others nothing is known."""
+        forms = np.zeros(len(length), np.uint8)
+        own = np.where(offset < len(self.data), length, np.int32(ABSENT))
+        if (own > 0).any():
+            read_forms(Buffer(self.data.ctypes.data, len(self.data)), offset, own, forms)
+        return forms
 
     def text(self, offset: int, length: int) -> bytes:
         """Return one text."""

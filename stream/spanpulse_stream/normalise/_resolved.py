@@ -14,7 +14,7 @@ from spanpulse_stream.columns import Words
 from spanpulse_stream.decode import DecodedSpans, Value, ValueKind, decode_value
 from spanpulse_stream.normalise._anomalies import Anomalies, Anomaly
 from spanpulse_stream.normalise._json import scalar_text
-from spanpulse_stream.normalise._kernels import Attached, Winners, resolve
+from spanpulse_stream.normalise._kernels import Attached, Winners, pick, resolve
 from spanpulse_stream.normalise._pool import ABSENT, Pool
 from spanpulse_stream.normalise._slots import Family, Slot
 from spanpulse_stream.normalise._tables import KEYS, TABLES
@@ -103,11 +103,10 @@ class Resolved:
         if not self.found[slot]:
             return np.zeros(size, np.int64), np.full(size, ABSENT, np.int32)
         values, index = self.spans.decoded.attributes.value, self.winner[slot]
-        present = index >= 0
-        offset = values.offset[index]
-        length = np.where(present, values.length[index], np.int32(ABSENT))
-        for row in np.flatnonzero(present & (values.kind[index] != ValueKind.STRING)).tolist():
-            offset[row], length[row] = self.spans.pool.add(scalar_text(self.value_at(int(index[row]))))
+        offset, length = np.empty(size, np.int64), np.empty(size, np.int32)
+        if pick(index, values.kind, values.offset, values.length, offset, length):
+            for row in np.flatnonzero((index >= 0) & (values.kind[index] != ValueKind.STRING)).tolist():
+                offset[row], length[row] = self.spans.pool.add(scalar_text(self.value_at(int(index[row]))))
         return offset, length
 
     def word_places(self, slot: Slot) -> Places:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import orjson
 import pyarrow as pa
 
 from spanpulse_stream.normalise._anomalies import Anomaly
 from spanpulse_stream.normalise._classify import Nature
 from spanpulse_stream.normalise._flattened import family_items
+from spanpulse_stream.normalise._forms import Form
 from spanpulse_stream.normalise._json import json_bytes, parsed, scalar_text
 from spanpulse_stream.normalise._resolved import Resolved
 from spanpulse_stream.normalise._slots import Family, Slot
@@ -41,14 +41,16 @@ def read_retrieval(resolved: Resolved, nature: Nature) -> Retrieved:
     spans = resolved.spans
     query_offset, query_length = resolved.texts(Slot.RETRIEVAL_QUERY)
     offset, length = resolved.texts(Slot.RETRIEVAL_DOCUMENTS)
+    sound = spans.pool.forms(offset, length) & Form.DOCUMENTS != 0
     flattened = resolved.families >> np.uint32(Family.DOCUMENTS) & 1 != 0
-    for row in np.flatnonzero(nature.is_retrieval | (length >= 0) | flattened).tolist():
+    done = sound & (query_length >= 0)
+    for row in np.flatnonzero((nature.is_retrieval | (length >= 0) | flattened) & ~done).tolist():
         if query_length[row] < 0 and resolved.winner[Slot.INPUT, row] >= 0:
             query_offset[row], query_length[row] = spans.pool.add(_query(resolved.value(Slot.INPUT, row)))
             resolved.drop(Slot.INPUT, row)
         if length[row] >= 0:
-            text = spans.pool.text(int(offset[row]), int(length[row]))
-            if not _are_documents(text):
+            if not sound[row]:
+                text = spans.pool.text(int(offset[row]), int(length[row]))
                 offset[row], length[row] = spans.pool.add(_documents(resolved, row, text))
         elif flattened[row]:
             items = documents_of(family_items(resolved, Family.DOCUMENTS, row)) or []
@@ -89,14 +91,6 @@ def _document(value: Any) -> dict[str, Any]:
         elif beside.get(name) is not None:
             out[name] = beside[name]
     return out | {name: each for name, each in value.items() if name not in used and name not in out}
-
-
-def _are_documents(text: bytes) -> bool:
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(value, list) and all(isinstance(each, dict) and "content" in each for each in value)
 
 
 def _documents(resolved: Resolved, row: int, text: bytes) -> bytes:
