@@ -4,7 +4,6 @@ from pathlib import Path
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 __all__ = ["Anonymous"]
 
@@ -18,25 +17,22 @@ class Anonymous:
         self._names = sorted(both.items(), key=lambda item: -len(item[0]))
 
     def __call__(self, signal: str, body: bytes) -> bytes:
-        """Return the export with every path replaced; raises ValueError if one is left that is no attribute."""
-        if not self._told(body):
+        """Return the export with every path in a text replaced."""
+        if not any(path.encode() in body for path, _ in self._names):
             return body
         request = REQUESTS[signal].FromString(body)
         self._walk(request)
-        body = request.SerializeToString()
-        if self._told(body):
-            raise ValueError("a path of this machine is left outside the attributes")
-        return body
-
-    def _told(self, body: bytes) -> bool:
-        return any(path.encode() in body for path, _ in self._names)
+        return request.SerializeToString()
 
     def _walk(self, message) -> None:
-        if isinstance(message, AnyValue) and message.WhichOneof("value") == "string_value":
-            for path, name in self._names:
-                message.string_value = message.string_value.replace(path, name)
-            return
         for field, value in message.ListFields():
-            if field.type == field.TYPE_MESSAGE:
-                for each in value if hasattr(value, "__len__") else [value]:
+            if field.type == field.TYPE_STRING:
+                setattr(message, field.name, self._replaced(value))
+            elif field.type == field.TYPE_MESSAGE:
+                for each in value if field.is_repeated else [value]:
                     self._walk(each)
+
+    def _replaced(self, text: str) -> str:
+        for path, name in self._names:
+            text = text.replace(path, name)
+        return text

@@ -192,7 +192,7 @@ def _note_answer(call: dict, answer: Answer, whole: dict, *, usage: bool) -> Non
     call |= {
         "response_model": whole["model"],
         "response_id": whole["id"],
-        "finish_reason": None if call["api"] == "responses" else wire.FINISH[answer.finish],
+        "finish_reason": "completed" if call["api"] == "responses" else wire.FINISH[answer.finish],
         "output_text": answer.text,
         "tool_calls": answer.tool and [{"id": wire.CALL_ID, "name": answer.tool[0], "arguments": answer.tool[1]}],
         "input_tokens": answer.input - (answer.cache_read + answer.cache_write if anthropic else 0),

@@ -43,9 +43,8 @@ def main() -> None:
             seen.begin(f"{name}-{scenario}".replace("_", "-"))
             said = json.loads(_run(options.python, script, [scenario], _environment(address, variables)))
             kept[scenario] = _line(name, scenario, seen, said, anonymous)
+            target.write_text("".join(json.dumps(line) + "\n" for line in kept.values()))
             print(f"{scenario}: {len(seen.calls)} calls, {len(seen.exports['traces'])} exports")  # noqa: T201
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("".join(json.dumps(line) + "\n" for line in kept.values()))
 
 
 def _lines(path: Path) -> list[dict]:

@@ -90,8 +90,8 @@ def anthropic_cached():
 def anthropic_stream():
     first = _scenario.FirstChunks()
     messages = [{"role": "user", "content": "[stream] Count for me."}]
-    with anthropic.Anthropic(max_retries=0).messages.stream(messages=messages, **CLAUDE) as stream:
-        for _ in stream.text_stream:
+    for event in anthropic.Anthropic(max_retries=0).messages.create(messages=messages, stream=True, **CLAUDE):
+        if event.type == "content_block_delta":
             first.chunk()
     return first.said()
 
