@@ -93,8 +93,10 @@ class Running:
         return [json.loads(line) for line in ControlClient(self.data, 60).query(query, "JSONEachRow").splitlines()]
 
     def one(self, expression: str) -> Any:
-        """Return the value of `SELECT expression`."""
-        return self.sql(f"SELECT {expression} AS value")[0]["value"]
+        """Return the one value of `SELECT expression`, which may go on with FROM."""
+        (row,) = self.sql(f"SELECT {expression}")
+        (value,) = row.values()
+        return value
 
     def status(self) -> dict[str, Any]:
         """Return what `spanpulse status --json` prints."""

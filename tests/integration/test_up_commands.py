@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from command_line import spanpulse
-from otlp import PROTOBUF, some_traces
+from otlp.requests import PROTOBUF, some_traces
 from running import NotReady, Running
 
 COUNT = "SELECT toInt64(count()) AS spans FROM span_rows"
