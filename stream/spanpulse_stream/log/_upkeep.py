@@ -45,12 +45,12 @@ class Upkeep:
         self._unused = unused_pages
         self._monotonic = monotonic
         self._rests_until = monotonic()
-        self._uncheckpointed = 0
+        self.unmoved = 0  # bytes in the write-ahead log that are not in the database yet
         self._trimming: Key | None = None
 
     def wrote(self, size: int) -> None:
         """Hear of a transaction of ``size`` bytes that went to the write-ahead log."""
-        self._uncheckpointed += size + PAGES_EACH * PAGE
+        self.unmoved += size + PAGES_EACH * PAGE
 
     def turn(self, *, idle: bool) -> bool:
         """Do a piece of what there is to do; return whether there is more."""
@@ -78,7 +78,7 @@ class Upkeep:
             logger.warning("the last checkpoint of the log failed: %s", error)
 
     def _turn(self, *, idle: bool) -> bool:
-        if self._uncheckpointed >= CHECKPOINT_BYTES:
+        if self.unmoved >= CHECKPOINT_BYTES:
             self._checkpoint()
         if (key := self._next_to_trim()) is not None:
             self._trim(key)
@@ -92,7 +92,7 @@ class Upkeep:
     def _checkpoint(self) -> None:
         """Move the write-ahead log into the database; where readers kept it from starting over, wait for them."""
         connection = self._store.connection
-        self._uncheckpointed = 0
+        self.unmoved = 0
         _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if pages > LARGEST_WAL_PAGES:
             connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()

@@ -83,7 +83,8 @@ class Writer:
     def _write(self, jobs: Sequence[Job], grown: set[Key]) -> list[Outcome]:
         need = sum(job.size for job in jobs if isinstance(job, Append))
         refused: list[Outcome] = []
-        if need and (reason := self._disk.refusal(need)):
+        # What is appended is written twice: now, and when a checkpoint moves it to its place.
+        if need and (reason := self._disk.refusal(2 * need + self._upkeep.unmoved)):
             jobs, refused = _refuse_appends(jobs, reason)
         try:
             return refused + self._transact(jobs, grown)
