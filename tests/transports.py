@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from spanpulse_stream.log import TOPIC, Claim, LocalLog, Message
+from spanpulse_stream.log import TOPIC, LocalLog, Message
 from spanpulse_stream.pipeline import Claims
 from spanpulse_stream.transport import LogClaims, make_app, register_log, unregister_log
 
@@ -49,8 +49,8 @@ class LocalHarness:
     other_topic = "spanpulse.other"
     most_held = (QUEUED_MESSAGES, QUEUED_BYTES)
 
-    def __init__(self, folder: Path) -> None:
-        self.log = open_log(folder)
+    def __init__(self, folder: Path, partitions: int = PARTITIONS) -> None:
+        self.log = open_log(folder, partitions)
         self._apps: list[Any] = []
         self._url = ""
 
@@ -102,6 +102,3 @@ async def eventually(condition: Callable[[], Any], what: str = "") -> None:
             return
         assert time.monotonic() < deadline, what or "the condition does not come true"
         await asyncio.sleep(0.005)
-
-
-__all__ = ["DEADLINE_S", "PARTITIONS", "Claim", "Harness", "LocalHarness", "eventually", "open_log"]

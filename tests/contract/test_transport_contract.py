@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from spanpulse_stream.log import Claim
 from spanpulse_stream.transport import failed
-from transports import PARTITIONS, Claim, Harness, LocalHarness, eventually
+from transports import PARTITIONS, Harness, LocalHarness, eventually
 
 HARNESSES = {"local": LocalHarness}
 STOP_WITHIN_S = 5.0

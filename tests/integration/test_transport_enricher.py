@@ -1,15 +1,26 @@
 """The enricher over the transport: once each, in order, and after any failure the same batches again."""
 
 import asyncio
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from recording import Batch, Journal, recording_steps
+from spanpulse_stream.log import TOPIC, Claim, Message
 from spanpulse_stream.pipeline import Enricher
 from spanpulse_stream.transport import failed
-from transports import PARTITIONS, LocalHarness, eventually
+from transports import PARTITIONS, LocalHarness, eventually, open_log
+
+CHILD = Path(__file__).parent.parent / "transport_child.py"
+CHILD_PARTITIONS = 2
 
 
 @pytest.fixture
@@ -99,3 +110,176 @@ async def test_a_failing_step_ends_the_app_and_the_next_one_goes_on(local: Local
         whole([*before[:-1], *after], 1, 40)
     else:
         whole([*before, *after], 1, 40)
+
+
+async def test_a_claim_of_larger_batches_than_are_allowed_now_is_replayed_whole(local: LocalHarness) -> None:
+    journal = Journal()
+    for partition in range(PARTITIONS):
+        await local.append(partition, values(200))
+        await local.log.claim(TOPIC, partition, Claim(0, 150 + partition, "old"))
+    await start(local, journal, "new", most_records=5, most_bytes=50)
+    await eventually(lambda: all_committed(local, 200))
+    for partition in range(PARTITIONS):
+        whole(journal.batches, partition, 200)
+        mine = [batch for batch in journal.batches if batch.partition == partition]
+        assert (mine[0].end, mine[0].versions) == (150 + partition, "old")
+        assert {batch.versions for batch in mine[1:]} == {"new"}
+        assert max(batch.end - batch.first for batch in mine[1:]) <= 5
+
+
+async def test_intake_pauses_while_a_write_takes_long(local: LocalHarness) -> None:
+    go_on = threading.Event()
+
+    def block(step: str, _batch: Batch) -> None:
+        if step == "write":
+            assert go_on.wait(20)
+
+    journal = Journal(fails=block)
+    await local.append(0, [bytes(1000)] * 200)
+    app = await start(local, journal, most_records=1000, most_bytes=10_000)
+    read: list[int] = []
+
+    async def settled() -> bool:
+        read.append(await app.consumer.position(next(iter(sorted(app.consumer.assignment())))) or 0)
+        return len(read) > 100 and len(set(read[-60:])) == 1 and read[-1] > 0
+
+    await eventually(settled)
+    # A batch of 10 is written, one is computed, one waits; the queue holds 16, and a few are on their way.
+    assert 20 <= read[-1] <= 55
+    assert journal.batches == []
+    go_on.set()
+    await eventually(lambda: all_committed(local, 200, 1))
+    whole(journal.batches, 0, 200)
+
+
+async def test_a_stop_finishes_the_write_that_runs_and_no_other(local: LocalHarness) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def block(step: str, _batch: Batch) -> None:
+        if step == "write":
+            begun.set()
+            assert go_on.wait(20)
+
+    journal = Journal(fails=block)
+    await local.append(0, values(100))
+    app = await start(local, journal)
+    await eventually(begun.is_set)
+    stopping = asyncio.create_task(app.stop())
+    await asyncio.wait({stopping}, timeout=1.0)
+    assert not stopping.done(), "a step still runs"
+    go_on.set()
+    await asyncio.wait_for(stopping, 5)
+    assert journal.running == 0
+    whole(journal.batches, 0, 10)
+    assert local.log.committed(TOPIC, 0) == 10
+    await start(local, journal)
+    await eventually(lambda: all_committed(local, 100, 1))
+    whole(journal.batches, 0, 100)
+
+
+async def test_a_rebalance_writes_everything_once(local: LocalHarness) -> None:
+    journal = Journal()
+    for partition in range(PARTITIONS):
+        await local.append(partition, values(300))
+    app = await start(local, journal)
+    await eventually(lambda: len(journal.batches) > 5)
+    await local.rebalance(app)
+    await eventually(lambda: all_committed(local, 300))
+    assert not app.crashed
+    for partition in range(PARTITIONS):
+        whole(journal.batches, partition, 300)
+
+
+async def test_a_few_messages_wait_for_others(local: LocalHarness) -> None:
+    journal = Journal()
+    app = await start(local, journal, most_records=1000)
+    await eventually(lambda: len(app.consumer.assignment()) == PARTITIONS)
+    for number in range(20):
+        await local.append(0, [b"%d" % number])
+    await eventually(lambda: all_committed(local, 20, 1))
+    whole(journal.batches, 0, 20)
+    assert len(journal.batches) < 10
+
+
+async def test_headers_that_say_nothing_useful_count_as_absent(local: LocalHarness) -> None:
+    journal = Journal()
+    await local.append(0, [b"a"], records=b"many", tenant=b"\xff", signal=b"logs")
+    await local.append(0, [b"b"])
+    await start(local, journal)
+    await eventually(lambda: all_committed(local, 2, 1))
+    whole(journal.batches, 0, 2)
+
+
+def fill(folder: Path, count: int) -> None:
+    """Append ``count`` messages to each partition of the child's log."""
+    log = open_log(folder, CHILD_PARTITIONS)
+    for partition in range(CHILD_PARTITIONS):
+        log.append_soon([Message(TOPIC, partition, b"", value, (), 1) for value in values(count)]).result()
+    log.close()
+
+
+def run_child(folder: Path, journal: Path, *when: str, batches: int = 0) -> None:
+    """Run the child until it is killed: by itself, or once it has written so many ``batches``."""
+    child = subprocess.Popen([sys.executable, CHILD, folder, journal, *when], stderr=subprocess.PIPE)
+    assert child.stderr is not None
+    with child.stderr as errors:
+        if batches:
+            kill_after(child, Journal(journal), batches)
+        code = child.wait(60)
+        assert code == -signal.SIGKILL, errors.read().decode()
+
+
+def kill_after(child: "subprocess.Popen[bytes]", journal: Journal, batches: int) -> None:
+    enough, deadline = len(journal.read()) + batches, time.monotonic() + 60
+    while child.poll() is None and len(journal.read()) < enough:
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.002)
+    child.kill()
+
+
+def assert_once_but_for_claims(journal: Journal, end: int) -> int:
+    """Assert that only whole batches were written twice, and the same both times; return how many."""
+    written = journal.read()
+    assert len({(batch.partition, batch.first) for batch in written}) == len(set(written)), "one became two"
+    for partition in range(CHILD_PARTITIONS):
+        whole(list(dict.fromkeys(written)), partition, end)
+    return len(written) - len(set(written))
+
+
+async def finish(folder: Path, journal: Journal, end: int) -> dict[int, Claim]:
+    """Let an app of this process write the rest; return the claims that it found."""
+    harness = LocalHarness(folder, CHILD_PARTITIONS)
+    found = {partition: harness.log.claimed(TOPIC, partition) for partition in range(CHILD_PARTITIONS)}
+    await harness.open()
+    await start(harness, journal, "later", most_records=7)
+    await eventually(lambda: all_committed(harness, end, CHILD_PARTITIONS))
+    await harness.close()
+    return {partition: claim for partition, claim in found.items() if claim is not None}
+
+
+@pytest.mark.parametrize("step", ["compute", "write", "written"])
+async def test_a_killed_process_is_continued_with_the_batches_it_claimed(tmp_path: Path, step: str) -> None:
+    folder, journal = tmp_path / "log", Journal(tmp_path / "journal")
+    await asyncio.to_thread(fill, folder, 60)
+    await asyncio.to_thread(run_child, folder, tmp_path / "journal", step, "4")
+    before = journal.read()
+    claims = await finish(folder, journal, 60)
+    assert claims or step == "compute"
+    first = defaultdict(list)
+    for batch in journal.read()[len(before) :]:
+        first[batch.partition].append(batch)
+    for partition, claim in claims.items():
+        batch = first[partition][0]
+        assert (batch.first, batch.end, batch.versions) == (claim.first, claim.end, claim.versions)
+    twice = assert_once_but_for_claims(journal, 60)
+    assert twice == 1 or step != "written"
+
+
+async def test_processes_killed_at_random_write_no_batch_in_two_ways(tmp_path: Path) -> None:
+    folder, journal, dice = tmp_path / "log", Journal(tmp_path / "journal"), random.Random(7)
+    await asyncio.to_thread(fill, folder, 2_000)
+    for _ in range(2):
+        await asyncio.to_thread(run_child, folder, tmp_path / "journal", batches=dice.randint(1, 40))
+    assert max(batch.end for batch in journal.read()) < 2_000, "killed too late"
+    await finish(folder, journal, 2_000)
+    assert assert_once_but_for_claims(journal, 2_000) <= 2 * CHILD_PARTITIONS

@@ -20,6 +20,7 @@ from spanpulse_stream.transport._reader import PartitionReader
 __all__ = ["Consumer"]
 
 LOG_APPEND_TIME: Final = 1  # Kafka's timestamp type
+LOOK_EVERY_S: Final = 0.25  # whether an agent can still acknowledge
 
 
 class Consumer(consumer.Consumer):
@@ -153,10 +154,15 @@ class Consumer(consumer.Consumer):
     async def wait_empty(self) -> None:
         """Let agents acknowledge what they have taken, as long as the app allows, and commit that."""
         deadline = self.loop.time() + self.app.drain
-        while self._unacked_messages and not self._hopeless() and self.loop.time() < deadline:
-            await self._wait_for_ack(timeout=1.0)
+        while self._unacked_messages and not self._hopeless() and (left := deadline - self.loop.time()) > 0:
+            await self._wait_for_ack(min(left, LOOK_EVERY_S))
             self._clean_unacked_messages()
         await self.commit_and_end_transactions()
+
+    async def _wait_for_ack(self, timeout: float) -> None:  # noqa: ASYNC109 -- Faust's
+        self._waiting_for_ack = self.loop.create_future()
+        await asyncio.wait({self._waiting_for_ack}, timeout=timeout)
+        self._waiting_for_ack = None
 
     def _hopeless(self) -> bool:
         """Tell whether nobody is left to acknowledge anything."""
