@@ -20,7 +20,6 @@ from spanpulse_stream.normalise._classify import Nature
 from spanpulse_stream.normalise._events import Events
 from spanpulse_stream.normalise._json import parsed
 from spanpulse_stream.normalise._numbers import read_floats
-from spanpulse_stream.normalise._pool import ABSENT
 from spanpulse_stream.normalise._resolved import LONGEST_WORD, Resolved
 from spanpulse_stream.normalise._slots import Slot
 
@@ -76,14 +75,6 @@ def response_ids(resolved: Resolved, responses: dict[int, dict[str, Any]]) -> pa
     """Return the ids of responses; ``responses`` holds raw ones by span."""
     offset, length = resolved.word_places(Slot.RESPONSE_ID)
     pool = resolved.spans.pool
-    present = length > 0
-    quoted = np.zeros(len(present), np.bool_)
-    own = present & (offset < len(pool.data))
-    quoted[own] = pool.data[offset[own]] == ord('"')
-    for row in np.flatnonzero(quoted).tolist():
-        read = parsed(pool.text(int(offset[row]), int(length[row])))
-        if isinstance(read, str):
-            offset[row], length[row] = pool.add(read.encode()) if read else (0, ABSENT)
     for row, response in responses.items():
         identity = response.get("id")
         if length[row] < 0 and isinstance(identity, str) and 0 < len(identity) <= LONGEST_WORD // 4:

@@ -89,7 +89,18 @@ def classify(resolved: Resolved, name: Words) -> Nature:
     # A word that no dialect knows, but with tokens: some other kind of generation.
     tokens = resolved.has(Slot.INPUT_TOKENS) & resolved.has(Slot.OUTPUT_TOKENS) & evidence
     kind[(kind == OTHER) & (operation.codes >= 0) & tokens] = LLM
+    kind[_is_no_call(spans.dialect, name) & (kind <= EMBEDDING)] = OTHER
     return Nature(operation, kind)
+
+
+def _is_no_call(dialect: NDArray[np.int32], name: Words) -> NDArray[np.bool_]:
+    """Tell which spans their names show to be no model calls."""
+    is_none = np.zeros(len(dialect), np.bool_)
+    for index, each in enumerate(DIALECTS):
+        if each.not_calls and (dialect == index).any():
+            named = np.array([value.endswith(each.not_calls) for value in name.values])
+            is_none |= (dialect == index) & named[name.codes]
+    return is_none
 
 
 def coded(keys: NDArray[np.int64], value_of: dict[int, str | None]) -> Words:

@@ -3,6 +3,7 @@
 NaN and infinities become null inside structures; bytes are written in base64.
 """
 
+import ast
 import base64
 import math
 from typing import Any
@@ -11,7 +12,10 @@ import orjson
 
 from spanpulse_stream.decode import Value
 
-__all__ = ["json_bytes", "parsed", "scalar_text"]
+__all__ = ["json_bytes", "literal", "parsed", "scalar_text"]
+
+LONGEST_LITERAL = 4096
+"""Characters of a Python literal that is read."""
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS
 
@@ -46,3 +50,13 @@ def parsed(text: bytes | str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return text.decode() if isinstance(text, bytes) else text
+
+
+def literal(text: str) -> Any:
+    """Return what a Python literal says (a dictionary with its quotes and None), or the text where it is none."""
+    if len(text) > LONGEST_LITERAL:
+        return text
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text

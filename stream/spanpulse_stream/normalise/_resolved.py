@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spanpulse_stream.columns import Words
 from spanpulse_stream.decode import DecodedSpans, Value, ValueKind, decode_value
 from spanpulse_stream.normalise._anomalies import Anomalies, Anomaly
-from spanpulse_stream.normalise._json import scalar_text
+from spanpulse_stream.normalise._json import parsed, scalar_text
 from spanpulse_stream.normalise._kernels import Attached, Winners, pick, resolve
 from spanpulse_stream.normalise._pool import ABSENT, Pool
 from spanpulse_stream.normalise._slots import Family, Slot
@@ -23,6 +23,8 @@ __all__ = ["LONGEST_WORD", "Resolved", "Spans", "resolved"]
 
 LONGEST_WORD: Final = 1024
 """Bytes of a name, an id or a type; a longer one is none and stays with the other attributes."""
+
+QUOTE: Final = ord('"')
 
 Places = tuple[NDArray[np.int64], NDArray[np.int32]]
 
@@ -110,15 +112,28 @@ class Resolved:
         return offset, length
 
     def word_places(self, slot: Slot) -> Places:
-        """Return the texts of a slot of names; those that are too long are none, the others are taken."""
+        """Return the texts of a slot of names, without the quotes of JSON; those that are too long are none.
+
+        The others are taken.
+        """
         offset, length = self.texts(slot)
         if self.found[slot]:
+            self._unquote(offset, length)
             long = length > LONGEST_WORD
             if long.any():
                 self.spans.anomalies.note(Anomaly.TEXT_TOO_LONG, long)
                 length[long] = ABSENT
             self.take(slot, length >= 0)
         return offset, length
+
+    def _unquote(self, offset: NDArray[np.int64], length: NDArray[np.int32]) -> None:
+        """Read the texts that are JSON strings; an empty one is none."""
+        pool = self.spans.pool
+        own = np.flatnonzero((length > 1) & (offset < len(pool.data)))
+        for row in own[pool.data[offset[own]] == QUOTE].tolist():
+            read = parsed(pool.text(int(offset[row]), int(length[row])))
+            if isinstance(read, str):
+                offset[row], length[row] = pool.add(read.encode()) if read else (0, ABSENT)
 
     def words(self, slot: Slot) -> Words:
         """Return the texts of a slot of names as coded words."""

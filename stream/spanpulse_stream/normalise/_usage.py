@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spanpulse_stream.columns import Numbers, Words
 from spanpulse_stream.normalise._anomalies import Anomalies, Anomaly
 from spanpulse_stream.normalise._classify import Nature
-from spanpulse_stream.normalise._json import parsed
+from spanpulse_stream.normalise._json import literal, parsed
 from spanpulse_stream.normalise._numbers import read_integers
 from spanpulse_stream.normalise._resolved import Resolved
 from spanpulse_stream.normalise._slots import TOKENS, Slot
@@ -39,7 +39,9 @@ _NAMES: Final[dict[Slot, _Details]] = {
         ("input_cache_read",),
         ("cachedContentTokenCount",),
     ),
-    Slot.CACHE_WRITE_TOKENS: (("cache_creation_input_tokens",), ("input_cache_creation",)),
+    Slot.CACHE_WRITE_TOKENS: (
+        ("cache_creation_input_tokens",), ("prompt_tokens_details", "cache_write_tokens"), ("input_cache_creation",)
+    ),
     Slot.REASONING_TOKENS: (
         ("completion_tokens_details", "reasoning_tokens"),
         ("output_tokens_details", "reasoning_tokens"),
@@ -76,12 +78,12 @@ def read_usage(
     spans, is_call = resolved.spans, nature.is_call
     counts = {Slot(slot): _count(resolved, Slot(slot), is_call & ~invented) for slot in TOKENS}
     _read_objects(resolved, counts, is_call & ~invented)
-    silent = ~(counts[Slot.INPUT_TOKENS].valid | counts[Slot.OUTPUT_TOKENS].valid)
     for row, response in responses.items():
-        if silent[row] and not invented[row]:
+        if not invented[row]:
             _put_object(counts, row, response.get("usage", response.get("usageMetadata")), spans.anomalies)
-    _total_is_input(counts, nature.is_embedding)
+    _fit_embeddings(counts, nature.is_embedding)
     _include_parts(counts, exclusive)
+    _drop_zeros(counts, nature.is_llm)
     anomalies = (Anomaly.NEGATIVE_TOKENS, Anomaly.HUGE_TOKENS, Anomaly.TOKENS_NOT_A_NUMBER, Anomaly.USAGE_NOT_JSON)
     invalid = np.logical_or.reduce([spans.anomalies.has(each) for each in anomalies])
     reported = counts[Slot.INPUT_TOKENS].valid | counts[Slot.OUTPUT_TOKENS].valid
@@ -118,6 +120,7 @@ def _read_objects(resolved: Resolved, counts: dict[Slot, Numbers], wanted: NDArr
     for row in np.flatnonzero(resolved.has(Slot.USAGE) & wanted).tolist():
         value = resolved.value(Slot.USAGE, row)
         value = parsed(value) if isinstance(value, str) else value
+        value = literal(value) if isinstance(value, str) else value
         if not isinstance(value, dict):
             anomalies.note_row(Anomaly.USAGE_NOT_JSON, row)
         _put_object(counts, row, value, anomalies)
@@ -154,11 +157,21 @@ def _first(value: dict[Any, Any], paths: _Details) -> object:
     return None
 
 
-def _total_is_input(counts: dict[Slot, Numbers], is_embedding: NDArray[np.bool_]) -> None:
-    """Embeddings have no output: where there is only a total, it is the input."""
-    total, tokens = counts[Slot.TOTAL_TOKENS], counts[Slot.INPUT_TOKENS]
+def _fit_embeddings(counts: dict[Slot, Numbers], is_embedding: NDArray[np.bool_]) -> None:
+    """Embeddings have no output, not one of 0: where there is only a total, it is the input."""
+    total, tokens, output = counts[Slot.TOTAL_TOKENS], counts[Slot.INPUT_TOKENS], counts[Slot.OUTPUT_TOKENS]
     where = is_embedding & total.valid & ~tokens.valid
     tokens.values[where], tokens.valid[where] = total.values[where], True
+    output.valid[is_embedding & (output.values == 0)] = False
+
+
+def _drop_zeros(counts: dict[Slot, Numbers], is_llm: NDArray[np.bool_]) -> None:
+    """Take zeros everywhere for usage that was not sent: a model that answered has read something."""
+    tokens, output = counts[Slot.INPUT_TOKENS], counts[Slot.OUTPUT_TOKENS]
+    unsent = is_llm & tokens.valid & output.valid & (tokens.values == 0) & (output.values == 0)
+    if unsent.any():
+        for count in counts.values():
+            count.valid[unsent & (count.values == 0)] = False
 
 
 def _include_parts(counts: dict[Slot, Numbers], exclusive: NDArray[np.bool_]) -> None:

@@ -4,10 +4,14 @@ from spanpulse_stream.normalise.dialects import (
     anthropic,
     google,
     langfuse,
+    litellm,
+    llama_index,
+    mlflow,
     openinference,
     openlit,
     openllmetry,
     otel,
+    pydantic_ai,
     vercel,
 )
 from spanpulse_stream.normalise.dialects._dialect import Dialect
@@ -23,4 +27,8 @@ DIALECTS: tuple[Dialect, ...] = (
     vercel.DIALECT,
     google.DIALECT,
     anthropic.DIALECT,
+    pydantic_ai.DIALECT,
+    litellm.DIALECT,
+    mlflow.DIALECT,
+    llama_index.DIALECT,
 )

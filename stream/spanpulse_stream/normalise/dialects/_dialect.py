@@ -37,5 +37,7 @@ class Dialect:
     """By starts of span names, where no attribute tells."""
     exclusive_scopes: tuple[str, ...] = ()
     """Starts of scopes whose input tokens leave the cached ones out."""
+    not_calls: tuple[str, ...] = ()
+    """Ends of names of spans that are no model calls, although the emitter says so."""
     counts_streams_itself: bool = False
     """Tokens of a stream without a cache count (`CACHE_READ_TOKENS`) are the emitter's guess, not the provider's."""

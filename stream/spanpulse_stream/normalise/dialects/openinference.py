@@ -7,7 +7,7 @@ __all__ = ["DIALECT"]
 
 _FRAMEWORKS = (
     *("agno", "autogen", "autogen_agentchat", "beeai", "crewai", "dspy", "google_adk", "haystack", "instructor"),
-    *("langchain", "llama_index", "mcp", "openai_agents", "pydantic_ai", "smolagents", "strands_agents"),
+    *("langchain", "mcp", "openai_agents", "pydantic_ai", "smolagents", "strands_agents"),
 )
 
 DIALECT = Dialect(

@@ -1,0 +1,36 @@
+"""MLflow tracing: every value as JSON, so that texts are in quotes; requests and responses as they were."""
+
+from spanpulse_stream.normalise._slots import Slot
+from spanpulse_stream.normalise.dialects._dialect import FRAMEWORK, INSTRUMENTOR, Dialect
+
+__all__ = ["DIALECT"]
+
+DIALECT = Dialect(
+    name="mlflow",
+    scopes={"mlflow": INSTRUMENTOR, "mlflow.langchain": FRAMEWORK},
+    attributes={
+        Slot.OPERATION: ("mlflow.spanType",),
+        Slot.PROVIDER: ("mlflow.llm.provider", "mlflow.message.format"),
+        Slot.REQUEST_MODEL: ("model",),
+        Slot.MODEL: ("mlflow.llm.model",),
+        Slot.USAGE: ("mlflow.chat.tokenUsage",),
+        Slot.STREAM: ("stream",),
+        Slot.USER_ID: ("mlflow.trace.user",),
+        Slot.SESSION_ID: ("mlflow.trace.session",),
+        Slot.INPUT: ("mlflow.spanInputs",),
+        Slot.OUTPUT: ("mlflow.spanOutputs",),
+    },
+    private=frozenset({"model", "stream", "mlflow.message.format"}),
+    operations={
+        "chat_model": "chat",
+        "llm": "chat",
+        "embedding": "embeddings",
+        "retriever": "retrieval",
+        "reranker": "rerank",
+        "tool": "execute_tool",
+        "agent": "invoke_agent",
+        "chain": "invoke_workflow",
+        "workflow": "invoke_workflow",
+        "unknown": "",
+    },
+)
