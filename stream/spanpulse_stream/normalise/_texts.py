@@ -26,7 +26,6 @@ I64 = NDArray[np.int64]
 
 CONTENT: Final = [LogSlot(slot) for slot in range(LogSlot.INPUT_MESSAGES, LogSlot.EVENT_CONTENT + 1)]
 DIRECTIONS: Final = ["input", "output"]
-LAST_POSITION: Final = 2**31 - 1
 EMPTY: Final = frozenset({None, "", b"{}", b"[]"})
 
 
@@ -99,7 +98,5 @@ def _messages(event: Event, content: _Content) -> tuple[int, bytes, bytes]:
     raw = content.event if content.body in EMPTY else content.body
     if event.form == Form.MESSAGE:
         return 0, fold_message(raw, event.role), b""
-    body = object_of(raw)
-    index = body.get("index") if isinstance(body, dict) else None
-    position = index if isinstance(index, int) and 0 <= index <= LAST_POSITION else 0
-    return int(position), b"", fold_choice(body)
+    position, message = fold_choice(raw)
+    return position, b"", message

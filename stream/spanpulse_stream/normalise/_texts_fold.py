@@ -4,13 +4,18 @@ What is in the schema already stays as it was written. Messages that hold nothin
 left out; where nothing is left there is no text at all.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
 
 from spanpulse_stream.normalise._json import json_bytes
 from spanpulse_stream.normalise._schema import INPUT, OUTPUT, are_messages, messages_of, system_message, text_message
 from spanpulse_stream.normalise._texts_read import Raw, object_of
 
 __all__ = ["fold_choice", "fold_input", "fold_message", "fold_output"]
+
+LAST_INDEX: Final = 2**31 - 1
 
 
 def fold_input(raw: Raw, instructions: Raw) -> bytes:
@@ -38,29 +43,52 @@ def fold_message(raw: Raw, role: str) -> bytes:
         return b'[{"role":"%b","parts":[{"type":"text","content":%b}]}]' % (role.encode(), content) * (content != b'""')
     body = object_of(raw)
     if not isinstance(body, dict):
-        return _fold(body, role)
+        return _fold(body, role, raw)
     if role == "tool" and "id" in body:  # of the call that it answers
         body = {"tool_call_id": body["id"], **body}
-    return _fold({"role": role, **body}, role)
+    return _fold({"role": role, **body}, role, raw)
 
 
-def fold_choice(body: Any) -> bytes:
-    """Return the message of a choice: {index, finish_reason, message}."""
+def fold_choice(raw: Raw) -> tuple[int, bytes]:
+    """Return (index, message) of a choice: {index, finish_reason, message}; 0 where the index is none."""
+    body = object_of(raw)
     if not isinstance(body, dict):
-        return _fold(body, OUTPUT)
+        return 0, _fold(body, OUTPUT, raw)
     inner = body.get("message")
     message = inner if isinstance(inner, dict) else {"content": body.get("content") if inner is None else inner}
     outer = {name: body[name] for name in ("finish_reason", "tool_calls") if body.get(name) is not None}
-    if outer.keys() == {"finish_reason"} and message.keys() == {"role", "content"}:
-        content, reason = message["content"], outer["finish_reason"]
-        if message["role"] == OUTPUT and content and isinstance(content, str) and isinstance(reason, str):  # nearly all
-            return json_bytes([{**text_message(OUTPUT, content), "finish_reason": reason}])
-    return _fold({"role": OUTPUT, **outer, **message}, OUTPUT)
+    return _index(body), _plain_answer(outer, message) or _fold({"role": OUTPUT, **outer, **message}, OUTPUT, raw)
 
 
-def _fold(value: Any, role: str, raw: Raw = None) -> bytes:
-    """Return a value as messages; ``raw`` is the same in JSON, where it is at hand."""
-    if raw is not None and value and are_messages(value) and all(message["parts"] for message in value):
-        return raw if isinstance(raw, bytes) else raw.encode()
-    messages = [message for message in messages_of(value, role) if message["parts"]]
-    return json_bytes(messages) if messages else b""
+def _index(choice: Mapping[str, Any]) -> int:
+    index = choice.get("index")
+    return index if type(index) is int and 0 <= index <= LAST_INDEX else 0
+
+
+def _plain_answer(outer: Mapping[str, Any], message: Mapping[str, Any]) -> bytes:
+    """Return a message of one text, as nearly all are; nothing if it is another."""
+    if outer.keys() != {"finish_reason"} or message.keys() != {"role", "content"} or message["role"] != OUTPUT:
+        return b""
+    content, reason = message["content"], outer["finish_reason"]
+    if not content or not isinstance(content, str) or not isinstance(reason, str):
+        return b""
+    return json_bytes([{**text_message(OUTPUT, content), "finish_reason": reason}])
+
+
+def _fold(value: Any, role: str, raw: Raw) -> bytes:
+    """Return a value as messages; ``raw`` is what it was read from."""
+    if value and are_messages(value) and all(map(_says, value)):
+        return raw if isinstance(raw, bytes) else (raw or "").encode()
+    messages = [message for message in messages_of(value, role) if _says(message)]
+    try:
+        return json_bytes(messages) if messages else b""
+    except orjson.JSONEncodeError:  # texts within one another that are too deep as structure
+        return json_bytes([text_message(role, raw.decode() if isinstance(raw, bytes) else raw or "")])
+
+
+def _says(message: Mapping[str, Any]) -> bool:
+    """Tell whether a message holds anything but empty texts."""
+    for part in message["parts"]:
+        if not isinstance(part, dict) or part.get("content") or part.get("type") != "text":
+            return True
+    return False
