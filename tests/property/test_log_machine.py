@@ -92,8 +92,14 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(partition=st.integers(0, PARTITIONS - 1), share=st.floats(0, 1.2))
     def commit(self, partition, share):
+        self.commit_to(partition, int(share * (len(self.models[partition].messages) + 1)))
+
+    @rule(partition=st.integers(0, PARTITIONS - 1), ahead=st.integers(0, 4))
+    def commit_a_little(self, partition, ahead):
+        self.commit_to(partition, self.models[partition].committed + ahead)
+
+    def commit_to(self, partition: int, offset: int) -> None:
         model = self.models[partition]
-        offset = int(share * (len(model.messages) + 1))
         asked = self.log.commit_soon(TOPIC, partition, offset)
         if offset > len(model.messages):
             assert isinstance(asked.exception(DEADLINE), ValueError)
@@ -227,5 +233,5 @@ class LogMachine(RuleBasedStateMachine):
 
 TestLogMachine = LogMachine.TestCase
 TestLogMachine.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
