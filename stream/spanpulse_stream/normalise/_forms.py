@@ -1,4 +1,4 @@
-"""A kernel that reads JSON without making objects: is a text valid JSON, and is it a list of messages or documents?
+"""A kernel that reads JSON without making objects, and tells valid lists of messages and of documents.
 
 It is strict where orjson is strict; what it is not sure of (deep nesting, surrogates, keys with escapes) it does not
 vouch for, and the text is read the slow way. So a flag that is set is true, one that is not set says nothing.
@@ -31,7 +31,8 @@ _DOCUMENTS: Final = int(Form.DOCUMENTS)
 _SYSTEM_FIRST: Final = int(Form.SYSTEM_FIRST)
 _DEEPEST: Final = 60  # open arrays and objects, one bit each
 _ITEM: Final = 2  # the depth inside of the list's objects
-_ROLE, _PARTS, _CONTENT = 1, 2, 4  # keys that an object was seen to have
+_ROLE, _PARTS, _CONTENT = 1, 2, 4  # keys that an item was seen to have
+_SYSTEM, _ODD = 8, 16  # its role is system; it is no message
 
 _QUOTE, _ESCAPE, _COMMA, _COLON = 0x22, 0x5C, 0x2C, 0x3A
 _OPEN_LIST, _CLOSE_LIST, _OPEN_OBJECT, _CLOSE_OBJECT = 0x5B, 0x5D, 0x7B, 0x7D
@@ -55,7 +56,7 @@ def _same(buffer: Buffer, at: int, known: U8, first: int, size: int) -> bool:
 
 @helper
 def _after_space(buffer: Buffer, at: int, end: int) -> int:
-    while at < end and (byte_at(buffer, at) == 0x20 or byte_at(buffer, at) == 0x0A or byte_at(buffer, at) == 0x0D or byte_at(buffer, at) == 0x09):
+    while at < end and byte_at(buffer, at) in (0x20, 0x0A, 0x0D, 0x09):
         at += 1
     return at
 
@@ -74,7 +75,7 @@ def _after_escape(buffer: Buffer, at: int, end: int) -> int:
     if byte != 0x75:  # u
         known = byte in (_QUOTE, _ESCAPE, 0x2F, 0x62, 0x66, 0x6E, 0x72, 0x74)
         return at + 1 if known else -1
-    if at + 4 >= end or byte_at(buffer, at + 1) == 0x64 or byte_at(buffer, at + 1) == 0x44:  # perhaps a surrogate: not decided here
+    if at + 4 >= end or byte_at(buffer, at + 1) in (0x44, 0x64):  # D: perhaps a surrogate, not decided here
         return -1
     for place in range(at + 1, at + 5):
         if not _is_hex(byte_at(buffer, place)):
@@ -88,7 +89,7 @@ def _is_plain(word: int) -> bool:
     bytes_ = np.uint64(word)
     quotes, escapes = bytes_ ^ _QUOTES, bytes_ ^ _ESCAPES
     found = (quotes - _ONES) & ~quotes | (escapes - _ONES) & ~escapes | (bytes_ - _SPACES) & ~bytes_
-    return found & _HIGHEST == np.uint64(0)
+    return bool(found & _HIGHEST == np.uint64(0))
 
 
 @helper
@@ -167,82 +168,91 @@ def _key(buffer: Buffer, at: int, size: int) -> int:
 
 
 @helper
+def _after_key(buffer: Buffer, at: int, end: int) -> tuple[int, int]:
+    """Return which key an object has at ``at`` (0: one of no interest), and where its value starts, or -1."""
+    if at >= end or byte_at(buffer, at) != _QUOTE:
+        return 0, -1
+    first = at + 1
+    at = _after_string(buffer, first, end)
+    if at < 0:
+        return 0, -1
+    key = _key(buffer, first, at - 1 - first)
+    at = _after_space(buffer, at, end)
+    if at >= end or byte_at(buffer, at) != _COLON:
+        return 0, -1
+    return key, _after_space(buffer, at + 1, end)
+
+
+@helper
+def _noted(buffer: Buffer, at: int, end: int, key: int, seen: int) -> int:
+    """Return what is known of an item after a key of interest and the value that starts at ``at``."""
+    if key & seen:
+        return seen | _ODD  # of a key that is there twice the last one counts, which is not worked out here
+    byte = byte_at(buffer, at)
+    if key == _ROLE:
+        is_system = at + 8 <= end and byte_at(buffer, at + 7) == _QUOTE and _same(buffer, at + 1, _KEYS, 16, 6)
+        seen |= (_SYSTEM if is_system else 0) | (0 if byte == _QUOTE else _ODD)
+    elif key == _PARTS and byte != _OPEN_LIST:
+        seen |= _ODD
+    return seen | key
+
+
+@helper
+def _narrowed(form: int, seen: int, items: int) -> int:
+    """Return the form of a list after item number ``items`` of it."""
+    if seen & (_ROLE | _PARTS | _ODD) != _ROLE | _PARTS:
+        form &= ~_MESSAGES
+    if not seen & _CONTENT:
+        form &= ~_DOCUMENTS
+    return form | (_SYSTEM_FIRST if items == 1 and seen & _SYSTEM else 0)
+
+
+@helper
 def _form(buffer: Buffer, at: int, end: int) -> int:
     at = _after_space(buffer, at, end)
     if at >= end or byte_at(buffer, at) != _OPEN_LIST:
         return 0
     form, items, seen, key = _MESSAGES | _DOCUMENTS, 0, 0, 0
     objects, depth = np.uint64(0), 0  # bit d - 1: what is open at depth d is an object
-    while True:  # at the start of a value
+    while at < end:  # at the start of a value
         byte = byte_at(buffer, at)
         is_object = byte == _OPEN_OBJECT
         if depth == 1:
-            items += 1
+            items, seen = items + 1, 0
             form = form if is_object else 0
-            seen = 0
-        if depth == _ITEM:
-            if key & seen:
-                form = 0  # a key twice: the last one counts, which is not worked out here
-            if key == _ROLE and byte == _QUOTE:
-                seen |= _ROLE
-                if items == 1 and at + 8 <= end and _same(buffer, at + 1, _KEYS, 16, 6) and byte_at(buffer, at + 7) == _QUOTE:
-                    form |= _SYSTEM_FIRST
-            elif key == _PARTS and byte == _OPEN_LIST:
-                seen |= _PARTS
-            elif key == _CONTENT:
-                seen |= _CONTENT
-            elif key != 0:
-                form &= ~_MESSAGES  # a role or parts of another kind
-        opened = False
-        if is_object or byte == _OPEN_LIST:
+        elif depth == _ITEM and key:
+            seen = _noted(buffer, at, end, key, seen)
+        opened = is_object or byte == _OPEN_LIST
+        if opened:
             if depth == _DEEPEST:
                 return 0
             bit = np.uint64(1) << np.uint64(depth)
             objects = objects | bit if is_object else objects & ~bit
             depth += 1
-            at = _after_space(buffer, at + 1, end)
-            opened = True
+            at += 1
         else:
             at = _after_string(buffer, at + 1, end) if byte == _QUOTE else _after_plain(buffer, at, end)
-            if at < 0:
-                return 0
-            at = _after_space(buffer, at, end)
-        while True:  # behind a value, or at the start of a list or an object
+        while True:  # behind a value, or in a list or an object that was just opened
+            at = _after_space(buffer, at, end) if at >= 0 else end
             if at >= end:
                 return 0
             inside = (objects >> np.uint64(depth - 1)) & np.uint64(1) != np.uint64(0)
-            byte = byte_at(buffer, at)
-            if byte == (_CLOSE_OBJECT if inside else _CLOSE_LIST):
-                if depth == _ITEM and inside:
-                    form &= ~0 if seen & (_ROLE | _PARTS) == _ROLE | _PARTS else ~_MESSAGES
-                    form &= ~0 if seen & _CONTENT else ~_DOCUMENTS
-                depth -= 1
-                at = _after_space(buffer, at + 1, end)
-                if depth == 0:
-                    if at != end:
-                        return 0
-                    return form if items > 0 else 0
-                opened = False
-                continue
-            break
+            if byte_at(buffer, at) != (_CLOSE_OBJECT if inside else _CLOSE_LIST):
+                break
+            at, depth, opened = at + 1, depth - 1, False
+            if depth == 1:
+                form = _narrowed(form, seen, items)
+            elif depth == 0:
+                return form if items > 0 and _after_space(buffer, at, end) == end else 0
         if not opened:
-            if byte != _COMMA:
+            if byte_at(buffer, at) != _COMMA:
                 return 0
             at = _after_space(buffer, at + 1, end)
         if inside:
-            if at >= end or byte_at(buffer, at) != _QUOTE:
-                return 0
-            first = at + 1
-            at = _after_string(buffer, first, end)
+            key, at = _after_key(buffer, at, end)
             if at < 0:
                 return 0
-            key = _key(buffer, first, at - 1 - first) if depth == _ITEM else 0
-            at = _after_space(buffer, at, end)
-            if at >= end or byte_at(buffer, at) != _COLON:
-                return 0
-            at = _after_space(buffer, at + 1, end)
-        if at >= end:
-            return 0
+    return 0
 
 
 @entry

@@ -152,7 +152,10 @@ def resolve(data: U8, spans: Attached, tables: Tables, out: Winners) -> None:
 
 @entry
 def pick(index: I32, kind: U8, offset: I64, length: I32, out_offset: I64, out_length: I32) -> int:
-    """Put the texts of the attributes ``index`` (-1: none, a length of -1) into ``out``; return how many are no texts."""
+    """Put where the texts of the attributes ``index`` lie into ``out``; return how many are no texts.
+
+    An index of -1 is none: its length is -1.
+    """
     others = 0
     for row in range(len(index)):
         at = index[row]

@@ -94,7 +94,7 @@ class _Reader:
 
     def _is_done(self) -> NDArray[np.bool_]:
         """Tell which spans have their messages in the schema already, with nothing to put before them."""
-        done = self._forms & Form.MESSAGES != 0
+        done: NDArray[np.bool_] = self._forms & Form.MESSAGES != 0
         if self._side.role == INPUT and self._resolved.found[Slot.SYSTEM_INSTRUCTIONS]:
             done &= (self._forms & Form.SYSTEM_FIRST != 0) | ~self._resolved.has(Slot.SYSTEM_INSTRUCTIONS)
         return done

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.decode import KeyTable
 from spanpulse_stream.normalise._logs_keys import LOG_ATTRIBUTES
-from spanpulse_stream.normalise._logs_keys import LOG_ATTRIBUTES
 from spanpulse_stream.normalise._slots import ACCEPTED, Family
 from spanpulse_stream.normalise.dialects import DIALECTS, Dialect
 

@@ -37,16 +37,22 @@ _NAMES: Final[dict[Slot, _Details]] = {
         ("cache_read_input_tokens",),
         ("input_cached_tokens",),
         ("input_cache_read",),
+        ("input_token_details", "cache_read"),
         ("cachedContentTokenCount",),
     ),
     Slot.CACHE_WRITE_TOKENS: (
-        ("cache_creation_input_tokens",), ("prompt_tokens_details", "cache_write_tokens"), ("input_cache_creation",)
+        ("cache_creation_input_tokens",), ("prompt_tokens_details", "cache_write_tokens"), ("input_cache_creation",),
+        ("input_token_details", "cache_creation"),
+    ),
+    Slot.CACHE_WRITE_1H_TOKENS: (
+        ("cache_creation", "ephemeral_1h_input_tokens"), ("cache_creation_input_tokens_above_1hr",),
     ),
     Slot.REASONING_TOKENS: (
         ("completion_tokens_details", "reasoning_tokens"),
         ("output_tokens_details", "reasoning_tokens"),
         ("output_reasoning_tokens",),
         ("output_reasoning",),
+        ("output_token_details", "reasoning"),
         ("thoughtsTokenCount",),
     ),
     Slot.INPUT_AUDIO_TOKENS: (("prompt_tokens_details", "audio_tokens"), ("input_audio_tokens",)),
