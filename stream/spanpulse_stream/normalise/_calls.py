@@ -37,15 +37,21 @@ class Models:
     response: Words
 
 
-def read_models(resolved: Resolved, parameters: dict[int, dict[str, Any]]) -> Models:
-    """Return the models; one that is named once only is the response's if there was a response."""
+def read_models(
+    resolved: Resolved, parameters: dict[int, dict[str, Any]], responses: dict[int, dict[str, Any]]
+) -> Models:
+    """Return the models; one that is named once only is the response's if there was a response.
+
+    ``parameters`` and ``responses``: what was asked for and what was answered, by span, where attributes lack it.
+    """
     request, request_length = resolved.word_places(Slot.REQUEST_MODEL)
     response, response_length = resolved.word_places(Slot.RESPONSE_MODEL)
     pool = resolved.spans.pool
-    for row, said in parameters.items():
-        model = said.get("model")
-        if request_length[row] < 0 and isinstance(model, str) and 0 < len(model) <= LONGEST_WORD // 4:
-            request[row], request_length[row] = pool.add(model.encode())
+    for column, lengths, objects in ((request, request_length, parameters), (response, response_length, responses)):
+        for row, said in objects.items():
+            model = said.get("model")
+            if lengths[row] < 0 and isinstance(model, str) and 0 < len(model) <= LONGEST_WORD // 4:
+                column[row], lengths[row] = pool.add(model.encode())
     if resolved.found[Slot.MODEL]:
         offset, length = resolved.word_places(Slot.MODEL)
         answered = np.logical_or.reduce(

@@ -15,7 +15,9 @@ from spanpulse_stream.normalise._resolved import Spans
 
 __all__ = ["Event", "Events", "links_column", "read_events"]
 
-_FIRST_TOKEN: Final = frozenset({"First Token Stream Event", "gen_ai.content.completion.chunk", "ai.stream.firstChunk"})
+_FIRST_TOKEN: Final = frozenset(
+    {"First Token Stream Event", "ai.stream.firstChunk", "gen_ai.content.completion.chunk", "mlflow.chunk.item.0"}
+)
 _MESSAGES: Final = "gen_ai."
 _CHUNK: Final = "gen_ai.content.completion.chunk"
 

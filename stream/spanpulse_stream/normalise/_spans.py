@@ -26,6 +26,7 @@ from spanpulse_stream.normalise._pool import ABSENT, Pool
 from spanpulse_stream.normalise._providers import provider_name
 from spanpulse_stream.normalise._rejections import Rejection, undecodable
 from spanpulse_stream.normalise._resolved import LONGEST_WORD, Resolved, Spans, resolved
+from spanpulse_stream.normalise._responses import response_of
 from spanpulse_stream.normalise._retrieval import read_retrieval
 from spanpulse_stream.normalise._slots import TOKENS, Family, Slot
 from spanpulse_stream.normalise._tables import KEYS
@@ -128,8 +129,8 @@ def _call(found: Resolved, nature: Nature, events: Events, when: Times, emitters
     invented = _invented(found, emitters, stream)
     lacking = ~found.has(Slot.RESPONSE_ID) | ~(found.has(Slot.INPUT_TOKENS) | found.has(Slot.USAGE))
     raw = read_objects(found, Slot.OUTPUT, nature.is_call & lacking)
-    responses = {row: said for row, said in raw.items() if "model" in said or "usage" in said}
-    models = read_models(found, parameters)
+    responses = {row: response for row, said in raw.items() if (response := response_of(said))}
+    models = read_models(found, parameters, responses)
     usage = read_usage(found, nature, emitters.exclusive, invented, responses)
     return {
         "request_model": models.request,

@@ -11,8 +11,7 @@ DIALECT = Dialect(
     attributes={
         Slot.OPERATION: ("mlflow.spanType",),
         Slot.PROVIDER: ("mlflow.llm.provider", "mlflow.message.format"),
-        Slot.REQUEST_MODEL: ("model",),
-        Slot.MODEL: ("mlflow.llm.model",),
+        Slot.REQUEST_MODEL: ("model", "mlflow.llm.model"),
         Slot.USAGE: ("mlflow.chat.tokenUsage",),
         Slot.STREAM: ("stream",),
         Slot.USER_ID: ("mlflow.trace.user",),
