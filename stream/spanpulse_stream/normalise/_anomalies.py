@@ -38,7 +38,8 @@ class Anomalies:
 
     def note(self, anomaly: Anomaly, where: NDArray[np.bool_]) -> None:
         """Add an anomaly to the spans of a mask."""
-        self._bits[where] |= np.uint32(1 << anomaly)
+        if where.any():
+            self._bits[where] |= np.uint32(1 << anomaly)
 
     def note_row(self, anomaly: Anomaly, row: int) -> None:
         """Add an anomaly to one span."""
@@ -51,6 +52,8 @@ class Anomalies:
 
     def column(self) -> pa.Array:
         """Return a list<string> column, without NULLs."""
+        if not self._bits.any():
+            return pa.ListArray.from_arrays(np.zeros(len(self._bits) + 1, np.int32), pa.array([], pa.string()))
         values, codes = np.unique(self._bits, return_inverse=True)
         names = [[each.name.lower() for each in Anomaly if bits >> each & 1] for bits in values.tolist()]
         return pa.array(names, _TYPE).take(pa.array(codes))

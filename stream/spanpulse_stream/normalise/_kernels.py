@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spanpulse_stream.jit import entry, helper
 from spanpulse_stream.normalise._tables import Tables
 
-__all__ = ["Attached", "Winners", "gather", "pick", "resolve"]
+__all__ = ["Attached", "Winners", "gather", "measure", "pick", "resolve"]
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
@@ -165,6 +165,24 @@ def pick(index: I32, kind: U8, offset: I64, length: I32, out_offset: I64, out_le
         out_offset[row], out_length[row] = offset[at], length[at]
         others += kind[at] != STRING
     return others
+
+
+@entry
+def measure(length: I32, start: I32, valid: U8) -> tuple[int, int]:
+    """Fill in where texts of these lengths start in a row, and Arrow's bitmap of those that are there (0 or more).
+
+    Returns how long they are together and how many are not there. ``valid`` is zero before.
+    """
+    total, absent = 0, 0
+    for row in range(len(length)):
+        start[row] = total
+        if length[row] < 0:
+            absent += 1
+        else:
+            total += length[row]
+            valid[row >> 3] |= np.uint8(1 << (row & 7))
+    start[len(length)] = total
+    return total, absent
 
 
 @entry

@@ -13,7 +13,6 @@ from spanpulse_stream.normalise._slots import Family
 
 __all__ = ["attributes_map", "family_map"]
 
-_PLAIN: Final = (ValueKind.STRING, ValueKind.INT, ValueKind.BOOL, ValueKind.DOUBLE)
 _MAP: Final = pa.map_(pa.string(), pa.string())
 
 
@@ -68,6 +67,6 @@ def _texts(resolved: Resolved, index: NDArray[np.intp]) -> tuple[NDArray[np.int6
         bits, inverse = np.unique(values.number[index[doubles]], return_inverse=True)
         each = [pool.add(scalar_text(number)) for number in bits.view(np.float64).tolist()]
         offset[doubles], length[doubles] = np.array(each, np.int64)[inverse].T
-    for place in np.flatnonzero(~np.isin(kind, _PLAIN)).tolist():
+    for place in np.flatnonzero((kind > ValueKind.DOUBLE) | (kind == ValueKind.EMPTY)).tolist():
         offset[place], length[place] = pool.add(scalar_text(resolved.value_at(int(index[place]))))
     return offset, length

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from spanpulse_stream.columns import Words
 from spanpulse_stream.decode._memory import Buffer
 from spanpulse_stream.normalise._forms import read_forms
-from spanpulse_stream.normalise._kernels import gather
+from spanpulse_stream.normalise._kernels import gather, measure
 
 __all__ = ["ABSENT", "Pool", "words_of"]
 
@@ -24,9 +24,11 @@ class Pool:
 
     def __init__(self, data: NDArray[np.uint8]) -> None:
         self.data = data
+        self._address = data.ctypes.data
         self._parts: list[bytes] = []
         self._end = len(data)
-        self._more = np.zeros(0, np.uint8)
+        self._more = np.empty(0, np.uint8)
+        self._filled = 0
 
     def add(self, text: bytes) -> tuple[int, int]:
         """Keep a text; returns its offset and length."""
@@ -47,17 +49,17 @@ class Pool:
 
         Raises OverflowError beyond 2 GiB.
         """
-        ends = np.cumsum(np.maximum(length, 0), dtype=np.int64)
-        if ends.size and ends[-1] > MOST_BYTES:
+        size = len(length)
+        start, valid = np.empty(size + 1, np.int32), np.zeros(size // 8 + 1, np.uint8)
+        total, absent = measure(length, start, valid)
+        if total > MOST_BYTES:
             raise OverflowError("the texts of a column of a batch exceed 2 GiB")
-        start = np.zeros(len(length) + 1, np.int32)
-        start[1:] = ends
-        out, more = np.empty(start[-1], np.uint8), self._joined()
-        gather(self.data.ctypes.data, more.ctypes.data, len(self.data), offset, start, out.ctypes.data)
-        present = length >= 0
-        valid = None if present.all() else pa.array(present).buffers()[1]
-        buffers = [valid, pa.py_buffer(start), pa.py_buffer(out)]
-        return pa.Array.from_buffers(kind or pa.string(), len(length), buffers)
+        if absent == size:
+            return pa.nulls(size, kind or pa.string())
+        out, more = np.empty(total, np.uint8), self._joined()
+        gather(self._address, more.ctypes.data, len(self.data), offset, start, out.ctypes.data)
+        buffers = [pa.py_buffer(valid) if absent else None, pa.py_buffer(start), pa.py_buffer(out)]
+        return pa.Array.from_buffers(kind or pa.string(), size, buffers, absent)
 
     def words(self, offset: I64, length: I32) -> Words:
         """Return texts as coded words, NULL where the length is `ABSENT`."""
@@ -70,7 +72,7 @@ class Pool:
         forms = np.zeros(len(length), np.uint8)
         own = np.where(offset < len(self.data), length, np.int32(ABSENT))
         if (own > 0).any():
-            read_forms(Buffer(self.data.ctypes.data, len(self.data)), offset, own, forms)
+            read_forms(Buffer(self._address, len(self.data)), offset, own, forms)
         return forms
 
     def text(self, offset: int, length: int) -> bytes:
@@ -81,9 +83,17 @@ class Pool:
         return self._joined()[offset : offset + length].tobytes()
 
     def _joined(self) -> NDArray[np.uint8]:
+        """Return what was added as one array, which grows by doubling."""
         if self._parts:
-            self._more = np.frombuffer(b"".join([self._more.tobytes(), *self._parts]), np.uint8)
+            new = np.frombuffer(b"".join(self._parts), np.uint8)
             self._parts = []
+            end = self._filled + len(new)
+            if end > len(self._more):
+                grown = np.empty(2 * end, np.uint8)
+                grown[: self._filled] = self._more[: self._filled]
+                self._more = grown
+            self._more[self._filled : end] = new
+            self._filled = end
         return self._more
 
 

@@ -38,6 +38,7 @@ __all__ = ["normalise_spans", "warm_up"]
 MOST_WEIGHT: Final = 1_000_000
 OTHER_ERROR: Final = "_OTHER"
 ERROR: Final = 2
+PARENT_ID_BYTES: Final = 8
 USAGE_COLUMNS: Final = tuple(Slot(slot) for slot in TOKENS if slot != Slot.TOTAL_TOKENS)
 
 
@@ -163,7 +164,8 @@ def _name(spans: Spans) -> Words:
 
 
 def _parent(decoded: DecodedSpans, rows: NDArray[np.intp], anomalies: Anomalies) -> NDArray[np.uint64]:
-    anomalies.note(Anomaly.INVALID_PARENT_ID, ~np.isin(decoded.id_lengths[rows, 2], (0, 8)))
+    length = decoded.id_lengths[rows, 2]
+    anomalies.note(Anomaly.INVALID_PARENT_ID, (length != 0) & (length != PARENT_ID_BYTES))
     return decoded.parent_span_id[rows]
 
 
