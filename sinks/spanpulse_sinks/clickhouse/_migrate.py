@@ -12,7 +12,7 @@ from typing import Any
 from spanpulse_sinks.clickhouse._config import DATABASE, EmbeddedConfig
 from spanpulse_sinks.clickhouse._errors import SchemaTooNew
 from spanpulse_sinks.clickhouse._measures import measure_columns, readable_measures, times_in_ms
-from spanpulse_sinks.clickhouse._texts import late_messages, readable_text
+from spanpulse_sinks.clickhouse._texts import finish_reasons, late_messages, readable_text
 
 __all__ = ["Migration", "migrate", "migrations"]
 
@@ -93,4 +93,6 @@ def _fill(name: str, argument: str | None, config: EmbeddedConfig) -> str:
             return late_messages(direction).replace("'", "''")
         case "text_of", str(direction):
             return readable_text(direction, DATABASE)
+        case "finish_reasons", None:
+            return finish_reasons(DATABASE)
     return "{" + name + "}"  # {condition} is the engine's own

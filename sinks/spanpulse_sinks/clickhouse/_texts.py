@@ -4,7 +4,7 @@ Messages are JSON lists of the OTel GenAI schema; the text is that of all text p
 text of parts of any other type (tool calls, images).
 """
 
-__all__ = ["late_messages", "readable_text"]
+__all__ = ["finish_reasons", "late_messages", "readable_text"]
 
 CONTENT = "JSONExtractString(part, 'content')"
 PARTS = "arrayFilter(part -> JSONExtractString(part, 'type') = 'text', JSONExtractArrayRaw(message, 'parts'))"
@@ -20,9 +20,19 @@ def late_messages(direction: str) -> str:
 
 def readable_text(direction: str, database: str) -> str:
     """Return the text of a row of `span_rows` AS s, its own or else the late one; NULL where it has none."""
-    key = "(toString(s.tenant), s.trace_id, s.span_id)"
-    late = f"dictGet('{database}.late_texts', '{direction}', {key})"
-    messages = f"if(isNotNull(s.{direction}_messages), s.{direction}_messages, {late})"
+    messages = f"if(isNotNull(s.{direction}_messages), s.{direction}_messages, {_late(direction, database)})"
     parts = f"arrayMap(part -> {CONTENT}, {PARTS})"
     lists = f"arrayMap(message -> {parts}, JSONExtractArrayRaw(assumeNotNull({messages})))"
     return f"if(isNull({messages}), NULL, arrayStringConcat(arrayFlatten({lists}), '\\n'))"
+
+
+def finish_reasons(database: str) -> str:
+    """Return the finish reasons of a row of `span_rows` AS s; those of late output where a model call has none."""
+    messages = f"JSONExtractArrayRaw(assumeNotNull({_late('output', database)}))"
+    reasons = f"arrayMap(message -> JSONExtractString(message, 'finish_reason'), {messages})"
+    late = f"CAST(arrayFilter(reason -> reason != '', {reasons}), 'Array(LowCardinality(String))')"
+    return f"if(notEmpty(s.finish_reasons) OR s.kind != 'llm', s.finish_reasons, {late})"
+
+
+def _late(direction: str, database: str) -> str:
+    return f"dictGet('{database}.late_texts', '{direction}', (toString(s.tenant), s.trace_id, s.span_id))"

@@ -17,6 +17,7 @@ LAYOUT(COMPLEX_KEY_DIRECT());
 CREATE OR REPLACE VIEW spans AS
 SELECT
     s.* REPLACE (
+        {finish_reasons} AS finish_reasons,
         coalesce(u.counted, s.counted) AS counted,
         coalesce(u.user_id, s.user_id) AS user_id,
         coalesce(u.session_id, s.session_id) AS session_id,
