@@ -2,8 +2,9 @@
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +42,15 @@ class Folder:
 
     def scenarios(self) -> list[tuple[str, str]]:
         """Return (file, scenario) of every line."""
-        return [(file, line["scenario"]) for file, line in self._lines()]
+        return list(self._lines)
 
     def bodies(self, file: str, name: str) -> list[bytes]:
         """Return the trace exports of a scenario."""
-        return [base64.b64decode(body) for body in self._line(file, name)["traces"]]
+        return [base64.b64decode(body) for body in self._lines[file, name]["traces"]]
 
     def true_calls(self, file: str, name: str) -> list[Call]:
         """Return what the calls of a scenario must look like, without those that left no span."""
-        expected = self._line(file, name)["expected"]
+        expected = self._lines[file, name]["expected"]
         gone = self.no_span.get((file, name), [])
         return [_true(call, expected) for place, call in enumerate(expected["calls"]) if place not in gone]
 
@@ -72,13 +73,14 @@ class Folder:
         for call, wanted in zip(calls, true, strict=True):
             _check_first_token(call, wanted["first_token"], unknown)
 
-    def _lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        for path in sorted(self.path.glob("*.jsonl")):
-            for line in path.read_text().splitlines():
-                yield path.stem, json.loads(line)
-
-    def _line(self, file: str, name: str) -> dict[str, Any]:
-        return next(line for own, line in self._lines() if own == file and line["scenario"] == name)
+    @cached_property
+    def _lines(self) -> dict[tuple[str, str], dict[str, Any]]:
+        lines = [
+            (path.stem, json.loads(line))
+            for path in sorted(self.path.glob("*.jsonl"))
+            for line in path.read_text().splitlines()
+        ]
+        return {(file, line["scenario"]): line for file, line in lines}
 
 
 class Story:
@@ -106,10 +108,11 @@ class Story:
 
     def calls(self) -> list[Call]:
         """Return the calls that count, by field."""
-        return [_found(row) for row in self.found.values() if row["counted"]]
+        return [call_of(row) for row in self.found.values() if row["counted"]]
 
 
-def _found(row: Call) -> Call:
+def call_of(row: Call) -> Call:
+    """Return a call as it is compared, from its columns."""
     call = {name: row[name] for name in (*FIELDS, "stream") if name in row}
     call |= {name: call[name] or 0 for name in DETAILS}
     reasons = row["finish_reasons"]
