@@ -277,9 +277,9 @@ async def test_a_killed_process_is_continued_with_the_batches_it_claimed(tmp_pat
 
 async def test_processes_killed_at_random_write_no_batch_in_two_ways(tmp_path: Path) -> None:
     folder, journal, dice = tmp_path / "log", Journal(tmp_path / "journal"), random.Random(7)
-    await asyncio.to_thread(fill, folder, 2_000)
+    await asyncio.to_thread(fill, folder, 600)
     for _ in range(2):
-        await asyncio.to_thread(run_child, folder, tmp_path / "journal", batches=dice.randint(1, 40))
-    assert max(batch.end for batch in journal.read()) < 2_000, "killed too late"
-    await finish(folder, journal, 2_000)
-    assert assert_once_but_for_claims(journal, 2_000) <= 2 * CHILD_PARTITIONS
+        await asyncio.to_thread(run_child, folder, tmp_path / "journal", batches=dice.randint(1, 30))
+    assert max(batch.end for batch in journal.read()) < 600, "killed too late"
+    await finish(folder, journal, 600)
+    assert assert_once_but_for_claims(journal, 600) <= 2 * CHILD_PARTITIONS
