@@ -18,6 +18,7 @@ from spanpulse_stream.log._jobs import Step
 PARTITIONS = 2
 MOST = 60_000
 RETAIN = 20
+COMMITS = st.lists(st.integers(0, 5), max_size=3)
 MEMORY = "/dev/shm"
 MESSAGES = st.lists(
     st.tuples(st.integers(0, PARTITIONS - 1), st.sampled_from([0, 1, 700, 9000, 25_000]), st.integers(0, 9)),
@@ -107,10 +108,14 @@ class LogMachine(RuleBasedStateMachine):
             asked.result(DEADLINE)
             model.commit(offset)
 
-    @rule(partition=st.integers(0, PARTITIONS - 1), ahead=st.integers(-1, 2), length=st.integers(0, 4))
-    def claim(self, partition, ahead, length):
+    @rule(ahead=st.sampled_from([0, 0, 0, 1, -1]), length=st.integers(0, 4), commits=COMMITS)
+    def claim(self, ahead, length, commits):
+        """Claim a range, and commit to places in and behind it."""
+        waiting = [len(model.messages) - model.committed for model in self.models]
+        partition = waiting.index(max(waiting))
         model = self.models[partition]
-        claim = Claim(model.committed + ahead, model.committed + ahead + length, f"v{self.number}")
+        first = model.committed
+        claim = Claim(first + ahead, first + ahead + length, f"v{self.number}")
         asked = self.log.claim_soon(TOPIC, partition, claim)
         if model.claim is None and ahead >= 0 and length and claim.end <= len(model.messages):
             asked.result(DEADLINE)
@@ -119,6 +124,9 @@ class LogMachine(RuleBasedStateMachine):
             assert isinstance(asked.exception(DEADLINE), ValueError)
             if model.claim is not None:
                 self.log.claim_soon(TOPIC, partition, model.claim).result(DEADLINE)
+        for further in commits:
+            self.commit_to(partition, first + further)
+            assert self.log.committed(TOPIC, partition) == model.committed
 
     @rule(partition=st.integers(0, PARTITIONS - 1), share=st.floats(-0.1, 1.1), most=st.integers(1, 9),
           most_bytes=st.integers(0, 40_000))  # fmt: skip
@@ -160,14 +168,9 @@ class LogMachine(RuleBasedStateMachine):
         self.log.close()
         self.log = self.open()
 
-    @rule()
-    def die(self):
-        """Go on with a copy of the files as they are, without a clean end."""
-        self.go_on_with(self.copied())
-
-    @rule(junk=st.binary(min_size=1, max_size=5000))
-    def die_with_a_torn_end(self, junk):
-        """A commit that was under way when the process died: bytes behind the last whole frame of the WAL."""
+    @rule(junk=st.binary(max_size=5000))
+    def die(self, junk):
+        """Go on with a copy of the files, with the bytes of a commit that was under way behind them."""
         folder = self.copied()
         with (folder / "log.sqlite3-wal").open("ab") as file:
             file.write(junk)
@@ -233,5 +236,5 @@ class LogMachine(RuleBasedStateMachine):
 
 TestLogMachine = LogMachine.TestCase
 TestLogMachine.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
