@@ -214,7 +214,7 @@ def one_by_one(requests: Sequence[bytes]) -> list[tuple[object, ...]]:
     return [row for request in requests for row in as_rows(normalised([request]))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(bodies)
 def test_nothing_raises_and_nothing_is_lost(sent: list[bytes]) -> None:
     got = normalised(sent)
@@ -224,13 +224,13 @@ def test_nothing_raises_and_nothing_is_lost(sent: list[bytes]) -> None:
     assert all(letter.detail and letter.bytes is not None for letter in got.rejected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(bodies)
 def test_a_span_reads_the_same_alone_and_among_others(sent: list[bytes]) -> None:
     assert repr(as_rows(normalised(sent))) == repr(one_by_one(one_span_requests(sent)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(bodies)
 def test_later_steps_take_every_batch(sent: list[bytes]) -> None:
     columns = ContentPolicy.parse("truncate 5").spans(normalised(sent).columns)

@@ -9,7 +9,7 @@ from spanpulse_stream.decode._memory import Buffer
 from spanpulse_stream.normalise._forms import read_forms
 from spanpulse_stream.normalise._kernels import gather, measure
 
-__all__ = ["ABSENT", "Pool", "words_of"]
+__all__ = ["ABSENT", "Pool"]
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
@@ -65,7 +65,9 @@ class Pool:
         """Return texts as coded words, NULL where the length is `ABSENT`."""
         if not (length >= 0).any():
             return Words.absent(len(length))
-        return words_of(self.strings(offset, length))
+        coded = self.strings(offset, length).dictionary_encode()
+        codes = np.frombuffer(coded.indices.buffers()[1], np.int32, len(length))
+        return Words(np.where(length < 0, np.int32(-1), codes), coded.dictionary.to_pylist())
 
     def forms(self, offset: I64, length: I32) -> NDArray[np.uint8]:
         """Return the `Form` of texts, as far as they lie in the messages' data; of others nothing is known."""
@@ -95,10 +97,3 @@ class Pool:
             self._more[self._filled : end] = new
             self._filled = end
         return self._more
-
-
-def words_of(strings: pa.Array) -> Words:
-    """Return an Arrow string array as words, each value once in the dictionary."""
-    coded = strings.dictionary_encode()
-    codes = coded.indices.fill_null(-1) if coded.indices.null_count else coded.indices
-    return Words(codes.to_numpy(), coded.dictionary.to_pylist())

@@ -10,13 +10,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Numbers, Origin, SpanColumns, Words
-from spanpulse_stream.decode import DecodedSpans, decode_logs, decode_spans
+from spanpulse_stream.decode import DecodedSpans
 from spanpulse_stream.normalise._accept import Times, accept, times
 from spanpulse_stream.normalise._anomalies import Anomalies, Anomaly
 from spanpulse_stream.normalise._calls import first_token, read_models, read_objects, read_stream, response_ids
 from spanpulse_stream.normalise._classify import KINDS, Nature, classify
 from spanpulse_stream.normalise._events import Events, links_column, read_events
-from spanpulse_stream.normalise._logs import normalise_logs
 from spanpulse_stream.normalise._messages import read_messages
 from spanpulse_stream.normalise._numbers import read_integers
 from spanpulse_stream.normalise._origins import Emitters, read_emitters, read_resources
@@ -29,11 +28,10 @@ from spanpulse_stream.normalise._resolved import LONGEST_WORD, Resolved, Spans, 
 from spanpulse_stream.normalise._responses import response_of
 from spanpulse_stream.normalise._retrieval import read_retrieval
 from spanpulse_stream.normalise._slots import TOKENS, Family, Slot
-from spanpulse_stream.normalise._tables import KEYS
 from spanpulse_stream.normalise._usage import read_usage
 from spanpulse_stream.normalise.dialects import DIALECTS
 
-__all__ = ["normalise_spans", "warm_up"]
+__all__ = ["normalise_spans"]
 
 MOST_WEIGHT: Final = 1_000_000
 OTHER_ERROR: Final = "_OTHER"
@@ -50,13 +48,6 @@ def normalise_spans(decoded: DecodedSpans, origin: Origin) -> tuple[SpanColumns,
     rejected = undecodable(decoded.rejected, decoded.data, origin, "traces")
     rows, refused = accept(decoded, origin)
     return _columns(decoded, origin, rows), [*rejected, *refused]
-
-
-def warm_up() -> None:
-    """Compile every kernel of this package, or load it from numba's cache."""
-    nothing = Origin(0, np.zeros(1, np.int64), np.zeros(1, np.int64), Words.constant(1, ""))
-    normalise_spans(decode_spans([b""], KEYS), nothing)
-    normalise_logs(decode_logs([b""], KEYS), nothing)
 
 
 def _columns(decoded: DecodedSpans, origin: Origin, rows: NDArray[np.intp]) -> SpanColumns:
