@@ -15,7 +15,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 
-from otlp.log import MemoryLog
 from otlp.requests import (
     PROTOBUF,
     attributes,
@@ -45,8 +44,7 @@ async def post(got: Receiver, body: bytes, path: str = "/v1/traces", **headers: 
         return await http.post(path, content=body, headers=sent)
 
 
-async def test_traces_are_accepted_whole_and_answered_empty():
-    log = MemoryLog()
+async def test_traces_are_accepted_whole_and_answered_empty(log):
     async with receiver(log) as got:
         answer = await post(got, some_traces(3))
     assert (answer.status_code, answer.content) == (200, b"")
@@ -61,8 +59,7 @@ async def test_traces_are_accepted_whole_and_answered_empty():
     assert got.metrics.value(catalog.RECEIVER_RECORDS, "traces", "accepted") == 3
 
 
-async def test_logs_are_accepted():
-    log = MemoryLog()
+async def test_logs_are_accepted(log):
     async with receiver(log) as got:
         answer = await post(got, some_logs(2), "/v1/logs")
     assert (answer.status_code, answer.content) == (200, b"")
@@ -79,8 +76,7 @@ async def test_logs_are_accepted():
         b"\x08\x01",  # resource_spans as a number: an unknown field to every protobuf reader
     ],
 )
-async def test_a_request_without_records_succeeds_and_appends_nothing(body):
-    log = MemoryLog()
+async def test_a_request_without_records_succeeds_and_appends_nothing(body, log):
     async with receiver(log) as got:
         answer = await post(got, body)
     assert (answer.status_code, answer.content) == (200, b"")
@@ -91,26 +87,24 @@ async def test_a_request_without_records_succeeds_and_appends_nothing(body):
     ("encoding", "compress"),
     [("gzip", gzip.compress), ("GZIP", gzip.compress), ("deflate", zlib.compress), ("identity", bytes)],
 )
-async def test_encodings(encoding, compress):
-    log = MemoryLog()
+async def test_encodings(encoding, compress, log):
     async with receiver(log) as got:
         answer = await post(got, compress(some_traces(5)), content_encoding=encoding)
     assert answer.status_code == 200
     assert log.messages[0].value == some_traces(5)
 
 
-async def test_the_media_type_may_have_parameters():
-    async with receiver(MemoryLog()) as got:
+async def test_the_media_type_may_have_parameters(log):
+    async with receiver(log) as got:
         answer = await post(got, some_traces(), content_type=f"{PROTOBUF.upper()}; charset=x")
     assert answer.status_code == 200
 
 
-async def test_bad_spans_in_a_good_frame_are_a_partial_success():
+async def test_bad_spans_in_a_good_frame_are_a_partial_success(log):
     bad = length_delimited(5, b"\xff\xfe name")  # invalid UTF-8 in Span.name
     good = span(1).SerializeToString()
     scope = length_delimited(2, good) + length_delimited(2, bad) + length_delimited(2, good)
     body = length_delimited(1, length_delimited(2, scope))
-    log = MemoryLog()
     async with receiver(log) as got:
         answer = await post(got, body)
     assert answer.status_code == 200
@@ -123,17 +117,17 @@ async def test_bad_spans_in_a_good_frame_are_a_partial_success():
     assert got.metrics.value(catalog.RECEIVER_RECORDS, "traces", "rejected") == 1
 
 
-async def test_bad_log_records_are_a_partial_success_too():
+async def test_bad_log_records_are_a_partial_success_too(log):
     bad = length_delimited(3, b"\xff")  # LogRecord.severity_text
     body = length_delimited(1, length_delimited(2, length_delimited(2, bad)))
-    async with receiver(MemoryLog()) as got:
+    async with receiver(log) as got:
         answer = await post(got, body, "/v1/logs")
     partial = ExportLogsServiceResponse.FromString(answer.content).partial_success
     assert (answer.status_code, partial.rejected_log_records) == (200, 1)
     assert "log records" in partial.error_message
 
 
-async def test_too_many_attributes_and_deep_values_are_rejected_alone():
+async def test_too_many_attributes_and_deep_values_are_rejected_alone(log):
     many = span(1)
     many.attributes.extend(attributes({f"a{n}": n for n in range(50)}))
     deep = span(2)
@@ -143,7 +137,7 @@ async def test_too_many_attributes_and_deep_values_are_rejected_alone():
     deep.attributes.append(KeyValue(key="deep", value=value))
     body = traces(resource_spans({"service.name": "s"}, [many, deep, span(3)]))
     options = OtlpOptions(decoding=Limits(max_attributes=20, max_depth=10))
-    async with receiver(MemoryLog(), options) as got:
+    async with receiver(log, options) as got:
         answer = await post(got, body)
     partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
     assert partial.rejected_spans == 2
@@ -160,8 +154,7 @@ async def test_too_many_attributes_and_deep_values_are_rejected_alone():
         b"not protobuf at all",
     ],
 )
-async def test_undecodable_bodies_are_400_with_a_bad_request(body):
-    log = MemoryLog()
+async def test_undecodable_bodies_are_400_with_a_bad_request(body, log):
     async with receiver(log) as got:
         answer = await post(got, body)
     status = status_of(answer.content)
@@ -183,8 +176,7 @@ async def test_undecodable_bodies_are_400_with_a_bad_request(body):
         (zlib.compress(some_traces())[:-1], "deflate"),
     ],
 )
-async def test_broken_compression_is_400(body, encoding):
-    log = MemoryLog()
+async def test_broken_compression_is_400(body, encoding, log):
     async with receiver(log) as got:
         answer = await post(got, body, content_encoding=encoding)
     assert answer.status_code == 400
@@ -193,16 +185,16 @@ async def test_broken_compression_is_400(body, encoding):
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/metrics", "/v1/traces/", "/v1development/profiles"])
-async def test_unknown_paths_are_404(path):
-    async with receiver(MemoryLog()) as got:
+async def test_unknown_paths_are_404(path, log):
+    async with receiver(log) as got:
         answer = await post(got, some_traces(), path)
     assert (answer.status_code, status_of(answer.content).code) == (404, 5)
     assert got.metrics.value(catalog.RECEIVER_REQUESTS, "none", "404") == 1
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS", "DELETE"])
-async def test_other_methods_are_405(method):
-    async with receiver(MemoryLog()) as got, client(got.app) as http:
+async def test_other_methods_are_405(method, log):
+    async with receiver(log) as got, client(got.app) as http:
         answer = await http.request(method, "/v1/traces")
     assert answer.status_code == 405
     assert answer.headers["allow"] == "POST"
@@ -210,12 +202,11 @@ async def test_other_methods_are_405(method):
 
 
 @pytest.mark.parametrize("declared", [True, False])
-async def test_a_body_over_the_limit_is_413(declared):
+async def test_a_body_over_the_limit_is_413(declared, log):
     async def chunks():
         for _ in range(40):
             yield b"x" * 100
 
-    log = MemoryLog()
     async with receiver(log, OtlpOptions(limits=RequestLimits(max_body_bytes=2000))) as got, client(got.app) as http:
         content = b"x" * 4000 if declared else chunks()
         answer = await http.post("/v1/traces", content=content, headers=HEADERS)
@@ -224,25 +215,25 @@ async def test_a_body_over_the_limit_is_413(declared):
     assert log.appends == []
 
 
-async def test_a_decompressed_body_over_the_limit_is_413():
+async def test_a_decompressed_body_over_the_limit_is_413(log):
     body = gzip.compress(some_traces(2000))
     options = OtlpOptions(limits=RequestLimits(max_decompressed_bytes=100_000))
-    async with receiver(MemoryLog(), options) as got:
+    async with receiver(log, options) as got:
         answer = await post(got, body, content_encoding="gzip")
     assert answer.status_code == 413
     assert "decompressed" in status_of(answer.content).message
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
-async def test_other_content_types_are_415(content_type):
-    async with receiver(MemoryLog()) as got:
+async def test_other_content_types_are_415(content_type, log):
+    async with receiver(log) as got:
         answer = await post(got, some_traces(), content_type=content_type)
     assert answer.status_code == 415
     assert PROTOBUF in status_of(answer.content).message
 
 
-async def test_json_is_415_and_says_so_in_json():
-    async with receiver(MemoryLog()) as got:
+async def test_json_is_415_and_says_so_in_json(log):
+    async with receiver(log) as got:
         answer = await post(got, b"{}", content_type="application/json")
     assert answer.status_code == 415
     assert answer.headers["content-type"] == "application/json"
@@ -252,15 +243,14 @@ async def test_json_is_415_and_says_so_in_json():
 
 
 @pytest.mark.parametrize("encoding", ["zstd", "br", "gzip, gzip", "snappy"])
-async def test_unknown_encodings_are_415(encoding):
-    async with receiver(MemoryLog()) as got:
+async def test_unknown_encodings_are_415(encoding, log):
+    async with receiver(log) as got:
         answer = await post(got, some_traces(), content_encoding=encoding)
     assert answer.status_code == 415
     assert answer.headers["accept-encoding"] == "gzip, deflate"
 
 
-async def test_a_full_log_is_429_with_retry_after_and_nothing_is_taken():
-    log = MemoryLog()
+async def test_a_full_log_is_429_with_retry_after_and_nothing_is_taken(log):
     log.refuse(2.2)
     async with receiver(log) as got:
         refused = await post(got, some_traces(4))
@@ -275,8 +265,7 @@ async def test_a_full_log_is_429_with_retry_after_and_nothing_is_taken():
     assert len(log.messages) == 1
 
 
-async def test_a_failing_log_is_503_so_that_the_sender_tries_again(caplog):
-    log = MemoryLog()
+async def test_a_failing_log_is_503_so_that_the_sender_tries_again(caplog, log):
     log.refusals.append(OSError("disk on fire"))
     async with receiver(log) as got:
         answer = await post(got, some_traces())
@@ -286,8 +275,7 @@ async def test_a_failing_log_is_503_so_that_the_sender_tries_again(caplog):
     assert "disk on fire" in caplog.text
 
 
-async def test_503_while_starting_and_stopping():
-    log = MemoryLog()
+async def test_503_while_starting_and_stopping(log):
     app = OtlpApp(log, OtlpOptions(), Metrics(), Health(lambda: 0.0))
     for change, word in ((lambda: None, "starting"), (app.stop, "stopping")):
         change()
@@ -303,9 +291,8 @@ async def test_503_while_starting_and_stopping():
 @pytest.mark.parametrize(
     "headers", [{}, {"authorization": "Bearer wrong"}, {"x-api-key": KEY + "x"}, {"authorization": f"Basic {KEY}"}]
 )
-async def test_a_wrong_key_is_401(headers, caplog):
+async def test_a_wrong_key_is_401(headers, caplog, log):
     caplog.set_level(logging.DEBUG)
-    log = MemoryLog()
     async with receiver(log, OtlpOptions(keys=KEYS)) as got, client(got.app) as http:
         answer = await http.post("/v1/traces", content=some_traces(), headers=HEADERS | headers)
     assert answer.status_code == 401
@@ -325,20 +312,18 @@ async def test_a_wrong_key_is_401(headers, caplog):
         ({"x-api-key": "0123456789abcdef", "tenant": "acme"}, b"other"),
     ],
 )
-async def test_the_key_gives_the_tenant(headers, tenant):
-    log = MemoryLog()
+async def test_the_key_gives_the_tenant(headers, tenant, log):
     async with receiver(log, OtlpOptions(keys=KEYS)) as got, client(got.app) as http:
         answer = await http.post("/v1/traces", content=some_traces(), headers=HEADERS | headers)
     assert answer.status_code == 200
     assert dict(log.messages[0].headers)["tenant"] == tenant
 
 
-async def test_several_resources_become_messages_of_one_append():
+async def test_several_resources_become_messages_of_one_append(log):
     first, second = {"service.name": "a", "host.name": "h"}, {"service.name": "b", "host.name": "h"}
     body = traces(
         resource_spans(first, [span(1)]), resource_spans(second, [span(2), span(3)]), resource_spans(first, [span(4)])
     )
-    log = MemoryLog()
     async with receiver(log, OtlpOptions(partitions=16)) as got:
         await post(got, body)
         await post(got, body)
@@ -353,8 +338,7 @@ async def test_several_resources_become_messages_of_one_append():
     assert all(0 <= message.partition < 16 for message in log.messages)
 
 
-async def test_200_waits_for_the_log():
-    log = MemoryLog()
+async def test_200_waits_for_the_log(log):
     log.open.clear()
     async with receiver(log) as got:
         sending = asyncio.create_task(post(got, some_traces()))
@@ -375,10 +359,9 @@ async def test_200_waits_for_the_log():
         RequestLimits(max_body_bytes=3000, max_decompressed_bytes=3000, most_bytes_in_flight=6000),
     ],
 )
-async def test_requests_and_bytes_in_flight_are_bounded(limits):
+async def test_requests_and_bytes_in_flight_are_bounded(limits, log):
     body = some_traces(20)
     assert 2000 < len(body) <= 3000
-    log = MemoryLog()
     log.open.clear()
     async with receiver(log, OtlpOptions(limits=limits)) as got:
         sending = [asyncio.create_task(post(got, body)) for _ in range(2)]
@@ -392,12 +375,12 @@ async def test_requests_and_bytes_in_flight_are_bounded(limits):
     assert [answer.status_code for answer in (*answers, again)] == [200, 200, 200]
 
 
-async def test_a_defect_of_the_receiver_is_500_and_gives_its_memory_back(monkeypatch, caplog):
+async def test_a_defect_of_the_receiver_is_500_and_gives_its_memory_back(monkeypatch, caplog, log):
     def broken(*_args):
         raise RuntimeError("a defect")
 
     monkeypatch.setattr("spanpulse_stream.gateway._intake.check", broken)
-    async with receiver(MemoryLog()) as got:
+    async with receiver(log) as got:
         answer = await post(got, some_traces())
     assert answer.status_code == 500
     assert status_of(answer.content).code == 13
@@ -405,10 +388,9 @@ async def test_a_defect_of_the_receiver_is_500_and_gives_its_memory_back(monkeyp
     assert got.metrics.value(catalog.RECEIVER_IN_FLIGHT_BYTES) == 0
 
 
-async def test_large_requests_leave_the_event_loop():
+async def test_large_requests_leave_the_event_loop(log):
     spans = [span(number, "x" * 1700) for number in range(1, 10_001)]
     body = traces(resource_spans({"service.name": "big"}, spans))
-    log = MemoryLog()
     async with receiver(log) as got:
         answer = await post(got, body)
     assert answer.status_code == 200
@@ -418,9 +400,8 @@ async def test_large_requests_leave_the_event_loop():
     assert [one.span_id for one in spans_of(*(m.value for m in log.messages))] == [one.span_id for one in spans]
 
 
-async def test_one_huge_span_stays_whole():
+async def test_one_huge_span_stays_whole(log):
     body = traces(resource_spans({"service.name": "s"}, [span(1), span(2, "x" * 1_000_000), span(3)]))
-    log = MemoryLog()
     async with receiver(log) as got:
         assert (await post(got, body)).status_code == 200
     assert [message.records for message in log.messages] == [1, 1, 1]

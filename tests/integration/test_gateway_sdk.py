@@ -14,7 +14,6 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from otlp.log import MemoryLog
 from otlp.requests import spans_of
 from otlp.serving import listening
 from spanpulse_stream.gateway import ApiKeys, OtlpOptions
@@ -37,8 +36,7 @@ def send_spans(address: str, compression: Compression, headers: dict[str, str] |
 
 
 @pytest.mark.parametrize("compression", list(Compression))
-async def test_spans_arrive(compression):
-    log = MemoryLog()
+async def test_spans_arrive(compression, log):
     async with listening(log) as got:
         assert await asyncio.to_thread(send_spans, got.address, compression)
     spans = spans_of(*(message.value for message in log.messages))
@@ -48,7 +46,7 @@ async def test_spans_arrive(compression):
 
 
 @pytest.mark.filterwarnings("ignore:`LoggingHandler`:DeprecationWarning")
-async def test_logs_arrive():
+async def test_logs_arrive(log):
     def send(address: str) -> None:
         provider = LoggerProvider(resource=Resource({"service.name": "real"}))
         exporter = OTLPLogExporter(f"http://{address}/v1/logs", timeout=20)
@@ -60,7 +58,6 @@ async def test_logs_arrive():
         logger.removeHandler(handler)
         provider.shutdown()
 
-    log = MemoryLog()
     async with listening(log) as got:
         await asyncio.to_thread(send, got.address)
     [message] = log.messages
@@ -69,8 +66,7 @@ async def test_logs_arrive():
     assert group.scope_logs[0].log_records[0].body.string_value == "it happened"
 
 
-async def test_after_429_the_sdk_tries_again_and_nothing_is_lost():
-    log = MemoryLog()
+async def test_after_429_the_sdk_tries_again_and_nothing_is_lost(log):
     log.refuse(0.2, times=1)
     async with listening(log) as got:
         await asyncio.to_thread(send_spans, got.address, Compression.Gzip)
@@ -78,8 +74,7 @@ async def test_after_429_the_sdk_tries_again_and_nothing_is_lost():
     assert len(spans_of(*(message.value for message in log.messages))) == 40
 
 
-async def test_a_key_is_sent_as_a_header():
-    log = MemoryLog()
+async def test_a_key_is_sent_as_a_header(log):
     async with listening(log, OtlpOptions(keys=ApiKeys.parse([f"acme:plain:{KEY}"]))) as got:
         await asyncio.to_thread(send_spans, got.address, Compression.Gzip, {"x-api-key": KEY})
     assert {dict(message.headers)["tenant"] for message in log.messages} == {b"acme"}

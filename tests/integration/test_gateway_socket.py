@@ -9,7 +9,6 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from otlp.log import MemoryLog
 from otlp.requests import PROTOBUF, some_traces, status_of
 from otlp.serving import exchange, listening, until
 from spanpulse_stream.gateway import CannotListen, HttpServer, OtlpOptions, RequestLimits
@@ -32,8 +31,7 @@ def parse(raw: bytes) -> tuple[int, dict[str, str], bytes]:
     return int(status.split()[1]), headers, body[: int(headers["content-length"])]
 
 
-async def test_a_request_is_answered_over_a_connection_that_stays():
-    log = MemoryLog()
+async def test_a_request_is_answered_over_a_connection_that_stays(log):
     async with listening(log) as got, httpx.AsyncClient(base_url=f"http://{got.address}") as http:
         for _ in range(3):
             answer = await http.post(URL, content=some_traces(), headers=HEADERS)
@@ -43,13 +41,12 @@ async def test_a_request_is_answered_over_a_connection_that_stays():
     assert len(log.appends) == 3
 
 
-async def test_chunked_bodies_are_read():
+async def test_chunked_bodies_are_read(log):
     async def chunks():
         body = some_traces(500)
         for begin in range(0, len(body), 1000):
             yield body[begin : begin + 1000]
 
-    log = MemoryLog()
     async with listening(log) as got, httpx.AsyncClient() as http:
         answer = await http.post(f"http://{got.address}{URL}", content=chunks(), headers=HEADERS)
     assert answer.status_code == 200
@@ -63,8 +60,7 @@ async def send_endlessly(writer: asyncio.StreamWriter, most: int) -> None:
         await writer.drain()
 
 
-async def test_an_endless_chunked_body_is_413_and_then_cut_off():
-    log = MemoryLog()
+async def test_an_endless_chunked_body_is_413_and_then_cut_off(log):
     options = OtlpOptions(limits=RequestLimits(max_body_bytes=MIB))
     async with listening(log, options) as got:
         host, _, port = got.address.rpartition(":")
@@ -76,8 +72,7 @@ async def test_an_endless_chunked_body_is_413_and_then_cut_off():
     assert log.appends == []
 
 
-async def test_an_oversized_body_gets_its_413_and_the_connection_lives_on():
-    log = MemoryLog()
+async def test_an_oversized_body_gets_its_413_and_the_connection_lives_on(log):
     options = OtlpOptions(limits=RequestLimits(max_body_bytes=MIB))
     async with listening(log, options) as got, httpx.AsyncClient(base_url=f"http://{got.address}") as http:
         large = await http.post(URL, content=b"x" * (MIB + MIB // 2), headers=HEADERS)
@@ -86,8 +81,8 @@ async def test_an_oversized_body_gets_its_413_and_the_connection_lives_on():
     assert len(log.appends) == 1
 
 
-async def test_a_bomb_is_413():
-    async with listening(MemoryLog()) as got, httpx.AsyncClient() as http:
+async def test_a_bomb_is_413(log):
+    async with listening(log) as got, httpx.AsyncClient() as http:
         bomb = gzip.compress(bytes(80 * MIB), 6)
         headers = HEADERS | {"content-encoding": "gzip"}
         answer = await http.post(f"http://{got.address}{URL}", content=bomb, headers=headers)
@@ -96,9 +91,8 @@ async def test_a_bomb_is_413():
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-async def test_a_sender_that_goes_away_leaves_nothing(chunked):
+async def test_a_sender_that_goes_away_leaves_nothing(chunked, log):
     body = some_traces(100)
-    log = MemoryLog()
     async with listening(log) as got:
         host, _, port = got.address.rpartition(":")
         _, writer = await asyncio.open_connection(host, int(port))
@@ -116,9 +110,9 @@ async def test_a_sender_that_goes_away_leaves_nothing(chunked):
     assert log.appends == []
 
 
-async def test_a_slow_body_is_408():
+async def test_a_slow_body_is_408(log):
     options = OtlpOptions(limits=RequestLimits(body_timeout=0.1))
-    async with listening(MemoryLog(), options) as got:
+    async with listening(log, options) as got:
         status, headers, body = parse(await exchange(got.address, head("content-length: 100") + b"half"))
     assert status == 408
     assert headers["connection"] == "close"
@@ -126,14 +120,14 @@ async def test_a_slow_body_is_408():
 
 
 @pytest.mark.parametrize("first", [b"", b"POST /v1/tr", b"\r\n", head("content-length: 1")[:-2]])
-async def test_a_slow_header_ends_the_connection(first):
+async def test_a_slow_header_ends_the_connection(first, log):
     options = OtlpOptions(limits=RequestLimits(header_timeout=0.1))
-    async with listening(MemoryLog(), options) as got:
+    async with listening(log, options) as got:
         assert await exchange(got.address, first) == b""
 
 
-async def test_an_endless_header_is_431():
-    async with listening(MemoryLog()) as got:
+async def test_an_endless_header_is_431(log):
+    async with listening(log) as got:
         raw = await exchange(got.address, b"POST /v1/traces HTTP/1.1\r\n" + b"x-pad: " + b"y" * 70_000)
     status, headers, body = parse(raw)
     assert status == 431
@@ -142,26 +136,24 @@ async def test_an_endless_header_is_431():
 
 
 @pytest.mark.parametrize("raw", [b"\x16\x03\x01\x02\x00\x01 hello tls\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"])
-async def test_what_is_not_http_is_400(raw):
-    async with listening(MemoryLog()) as got:
+async def test_what_is_not_http_is_400(raw, log):
+    async with listening(log) as got:
         status, headers, body = parse(await exchange(got.address, raw))
     assert status == 400
     assert headers["content-type"] == PROTOBUF
     assert status_of(body).code == 3
 
 
-async def test_two_lengths_are_refused():
-    log = MemoryLog()
+async def test_two_lengths_are_refused(log):
     async with listening(log) as got:
         both = head("content-length: 4", "transfer-encoding: chunked") + b"0\r\n\r\n"
         assert parse(await exchange(got.address, both))[0] == 400
     assert log.appends == []
 
 
-async def test_an_offer_to_upgrade_does_not_lose_the_body():
+async def test_an_offer_to_upgrade_does_not_lose_the_body(log):
     """Some HTTP clients offer HTTP/2 with their first request."""
     body = some_traces()
-    log = MemoryLog()
     upgrade = ("connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAMAAABkAAQAAP__")
     request = head(f"content-length: {len(body)}", *upgrade) + body
     closing = head(f"content-length: {len(body)}", "connection: close") + body
@@ -177,9 +169,8 @@ async def test_an_offer_to_upgrade_does_not_lose_the_body():
 
 
 @pytest.mark.parametrize("cut", [1, 30, 200, 260])
-async def test_an_offer_to_upgrade_may_come_in_pieces(cut):
+async def test_an_offer_to_upgrade_may_come_in_pieces(cut, log):
     body = some_traces()
-    log = MemoryLog()
     raw = head(f"content-length: {len(body)}", "upgrade: h2c", "connection: Upgrade") + body
     again = head(f"content-length: {len(body)}", "connection: close") + body
     async with listening(log) as got:
@@ -188,15 +179,14 @@ async def test_an_offer_to_upgrade_may_come_in_pieces(cut):
     assert [message.value for message in log.messages] == [body, body]
 
 
-async def test_this_is_no_proxy():
-    async with listening(MemoryLog()) as got:
+async def test_this_is_no_proxy(log):
+    async with listening(log) as got:
         raw = await exchange(got.address, b"CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n")
     assert parse(raw)[0] == 405
 
 
-async def test_expect_continue_is_answered():
+async def test_expect_continue_is_answered(log):
     body = some_traces()
-    log = MemoryLog()
     async with listening(log) as got:
         host, _, port = got.address.rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -208,9 +198,9 @@ async def test_expect_continue_is_answered():
     assert len(log.appends) == 1
 
 
-async def test_connections_are_bounded():
+async def test_connections_are_bounded(log):
     options = OtlpOptions(limits=RequestLimits(most_connections=2))
-    async with listening(MemoryLog(), options) as got:
+    async with listening(log, options) as got:
         host, _, port = got.address.rpartition(":")
         held = [await asyncio.open_connection(host, int(port)) for _ in range(2)]
         await until(lambda: len(got.server._server.server_state.connections) == 2)
@@ -224,8 +214,7 @@ async def test_connections_are_bounded():
         assert answer.status_code == 200
 
 
-async def test_a_stop_lets_requests_in_flight_end():
-    log = MemoryLog()
+async def test_a_stop_lets_requests_in_flight_end(log):
     log.open.clear()
     async with listening(log) as got, httpx.AsyncClient() as http:
         address = f"http://{got.address}{URL}"
@@ -242,8 +231,7 @@ async def test_a_stop_lets_requests_in_flight_end():
     assert len(log.appends) == 1
 
 
-async def test_a_stop_that_takes_too_long_answers_503_so_that_nothing_is_lost():
-    log = MemoryLog()
+async def test_a_stop_that_takes_too_long_answers_503_so_that_nothing_is_lost(log):
     log.open.clear()
     async with listening(log) as got, httpx.AsyncClient(timeout=10) as http:
         sending = asyncio.create_task(http.post(f"http://{got.address}{URL}", content=some_traces(), headers=HEADERS))
@@ -253,9 +241,9 @@ async def test_a_stop_that_takes_too_long_answers_503_so_that_nothing_is_lost():
     assert log.appends == []
 
 
-async def test_signals_stay_with_the_process():
+async def test_signals_stay_with_the_process(log):
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    async with listening(MemoryLog()):
+    async with listening(log):
         assert {number: signal.getsignal(number) for number in before} == before
 
 
@@ -273,8 +261,8 @@ async def test_a_foreign_address_is_named():
         await server.start()
 
 
-async def test_a_port_can_be_taken_again_at_once():
-    async with listening(MemoryLog()) as got:
+async def test_a_port_can_be_taken_again_at_once(log):
+    async with listening(log) as got:
         port = int(got.address.rpartition(":")[2])
         async with httpx.AsyncClient() as http:
             await http.post(f"http://{got.address}{URL}", content=some_traces(), headers=HEADERS)
@@ -282,8 +270,7 @@ async def test_a_port_can_be_taken_again_at_once():
         assert again.address == f"127.0.0.1:{port}"
 
 
-async def test_ten_thousand_spans_and_hundreds_of_requests_at_once():
-    log = MemoryLog()
+async def test_ten_thousand_spans_and_hundreds_of_requests_at_once(log):
     async with (
         listening(log) as got,
         httpx.AsyncClient(base_url=f"http://{got.address}", timeout=20) as http,

@@ -1,13 +1,16 @@
-"""A log in memory that keeps what it was given, and can be made to refuse, fail or wait."""
+"""The local log behind a gate: a receiver's log that is real, and can be made to refuse, fail or wait."""
 
 import asyncio
 from collections.abc import Sequence
 
-from spanpulse_stream.gateway import LogFull, Message
+from spanpulse_stream.log import LocalLog, LogFull, Message
 
 
-class MemoryLog:
-    def __init__(self) -> None:
+class GatedLog:
+    """`MessageLog` over a local log; what it shows was read back from there."""
+
+    def __init__(self, log: LocalLog) -> None:
+        self.log = log
         self.appends: list[list[Message]] = []
         self.refusals: list[Exception] = []  # raised by the next appends, one each
         self.open = asyncio.Event()
@@ -22,7 +25,8 @@ class MemoryLog:
             await self.open.wait()
         finally:
             self.waiting -= 1
-        self.appends.append(list(messages))
+        offsets = await asyncio.wrap_future(self.log.append_soon(messages))
+        self.appends.append([self._stored(*place) for place in zip(messages, offsets, strict=True)])
 
     def refuse(self, retry_after_s: float, times: int = 1) -> None:
         self.refusals += [LogFull(retry_after_s) for _ in range(times)]
@@ -30,3 +34,8 @@ class MemoryLog:
     @property
     def messages(self) -> list[Message]:
         return [message for append in self.appends for message in append]
+
+    def _stored(self, message: Message, offset: int) -> Message:
+        topic, partition = message.topic, message.partition
+        [record] = self.log.read(topic, partition, offset, max_messages=1)
+        return Message(topic, partition, record.key, record.value, record.headers, record.records)
