@@ -2,7 +2,7 @@
 
     python tests/captures/run.py EMITTER --python PATH [--only SCENARIO ...] [--variant NAME VARIABLE=VALUE ...]
 
-PATH is the interpreter of an environment with requirements/EMITTER.txt.
+PATH is the interpreter of an environment with requirements/EMITTER.txt (node, with NODE_PATH, for a script of its).
 Writes tests/fixtures/captures/EMITTER.jsonl (EMITTER-NAME.jsonl for a variant, which runs with the variables set);
 with --only the other scenarios in it are kept.
 """
@@ -26,17 +26,16 @@ TIMEOUT_S = 120
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("emitter")
-    parser.add_argument("--python", required=True)
+    parser.add_argument("--python", required=True, metavar="PATH")
     parser.add_argument("--only", nargs="+")
     parser.add_argument("--variant", nargs="+", default=[])
     options = parser.parse_args()
     name, variables = "-".join([options.emitter, *options.variant[:1]]), options.variant[1:]
-    script = HERE / "emitters" / f"emit_{options.emitter.replace('-', '_')}.py"
+    (script,) = (HERE / "emitters").glob(f"emit_{options.emitter.replace('-', '_')}.*")
     scenarios = options.only or _run(options.python, script, [], {}).split()
     target = FIXTURES / f"{name}.jsonl"
     kept = {line["scenario"]: line for line in _lines(target)} if options.only else {}
-    environment = Path(options.python).absolute()
-    anonymous = Anonymous({HERE: "captures", environment.parent.parent: "environment", Path(sys.base_prefix): "python"})
+    anonymous = Anonymous(_folders(options.python))
     seen = Imitation()
     with seen as address:
         for scenario in scenarios:
@@ -45,6 +44,14 @@ def main() -> None:
             kept[scenario] = _line(name, scenario, seen, said, anonymous)
             target.write_text("".join(json.dumps(line) + "\n" for line in kept.values()))
             print(f"{scenario}: {len(seen.calls)} calls, {len(seen.exports['traces'])} exports")  # noqa: T201
+
+
+def _folders(python: str) -> dict[Path, str]:
+    """Return the folders that may show in stack traces, and what to call them."""
+    modules = Path(os.environ.get("NODE_PATH") or "/nonexistent")
+    folders = {HERE: "captures", Path(sys.base_prefix): "python", modules: "modules"}
+    environment = Path(python).absolute().parent.parent
+    return folders if environment == Path("/usr") else {**folders, environment: "environment"}
 
 
 def _lines(path: Path) -> list[dict]:
@@ -56,6 +63,7 @@ def _environment(address: str, variables: list[str]) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": "/nonexistent",
+        "NODE_PATH": os.environ.get("NODE_PATH", ""),
         "OPENAI_BASE_URL": f"{address}/v1",
         "OPENAI_API_BASE": f"{address}/v1",
         "OPENAI_API_KEY": "unused",
@@ -73,11 +81,12 @@ def _environment(address: str, variables: list[str]) -> dict[str, str]:
 def _run(python: str, script: Path, arguments: list[str], environment: dict[str, str]) -> str:
     """Run the emitter's script; returns what it printed on its last line."""
     done = subprocess.run(
-        [python, str(script), *arguments],
+        [str(Path(python).absolute()), str(script), *arguments],
         env=environment or None,
         stdout=subprocess.PIPE,
         text=True,
         timeout=TIMEOUT_S,
+        cwd="/",  # or an emitter may find out about the repository it stands in
         check=True,
     )
     return done.stdout.splitlines()[-1]

@@ -86,6 +86,7 @@ CAPTURES = Folder(
             # the request's model stands in for the response's
             "response_model": {"err500_stream"},
         },
+        "vercel": {"reasoning_tokens": {"cached_reasoning"}, "response_model": {"embeddings"}},
     },
 )
 """What the bytes do not hold, or an emitter puts in its place: by file, field and scenario."""

@@ -4,8 +4,6 @@ import _scenario
 import anthropic
 import logfire
 import openai
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from pydantic_ai import Agent
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.openai import OpenAIChatModel
@@ -103,8 +101,9 @@ if __name__ == "__main__":
         send_to_logfire=False,
         console=False,
         inspect_arguments=False,
-        additional_span_processors=[BatchSpanProcessor(OTLPSpanExporter())],
         metrics=False,
+        # It exports to OTEL_EXPORTER_OTLP_ENDPOINT by itself, and tells of the machine where nothing else is said.
+        resource_attributes=dict.fromkeys(("host.name", "host.id", "os.version", "os.build_id"), "capture"),
     )
     logfire.instrument_openai()
     logfire.instrument_anthropic()
