@@ -506,6 +506,13 @@ def test_messages_in_span_events() -> None:
     assert [event["name"] for event in json.loads(str(got.one("events")))] == [event.name for event in events]
 
 
+def test_what_is_told_twice_is_kept_once() -> None:
+    twice = {"traceloop.entity.input": "hi", "gen_ai.task.input": "hi", "gen_ai.prompt.0.content": "hi"}
+    got = one(CHAT | twice | {"gen_ai.input.messages": json.dumps([text("user", "hi")])})
+    assert messages(got) == [text("user", "hi")]
+    assert got.attributes() == {}
+
+
 # retrieval
 
 

@@ -56,7 +56,7 @@ class Winners(NamedTuple):
     """What is found. ``recent`` and ``table`` are room to work in: rows by key, and by hash of an unknown key."""
 
     winner: I32  # [slot, span]: row of the attribute, -1: none
-    repeated: NDArray[np.bool_]  # of each attribute: the span has a later one with the same key
+    repeated: NDArray[np.bool_]  # of each attribute: another one of the span says the same, and better
     family: U8  # of each attribute
     families: NDArray[np.uint32]  # of each span: bit f is set if it has an attribute of family f
     recent: I32
@@ -127,13 +127,19 @@ def _compete(spans: Attached, tables: Tables, out: Winners, row: int, index: int
     if slot < 0 or not tables.accepted[slot, kind] or (kind == STRING and spans.length[index] == 0):
         return
     holder = out.winner[slot, row]
-    if holder < 0 or tables.preference[dialect, spans.key[holder]] < tables.preference[dialect, key]:
+    wins = holder < 0 or tables.preference[dialect, spans.key[holder]] < tables.preference[dialect, key]
+    if wins:
         out.winner[slot, row] = index
+    if holder >= 0 and tables.content[slot]:
+        out.repeated[holder if wins else index] = True
 
 
 @entry
 def resolve(data: U8, spans: Attached, tables: Tables, out: Winners) -> None:
-    """Fill ``out``: of equal keys the last counts, as in a dict; of the attributes of a slot the best known key."""
+    """Fill ``out``: of equal keys the last counts, as in a dict; of the attributes of a slot the best known key.
+
+    Where a slot holds what was said, the others of a span are taken for the same said again.
+    """
     for row in range(len(spans.first)):
         first, last = spans.first[row], spans.last[row]
         for index in range(first, last):

@@ -2,7 +2,8 @@
 
 Attributes of the conventions come first, then flattened ones, then events, then a request or response of any form.
 Texts that are in the schema already are passed on as they are, unless system instructions go before them. What is
-told twice is kept once: other attributes with the same side of the conversation are taken too.
+told twice is kept once: other attributes and slots with the same side of the conversation are left out of the map of
+attributes, where a content policy would not reach them.
 """
 
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ import numpy as np
 
 from spanpulse_stream.decode import ValueKind
 
-__all__ = ["ACCEPTED", "TEXTS", "TOKENS", "Family", "Slot"]
+__all__ = ["ACCEPTED", "CONTENT", "TEXTS", "TOKENS", "Family", "Slot"]
 
 
 class Slot(IntEnum):
@@ -74,6 +74,7 @@ class Family(IntEnum):
 
 
 TEXTS: Final = range(Slot.OPERATION, Slot.RETRIEVAL_QUERY + 1)
+CONTENT: Final = range(Slot.INPUT_MESSAGES, Slot.OUTPUT_TOOL_CALLS + 1)
 TOKENS: Final = range(Slot.INPUT_TOKENS, Slot.TOTAL_TOKENS + 1)
 
 _SCALARS: Final = (ValueKind.STRING, ValueKind.BOOL, ValueKind.INT, ValueKind.DOUBLE)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.decode import KeyTable
 from spanpulse_stream.normalise._logs_keys import LOG_ATTRIBUTES
-from spanpulse_stream.normalise._slots import ACCEPTED, Family
+from spanpulse_stream.normalise._slots import ACCEPTED, CONTENT, Family, Slot
 from spanpulse_stream.normalise.dialects import DIALECTS, Dialect
 
 __all__ = ["KEYS", "PREFIXES", "TABLES", "Scope", "Tables", "scope_of"]
@@ -27,6 +27,7 @@ class Tables(NamedTuple):
     slots: NDArray[np.int16]  # [d, k], -1: the key fills none
     preference: NDArray[np.int32]  # [d, k], the higher wins
     accepted: NDArray[np.bool_]  # [slot, kind of value]
+    content: NDArray[np.bool_]  # [slot]: it holds what was said
     prefix_bytes: NDArray[np.uint8]
     prefix_start: NDArray[np.int64]  # prefix i is prefix_bytes[prefix_start[i]:prefix_start[i + 1]]
     prefix_family: NDArray[np.uint8]
@@ -61,6 +62,7 @@ def _tables(dialects: Sequence[Dialect], keys: KeyTable) -> Tables:
         slots=slots,
         preference=preference,
         accepted=ACCEPTED,
+        content=np.isin(np.arange(len(Slot)), CONTENT),
         prefix_bytes=np.frombuffer(b"".join(texts), np.uint8).copy(),
         prefix_start=np.cumsum([0, *map(len, texts)]).astype(np.int64),
         prefix_family=np.array([int(family) for family in prefixes.values()] or [Family.NONE], np.uint8),

@@ -24,8 +24,8 @@ DIALECT = Dialect(
         Slot.PROMPT_NAME: (_OBSERVATION + "prompt.name",),
         Slot.PROMPT_VERSION: (_OBSERVATION + "prompt.version",),
         Slot.ENVIRONMENT: ("langfuse.environment",),
-        Slot.INPUT: (_OBSERVATION + "input", "langfuse.trace.input"),
-        Slot.OUTPUT: (_OBSERVATION + "output", "langfuse.trace.output"),
+        Slot.INPUT: (_OBSERVATION + "input",),
+        Slot.OUTPUT: (_OBSERVATION + "output",),
     },
     operations={
         "generation": "chat",
