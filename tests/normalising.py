@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs, ScopeLogs
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
 from spanpulse_stream.columns import Numbers, Origin, SpanColumns, Words
@@ -78,6 +80,21 @@ def one_span_requests(bodies: Sequence[bytes]) -> list[bytes]:
         for group in ExportTraceServiceRequest.FromString(body).resource_spans
         for scope in group.scope_spans
         for span in scope.spans
+    ]
+
+
+def one_record_requests(bodies: Sequence[bytes]) -> list[bytes]:
+    """Return every log record as a request of its own, in the order in which they were sent."""
+    return [
+        ExportLogsServiceRequest(
+            resource_logs=[
+                ResourceLogs(resource=group.resource, scope_logs=[ScopeLogs(scope=scope.scope, log_records=[record])])
+            ]
+        ).SerializeToString()
+        for body in bodies
+        for group in ExportLogsServiceRequest.FromString(body).resource_logs
+        for scope in group.scope_logs
+        for record in scope.log_records
     ]
 
 

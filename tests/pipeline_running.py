@@ -88,7 +88,7 @@ class Processed:
         return list(pa.ipc.open_stream(answer).read_all().to_pylist())
 
     def tables(self) -> Found:
-        """Return a count and a hash of the content of every table; rollup rows as merging leaves them, sooner or later."""
+        """Return a count and a hash of the content of every table; rollup rows as merging leaves them in the end."""
         hashed = "toInt64(count()) AS n, toString(sum(cityHash64(tuple(*)))) AS content"
         plain = [table for table in TABLES if table not in ROLLUPS]
         found: Found = {table: self.read(f"SELECT {hashed} FROM {table}")[0] for table in plain}

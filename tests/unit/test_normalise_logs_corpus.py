@@ -34,7 +34,9 @@ def test_texts_are_those_that_were_said(scenario: dict[str, Any]) -> None:
     assert not found.scores
     conversations = _conversations(found.texts)
     if scenario["sdk"] == NO_CONTENT:
-        assert conversations == ([([], [("call", "get_weather", None)])] if "tool" in scenario["scenario"] else [])
+        said = [("call", "get_weather", None)] if "tool" in scenario["scenario"] else []
+        assert conversations == ([] if scenario["expected"]["is_error"] else [([], said)])
+        assert all(message["finish_reason"] for row in found.texts for message in row["messages"])
         return
     expected = [_expected(case, call) for call in scenario["expected"]["calls"]]
     if case in WITHOUT_FIRST_CALL:
@@ -45,7 +47,7 @@ def test_texts_are_those_that_were_said(scenario: dict[str, Any]) -> None:
 def test_records_that_are_no_texts_still_count() -> None:
     scenario = next(p.values[0] for p in scenarios() if p.id == f"{NO_CONTENT}-nocontent_chat")
     found = normalise(*map(base64.b64decode, scenario["logs"]), received_ms=LATER_THAN_ALL)
-    assert (found.columns.size, len(found.texts)) == (3, 0)
+    assert (found.columns.size, len(found.texts)) == (3, 1)
 
 
 def _conversations(rows: list[dict[str, Any]]) -> list[tuple[Said, Said]]:

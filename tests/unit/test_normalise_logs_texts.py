@@ -114,7 +114,13 @@ def test_tool_calls_beside_the_message_of_a_choice_are_its_own() -> None:
 @pytest.mark.parametrize("body", [None, "", {}, {"content": ""}, {"content": None}, {"role": "user"}, {"content": []}])
 def test_messages_without_content_are_no_texts(body: Any) -> None:
     assert not only(record("gen_ai.user.message", body))
-    assert not only(record("gen_ai.choice", {"index": 0, "finish_reason": "stop", "message": body}))
+    assert not only(record("gen_ai.choice", {"index": 0, "finish_reason": "error", "message": body}))
+
+
+@pytest.mark.parametrize("body", [None, {}, {"role": "assistant"}])
+def test_a_choice_without_content_still_says_why_it_ended(body: Any) -> None:
+    (row,) = only(record("gen_ai.choice", {"index": 0, "finish_reason": "tool_calls", "message": body}))
+    assert row["messages"] == [{"role": "assistant", "parts": [], "finish_reason": "tool_call"}]
 
 
 def test_details_give_an_input_and_an_output() -> None:

@@ -23,14 +23,14 @@ def readable_text(direction: str, database: str) -> str:
     messages = f"if(isNotNull(s.{direction}_messages), s.{direction}_messages, {_late(direction, database)})"
     parts = f"arrayMap(part -> {CONTENT}, {PARTS})"
     lists = f"arrayMap(message -> {parts}, JSONExtractArrayRaw(assumeNotNull({messages})))"
-    return f"if(isNull({messages}), NULL, arrayStringConcat(arrayFlatten({lists}), '\\n'))"
+    return f"if(isNull({messages}), NULL, nullIf(arrayStringConcat(arrayFlatten({lists}), '\\n'), ''))"
 
 
 def finish_reasons(database: str) -> str:
     """Return the finish reasons of a row of `span_rows` AS s; those of late output where a model call has none."""
     messages = f"JSONExtractArrayRaw(assumeNotNull({_late('output', database)}))"
     reasons = f"arrayMap(message -> JSONExtractString(message, 'finish_reason'), {messages})"
-    late = f"CAST(arrayFilter(reason -> reason != '', {reasons}), 'Array(LowCardinality(String))')"
+    late = f"CAST(arrayFilter(reason -> reason NOT IN ('', 'error'), {reasons}), 'Array(LowCardinality(String))')"
     return f"if(notEmpty(s.finish_reasons) OR s.kind != 'llm', s.finish_reasons, {late})"
 
 

@@ -1,7 +1,7 @@
 """What a message event holds, as JSON in OpenTelemetry's message schema: [{role, parts, name?, finish_reason?}].
 
 What is in the schema already stays as it was written. Messages that hold nothing (content capture switched off) are
-left out; where nothing is left there is no text at all.
+left out, unless they say why an answer ended; where nothing is left there is no text at all.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from spanpulse_stream.normalise._json import json_bytes
+from spanpulse_stream.normalise._outcome import reasons_of
 from spanpulse_stream.normalise._schema import INPUT, OUTPUT, are_messages, messages_of, system_message, text_message
 from spanpulse_stream.normalise._texts_read import Raw, object_of
 
@@ -56,7 +57,9 @@ def fold_choice(raw: Raw) -> tuple[int, bytes]:
         return 0, _fold(body, OUTPUT, raw)
     inner = body.get("message")
     message = inner if isinstance(inner, dict) else {"content": body.get("content") if inner is None else inner}
-    outer = {name: body[name] for name in ("finish_reason", "tool_calls") if body.get(name) is not None}
+    outer: dict[str, Any] = {} if body.get("tool_calls") is None else {"tool_calls": body["tool_calls"]}
+    if reasons := reasons_of(body.get("finish_reason")):
+        outer["finish_reason"] = reasons[0]
     return _index(body), _plain_answer(outer, message) or _fold({"role": OUTPUT, **outer, **message}, OUTPUT, raw)
 
 
@@ -69,10 +72,10 @@ def _plain_answer(outer: Mapping[str, Any], message: Mapping[str, Any]) -> bytes
     """Return a message of one text, as nearly all are; nothing if it is another."""
     if outer.keys() != {"finish_reason"} or message.keys() != {"role", "content"} or message["role"] != OUTPUT:
         return b""
-    content, reason = message["content"], outer["finish_reason"]
-    if not content or not isinstance(content, str) or not isinstance(reason, str):
+    content = message["content"]
+    if not content or not isinstance(content, str):
         return b""
-    return json_bytes([{**text_message(OUTPUT, content), "finish_reason": reason}])
+    return json_bytes([{**text_message(OUTPUT, content), **outer}])
 
 
 def _fold(value: Any, role: str, raw: Raw) -> bytes:
@@ -87,7 +90,9 @@ def _fold(value: Any, role: str, raw: Raw) -> bytes:
 
 
 def _says(message: Mapping[str, Any]) -> bool:
-    """Tell whether a message holds anything but empty texts."""
+    """Tell whether a message holds anything but empty texts; ``error`` stands for an end without a reason."""
+    if message.get("finish_reason", "error") != "error":
+        return True
     for part in message["parts"]:
         if not isinstance(part, dict) or part.get("content") or part.get("type") != "text":
             return True
