@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from anonymous import Anonymous
 from imitation import Imitation
@@ -80,15 +81,17 @@ def _environment(address: str, variables: list[str]) -> dict[str, str]:
 
 def _run(python: str, script: Path, arguments: list[str], environment: dict[str, str]) -> str:
     """Run the emitter's script; returns what it printed on its last line."""
-    done = subprocess.run(
-        [str(Path(python).absolute()), str(script), *arguments],
-        env=environment or None,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=TIMEOUT_S,
-        cwd="/",  # or an emitter may find out about the repository it stands in
-        check=True,
-    )
+    # In an empty folder: an emitter may look for the repository it stands in, and cut its path off file names.
+    with TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [str(Path(python).absolute()), str(script), *arguments],
+            env=environment or None,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=TIMEOUT_S,
+            cwd=folder,
+            check=True,
+        )
     return done.stdout.splitlines()[-1]
 
 

@@ -50,6 +50,14 @@ CAPTURES = Folder(
             "response_id": LLAMA_INDEX,
             **dict.fromkeys(("provider", "usage_status", "input_tokens"), LLAMA_INDEX_EMBEDDINGS),
         },
+        "logfire": {
+            **dict.fromkeys(("response_id", "first_token"), {"stream_usage", "stream_nousage"}),
+            # the request's model stands in for the response's
+            "response_model": {"stream_usage", "stream_nousage", *ERRORS},
+            "finish_reason": {"responses"},
+            # a conversation of the emitter's own where the application has none
+            "session_id": {"agent_tools", "agent_anthropic"},
+        },
         "mlflow": {
             **MLFLOW_ANTHROPIC_STREAM,
             "finish_reason": {"anthropic_stream"},

@@ -21,6 +21,7 @@ __all__ = ["KINDS", "Nature", "classify", "coded"]
 
 KINDS: Final = ("llm", "embedding", "retrieval", "tool", "agent", "workflow", "other")
 LLM, EMBEDDING, RETRIEVAL, OTHER = 0, 1, 2, 6
+ERROR = 2  # OpenTelemetry's status code
 
 _KIND_OF: Final = {
     "chat": "llm",
@@ -89,18 +90,30 @@ def classify(resolved: Resolved, name: Words) -> Nature:
     # A word that no dialect knows, but with tokens: some other kind of generation.
     tokens = resolved.has(Slot.INPUT_TOKENS) & resolved.has(Slot.OUTPUT_TOKENS) & evidence
     kind[(kind == OTHER) & (operation.codes >= 0) & tokens] = LLM
-    kind[_is_no_call(spans.dialect, name) & (kind <= EMBEDDING)] = OTHER
+    kind[_is_no_call(resolved, name) & (kind <= EMBEDDING)] = OTHER
     return Nature(operation, kind)
 
 
-def _is_no_call(dialect: NDArray[np.int32], name: Words) -> NDArray[np.bool_]:
-    """Tell which spans their names show to be no model calls."""
+def _is_no_call(resolved: Resolved, name: Words) -> NDArray[np.bool_]:
+    """Tell which spans are no model calls although they look like one: helpers, and openings of streams."""
+    dialect = resolved.spans.dialect
     is_none = np.zeros(len(dialect), np.bool_)
     for index, each in enumerate(DIALECTS):
-        if each.not_calls and (dialect == index).any():
-            named = np.array([value.endswith(each.not_calls) for value in name.values])
-            is_none |= (dialect == index) & named[name.codes]
+        if not (each.not_calls or each.opens_streams_apart) or not (own := dialect == index).any():
+            continue
+        named = np.array([bool(each.not_calls) and value.endswith(each.not_calls) for value in name.values])
+        is_none |= own & named[name.codes]
+        if each.opens_streams_apart:
+            is_none |= own & ~_has_outcome(resolved)
     return is_none
+
+
+def _has_outcome(resolved: Resolved) -> NDArray[np.bool_]:
+    """Tell which spans have usage, an id or a text of the response, or an error."""
+    slots = (Slot.INPUT_TOKENS, Slot.OUTPUT_TOKENS, Slot.USAGE, Slot.RESPONSE_ID, Slot.OUTPUT_MESSAGES)
+    failed = resolved.spans.decoded.status_code[resolved.spans.rows] == ERROR
+    has_outcome: NDArray[np.bool_] = np.logical_or.reduce([failed, *map(resolved.has, slots)])
+    return has_outcome
 
 
 def coded(keys: NDArray[np.int64], value_of: dict[int, str | None]) -> Words:

@@ -39,5 +39,7 @@ class Dialect:
     """Starts of scopes whose input tokens leave the cached ones out."""
     not_calls: tuple[str, ...] = ()
     """Ends of names of spans that are no model calls, although the emitter says so."""
+    opens_streams_apart: bool = False
+    """A call without an outcome or an error is the opening of a stream, which another span tells of."""
     counts_streams_itself: bool = False
     """Tokens of a stream without a cache count (`CACHE_READ_TOKENS`) are the emitter's guess, not the provider's."""

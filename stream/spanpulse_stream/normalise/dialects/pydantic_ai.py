@@ -1,16 +1,16 @@
-"""Pydantic AI and Logfire: OpenTelemetry's conventions, with users in an agent's metadata.
+"""Pydantic AI: OpenTelemetry's conventions, with users in an agent's metadata.
 
 An agent's sums are `gen_ai.aggregated_usage.*`, which fill nothing.
 """
 
 from spanpulse_stream.normalise._slots import Slot
-from spanpulse_stream.normalise.dialects._dialect import FRAMEWORK, INSTRUMENTOR, Dialect
+from spanpulse_stream.normalise.dialects._dialect import FRAMEWORK, Dialect
 
 __all__ = ["DIALECT"]
 
 DIALECT = Dialect(
     name="pydantic_ai",
-    scopes={"pydantic-ai": FRAMEWORK, "logfire": INSTRUMENTOR, "logfire.pydantic-ai": FRAMEWORK},
+    scopes={"pydantic-ai": FRAMEWORK, "logfire.pydantic-ai": FRAMEWORK},
     attributes={
         Slot.METADATA: ("metadata",),
         Slot.INPUT: ("inputs",),
