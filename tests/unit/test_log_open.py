@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from logs import MIB, NOON, Clock, append, commit, everything, fill, message, open_log, opened, values
-from spanpulse_stream.log import TOPIC, LogDamaged, LogInUse, LogUnusable
+from logs import DEADLINE, MIB, NOON, Clock, append, commit, everything, fill, message, open_log, opened, values
+from spanpulse_stream.log import TOPIC, Claim, LogDamaged, LogInUse, LogUnusable
 
 SINCE_2020 = NOON // 1_000_000_000 - 1_577_836_800
 
@@ -215,3 +215,24 @@ def test_writes_are_flushed_by_every_commit(tmp_path):
         pragma = {name: log._store.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in (
             "journal_mode", "synchronous", "auto_vacuum")}  # fmt: skip
     assert pragma == {"journal_mode": "wal", "synchronous": 2, "auto_vacuum": 2}
+
+
+def test_a_log_that_lacks_what_the_database_holds_goes_on_under_a_new_source(tmp_path, caplog):
+    with opened(tmp_path) as log:
+        fill(log, 10)
+        fill(log, 7, partition=1)
+        commit(log, 3)
+        log.claim_soon(TOPIC, 0, Claim(3, 5, "v")).result(DEADLINE)
+        old, other = log.source(TOPIC, 0), log.source(TOPIC, 1)
+    with opened(tmp_path, stored={old: 25, other: 7, 1: 99}, sources_above=other + 9) as log:
+        assert log.sources() == {other + 10: (TOPIC, 0), other: (TOPIC, 1)}
+        assert (log.first_offset(TOPIC, 0), log.committed(TOPIC, 0), log.end_offset(TOPIC, 0)) == (25, 25, 25)
+        assert (log.claimed(TOPIC, 0), log.oldest_pending_ms(TOPIC, 0), log.lag_records(TOPIC, 0)) == (None, None, 0)
+        assert len(values(log, partition=1)) == 7
+        assert append(log, message(25)) == [25]
+    assert "ends at 10, where the database has it up to 25" in caplog.text
+    with opened(tmp_path, stored={other + 10: 26, other: 7}) as log:
+        assert values(log) == [b"value 25"]
+        assert log.sources() == {other + 10: (TOPIC, 0), other: (TOPIC, 1)}
+        each = [part.pending_bytes for part in log.stats().partitions]
+        assert log._store.pending == log._store.kept == sum(each)

@@ -8,13 +8,15 @@ up); anything beyond one process and one disk.
 """
 
 import asyncio
+import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any, Final, Self
 
 from spanpulse_stream.log._disk import Disk
 from spanpulse_stream.log._jobs import Append, Step
@@ -30,7 +32,9 @@ from spanpulse_stream.log._writer import Grown, Writer
 
 __all__ = ["LocalLog"]
 
-DATABASE = "log.sqlite3"
+logger = logging.getLogger(__name__)
+DATABASE: Final = "log.sqlite3"
+NOTHING: Final[Mapping[int, int]] = MappingProxyType({})
 
 
 class LocalLog:
@@ -65,11 +69,14 @@ class LocalLog:
         disk_floor_bytes: int,
         clock: Callable[[], int] = time.time_ns,
         sources_above: int = 0,
+        stored: Mapping[int, int] = NOTHING,
     ) -> Self:
         """Open the log in ``folder``, which is made if it is missing. Raises LogInUse, LogUnusable.
 
         ``clock`` gives ns since the epoch. Sources that are given out lie above ``sources_above``: the highest that
-        a database knows, for the case that the log's folder was removed and the database's was not.
+        a database knows, for the case that the log's folder was removed and the database's was not. ``stored`` gives
+        by source the offset behind the last one that a database holds. A partition that ends before that is an older
+        copy, or lost its end: all that it has is stored, so it is emptied and goes on under a new source.
         """
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,6 +93,7 @@ class LocalLog:
         log = cls(folder, lock, store, disk, partitions=partitions, retain=retain_records)
         try:
             log._declare((TOPIC, partition) for partition in range(partitions))
+            log._renew(stored)
         except BaseException as error:
             log.close()
             if isinstance(error, LogFull):
@@ -243,6 +251,18 @@ class LocalLog:
         steps = [Step(partial(Transaction.declare, key=key)) for key in keys if key not in self._store.positions]
         for declared in [self._step(step) for step in steps]:
             declared.result()
+
+    def _renew(self, stored: Mapping[int, int]) -> None:
+        """Give partitions that lack what a database holds a new source."""
+        for position in list(self._store.positions.values()):
+            if (offset := stored.get(position.source, 0)) > position.end.offset:
+                renew = partial(Transaction.renew, key=position.key, offset=offset)
+                source = self._step(Step(renew)).result()
+                logger.warning(
+                    "%s partition %d of the log ends at %d, where the database has it up to %d: the log is an older copy, "
+                    "or lost its end. What came after that and was not stored is lost. It goes on as source %d",
+                    *(*position.key, position.end.offset, offset, source),
+                )
 
     def _step(self, step: Step) -> "Future[Any]":
         self._writer.queue.put(step)

@@ -17,7 +17,7 @@ __all__ = ["APPLICATION", "PAGE", "connect", "prepare", "unusable"]
 
 APPLICATION: Final = 0x73706C67  # "splg"
 VERSION: Final = 1
-PAGE: Final = 8192
+PAGE: Final = 16_384  # of large bodies: a sixth less CPU a MB than 8,192, and little more for a small commit
 CACHE_KIB: Final = 8192
 BUSY_S: Final = 5.0
 WAL_KEPT: Final = 32 * 1024 * 1024  # bytes that the write-ahead log's file keeps when it starts over

@@ -133,6 +133,24 @@ class Transaction:
         """Return the source of a partition; one that is new gets a number that was never given out."""
         return self._position(key).source
 
+    def renew(self, key: Key, offset: int) -> int:
+        """Empty a partition and let it go on at ``offset`` under a new source, which is returned.
+
+        For a log that lost its newest messages: their offsets must not be given out again under the same source.
+        """
+        position = self._position(key)
+        self._connection.execute(
+            "DELETE FROM messages WHERE id >= ? AND id < ?",
+            (position.row(position.first.offset), position.row(position.end.offset)),
+        )
+        self._kept -= position.kept_bytes
+        self._pending -= position.pending_bytes
+        mark = Mark(offset, position.end.records, position.end.bytes)
+        position.source = self._new_source()
+        position.first = position.committed = position.end = mark
+        position.oldest_pending_at = position.claim = None
+        return position.source
+
     def trim(self, retain_records: int, key: Key) -> int:
         """Delete one slice of what is committed, but for the newest ``retain_records``; return the bytes freed."""
         position = self._position(key)
@@ -229,6 +247,11 @@ class Transaction:
         slot = max((position.slot for position in known), default=0) + 1
         if slot >= MOST_SLOTS:
             raise ValueError(f"the log cannot have more than {MOST_SLOTS - 1} partitions")
+        return Position.empty(slot, self._new_source(), key)
+
+    def _new_source(self) -> int:
+        """Return a number above all that this log, the database and an earlier log may have given out."""
+        known = {**self._store.positions, **self._work}.values()
         newest = max((position.source for position in known), default=0)
         seconds = self._store.clock() // 1_000_000_000 - SOURCE_EPOCH_S
-        return Position.empty(slot, max(newest, self._store.sources_above, seconds) + 1, key)
+        return max(newest, self._store.sources_above, seconds) + 1
