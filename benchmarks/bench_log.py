@@ -75,8 +75,10 @@ def read_all(log: LocalLog, first: int) -> int:
 def measure(folder: Path, name: str, messages: Sequence[Message], send: Callable[..., list[float]]) -> None:
     """Print the median round: the log is full from the first on, so that pages are used again."""
     size, rounds = sum(len(each.value) for each in messages) / 1e6, []
-    options = {"max_bytes": 2048 * MIB, "retain_records": 0, "ballast_bytes": 0, "disk_floor_bytes": 0}
-    log = LocalLog.open(folder / name.replace(" ", "-"), partitions=1, **options)
+    place = folder / name.replace(" ", "-")
+    log = LocalLog.open(
+        place, partitions=1, max_bytes=2048 * MIB, retain_records=0, ballast_bytes=0, disk_floor_bytes=0
+    )
     for _ in range(ROUNDS):
         first = log.end_offset(TOPIC, 0)
         with Measure() as appending:

@@ -28,7 +28,7 @@ class Clock:
 
 
 def open_log(folder: Path, **options: Any) -> LocalLog:
-    defaults = {
+    defaults: dict[str, Any] = {
         "partitions": 2,
         "max_bytes": 64 * MIB,
         "retain_records": 1000,

@@ -259,8 +259,8 @@ class LocalLog:
                 renew = partial(Transaction.renew, key=position.key, offset=offset)
                 source = self._step(Step(renew)).result()
                 logger.warning(
-                    "%s partition %d of the log ends at %d, where the database has it up to %d: the log is an older copy, "
-                    "or lost its end. What came after that and was not stored is lost. It goes on as source %d",
+                    "%s partition %d of the log ends at %d, where the database has it up to %d: the log is an older "
+                    "copy, or lost its end. What came after that and was not stored is lost. It goes on as source %d",
                     *(*position.key, position.end.offset, offset, source),
                 )
 
