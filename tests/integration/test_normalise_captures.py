@@ -51,7 +51,8 @@ CAPTURES = Folder(
             **dict.fromkeys(("provider", "usage_status", "input_tokens"), LLAMA_INDEX_EMBEDDINGS),
         },
         "logfire": {
-            **dict.fromkeys(("response_id", "first_token"), {"stream_usage", "stream_nousage"}),
+            "response_id": {"stream_usage", "stream_nousage"},
+            "first_token": {"stream_usage", "stream_nousage"},
             # the request's model stands in for the response's
             "response_model": {"stream_usage", "stream_nousage", *ERRORS},
             "finish_reason": {"responses"},
