@@ -595,3 +595,40 @@ def test_the_spans_of_a_batch_keep_the_order_of_the_log() -> None:
     ]
     assert got.columns.tenant.tolist() == ["default"] * 6
     assert np.all(got.columns.received_at == RECEIVED_MS)
+
+
+# hostile texts
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"a":' * 250 + "1" + "}" * 250,
+        "[" * 250 + "]" * 250,
+        "[" * 100_000,
+        '[{"role":"user","content":' + '{"a":' * 240 + "1" + "}" * 242 + "]",
+        json.dumps(
+            [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "[" * 254 + "]" * 254}}]}]
+        ),
+        '"' + "x" * 10**6,
+        '{"role":"user","content":"\\ud800"}',
+        "\0",
+    ],
+)
+@pytest.mark.parametrize(
+    "key",
+    [
+        "gen_ai.input.messages",
+        "input.value",
+        "gen_ai.retrieval.documents",
+        "output.value",
+        "gen_ai.system_instructions",
+    ],
+)
+def test_deep_and_broken_json_is_kept_as_something(key: str, written: str) -> None:
+    got = one(CHAT | {key: written})
+    assert got.columns.size == 1
+    assert got.rejected == []
+    for column in ("input_messages", "output_messages", "retrieval_documents"):
+        if got.one(column) is not None:
+            assert isinstance(json.loads(str(got.one(column))), list)

@@ -5,6 +5,7 @@ NaN and infinities become null inside structures; bytes are written in base64.
 
 import ast
 import base64
+import json
 import math
 from typing import Any
 
@@ -28,7 +29,10 @@ def _default(value: object) -> str:
 
 def json_bytes(value: Any) -> bytes:
     """Return a value as JSON text; a string as a JSON string."""
-    return orjson.dumps(value, _default, _OPTIONS)
+    try:
+        return orjson.dumps(value, _default, _OPTIONS)
+    except orjson.JSONEncodeError:  # nested deeper than orjson writes, which is deeper than it reads
+        return json.dumps(value, default=_default, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def scalar_text(value: Value) -> bytes:
