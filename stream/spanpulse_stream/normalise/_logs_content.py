@@ -36,7 +36,7 @@ def content_keys(decoded: DecodedLogs) -> U64:
     ]
     keys = np.empty((decoded.count, 2), np.uint64)
     fields = np.empty((FIELDS, 2), np.uint64)
-    hash_records(buffer, decoded.record_offset, decoded.record_length, np.hstack(parts), fields, keys)
+    hash_records(buffer, decoded.record_offset, decoded.record_length.astype(np.int64), np.hstack(parts), fields, keys)
     return keys
 
 
@@ -47,17 +47,18 @@ def _hashes(buffer: Buffer, pairs: PairView) -> U64:
 
 
 def _pairs(attributes: Attributes) -> PairView:
-    return PairView(attributes.start, attributes.key_offset, attributes.key_length, view_of(attributes.value))
+    key_length = attributes.key_length.astype(np.int64)
+    return PairView(attributes.start, attributes.key_offset, key_length, view_of(attributes.value))
 
 
 def _bodies(decoded: DecodedLogs) -> PairView:
     """Return each body as the one pair of its record, under an empty key."""
     size = decoded.count
-    return PairView(np.arange(size + 1), np.zeros(size, np.int64), np.zeros(size, np.int32), view_of(decoded.body))
+    return PairView(np.arange(size + 1), np.zeros(size, np.int64), np.zeros(size, np.int64), view_of(decoded.body))
 
 
 def _names(offset: I64, length: I32) -> PairView:
     """Return each piece of text as the key of one pair without a value."""
     size = len(offset)
-    none, short = np.zeros(size, np.int64), np.zeros(size, np.int32)
-    return PairView(np.arange(size + 1), offset, length, ValueView(np.zeros(size, np.uint8), none, short, none))
+    none = np.zeros(size, np.int64)
+    return PairView(np.arange(size + 1), offset, length.astype(np.int64), ValueView(none, none, none, none))

@@ -31,7 +31,6 @@ __all__ = ["FIELDS", "FRAMES", "PairView", "hash_pairs", "hash_records"]
 
 U64 = NDArray[np.uint64]
 I64 = NDArray[np.int64]
-I32 = NDArray[np.int32]
 
 FIELDS: Final = 16
 """Fields of a log record that are told apart by number; others count in wire order."""
@@ -46,7 +45,7 @@ class PairView(NamedTuple):
 
     start: I64
     key_offset: I64
-    key_length: I32
+    key_length: I64
     value: ValueView
 
 
@@ -138,7 +137,7 @@ def _is_default(buffer: Buffer, pos: int, end: int, wire: int) -> bool:
 
 
 @entry
-def hash_records(buffer: Buffer, offset: I64, length: I32, parts: U64, fields: U64, out: U64) -> None:
+def hash_records(buffer: Buffer, offset: I64, length: I64, parts: U64, fields: U64, out: U64) -> None:
     """Write to ``out`` (n, 2) one hash of each encoded LogRecord and its ``parts`` (n, k).
 
     Of the record itself body and attributes are left out. A field that is given as zero or empty counts as absent,

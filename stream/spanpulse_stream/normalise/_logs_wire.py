@@ -40,17 +40,17 @@ BYTES: Final = 7
 
 
 class ValueView(NamedTuple):
-    """The columns of `decode.Values`, as kernels take them."""
+    """The columns of `decode.Values`, of one type, so that kernels are compiled once."""
 
-    kind: NDArray[np.uint8]
+    kind: NDArray[np.int64]
     offset: NDArray[np.int64]
-    length: NDArray[np.int32]
+    length: NDArray[np.int64]
     number: NDArray[np.int64]
 
 
 def view_of(values: Values) -> ValueView:
     """Return the columns as kernels take them."""
-    return ValueView(values.kind, values.offset, values.length, values.number)
+    return ValueView(values.kind.astype(np.int64), values.offset, values.length.astype(np.int64), values.number)
 
 
 @helper

@@ -28,14 +28,13 @@ from spanpulse_stream.normalise._logs_wire import (
 __all__ = ["OPEN_LISTS", "write_json"]
 
 U8 = NDArray[np.uint8]
-I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
 OPEN_LISTS: Final = (64, 4)
 """The lists that may be open at once, deeper than decoding lets through: position, end, items so far, kind."""
-_HEX: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
 _ONES: Final = np.uint64(0x0101010101010101)
 _TOPS: Final = np.uint64(0x8080808080808080)
+_CONTROL: Final = 0x5C7530300000  # \u00 and two digits
 _NULL: Final = 0x6E756C6C
 _TRUE: Final = 0x74727565
 _FALSE: Final = 0x66616C7365
@@ -103,10 +102,11 @@ def _put_text(buffer: Buffer, pos: int, length: int, out: U8, at: int) -> int:
         byte = byte_at(buffer, index)
         index += 1
         if byte < 0x20:
-            at = _put_word(out, at, 0x5C753030, 4)  # \u00
-            at = _put(out, at, int(_HEX[byte >> 4]))
-            byte = int(_HEX[byte & 15])
-        elif byte in (0x22, 0x5C):
+            digit = byte & 15
+            digit += 0x30 if digit < 10 else 0x57
+            at = _put_word(out, at, _CONTROL | (0x30 + (byte >> 4)) << 8 | digit, 6)
+            continue
+        if byte in (0x22, 0x5C):
             at = _put(out, at, 0x5C)
         at = _put(out, at, byte)
     return _put(out, at, 0x22)
@@ -119,9 +119,10 @@ def _put_scalar(buffer: Buffer, kind: int, offset: int, length: int, number: int
         return _put_text(buffer, offset, length, out, at)
     if kind == INT:
         return _put_integer(out, at, number)
+    word = _NULL
     if kind == BOOL:
-        return _put_word(out, at, _TRUE, 4) if number != 0 else _put_word(out, at, _FALSE, 5)
-    return _put_word(out, at, _NULL, 4)
+        word = _TRUE if number != 0 else _FALSE
+    return _put_word(out, at, word, 5 if word == _FALSE else 4)
 
 
 @helper
@@ -165,16 +166,14 @@ def _write(buffer: Buffer, kind: int, offset: int, length: int, lists: I64, out:
 
 
 @entry
-def write_json(buffer: Buffer, kind: U8, offset: I64, length: I32, lists: I64, out: U8, start: I64) -> int:
+def write_json(buffer: Buffer, kind: I64, offset: I64, length: I64, lists: I64, out: U8, start: I64) -> int:
     """Write value i, an array or list of pairs, to ``out[start[i]:start[i + 1]]``; return how many bytes all need.
 
     A value that is left to Python has no bytes. If more are needed than there is room for, what was written is
     void: call again with more. ``lists`` (`OPEN_LISTS`) is room to work in.
     """
-    at = 0
+    start[0] = 0
     for row in range(len(kind)):
-        start[row] = at
-        end = _write(buffer, kind[row], offset[row], length[row], lists, out, at)
-        at = end if end >= 0 else at
-    start[len(kind)] = at
-    return at
+        end = _write(buffer, kind[row], offset[row], length[row], lists, out, start[row])
+        start[row + 1] = end if end >= 0 else start[row]
+    return int(start[len(kind)])
