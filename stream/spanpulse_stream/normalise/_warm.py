@@ -17,7 +17,7 @@ def warm_up() -> None:
     """Make the first batch as fast as the next: a fraction of a second from the cache, seconds without it."""
     origin = Origin(0, np.zeros(1, np.int64), np.full(1, _MOMENT // 10**6, np.int64), Words.constant(1, ""))
     normalise_spans(decode_spans([_request()], KEYS), origin)
-    normalise_logs(decode_logs([b""], KEYS), origin)
+    normalise_logs(decode_logs([_log_request()], KEYS), origin)
 
 
 def _request() -> bytes:
@@ -26,6 +26,12 @@ def _request() -> bytes:
     ids = _field(1, b"0123456789abcdef") + _field(2, b"01234567")
     end = bytes((8 << 3 | 1,)) + _MOMENT.to_bytes(8, "little")
     return _field(1, _field(2, _field(2, ids + end + _field(9, said))))
+
+
+def _log_request() -> bytes:
+    """Return an export of one log record with a message."""
+    body = _field(6, _field(1, _field(1, b"content") + _field(2, _field(1, b"hi"))))
+    return _field(1, _field(2, _field(2, _field(5, body) + _field(12, b"gen_ai.user.message"))))
 
 
 def _field(number: int, content: bytes) -> bytes:
