@@ -57,8 +57,11 @@ def parsed(text: bytes | str) -> Any:
 
 
 def literal(text: str) -> Any:
-    """Return what a Python literal says (a dictionary with its quotes and None), or the text where it is none."""
-    if len(text) > LONGEST_LITERAL:
+    """Return what a Python literal says (a dictionary with its quotes and None), or the text where it is none.
+
+    A text with a backslash counts as none: Python warns of the odd ones.
+    """
+    if len(text) > LONGEST_LITERAL or "\\" in text:
         return text
     try:
         return ast.literal_eval(text)
