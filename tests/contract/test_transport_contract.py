@@ -186,6 +186,24 @@ async def test_an_app_that_crashes_says_why(harness: Harness) -> None:
     assert await asyncio.wait_for(waiting, 10) is error
 
 
+async def test_nothing_is_committed_after_a_crash(harness: Harness) -> None:
+    crashed = asyncio.Event()
+
+    async def handle(stream: Any, event: Any) -> None:
+        if event.message.offset == 5:
+            await stream.app.crash(OSError("the database is gone"))
+            crashed.set()
+        await stream.ack(event)
+
+    await fill(harness, 4)
+    app = await start(harness, Seen(), handle, take=1)
+    await eventually(is_committed(harness, 4, 4, 4))
+    await fill(harness, 10, first=4)
+    await asyncio.wait_for(crashed.wait(), 10)
+    await app.stop()
+    assert max(await committed(harness)) <= 5
+
+
 async def test_an_app_that_is_stopped_did_not_fail(harness: Harness) -> None:
     app = await start(harness, Seen())
     waiting = asyncio.create_task(failed(app))

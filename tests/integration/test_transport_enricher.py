@@ -32,10 +32,12 @@ async def local(tmp_path: Path) -> Any:
 
 
 async def start(harness: LocalHarness, journal: Journal, versions: str = "v1", **bounds: int) -> Any:
-    """Start an app with an enricher; ``bounds`` are the enricher's."""
+    """Start an app with an enricher, `app.enricher`; ``bounds`` are the enricher's."""
     app = harness.make_app()
     options = {"most_records": 10, **bounds}
     enricher = Enricher(harness.claims(app), recording_steps(app, journal, versions), **options)
+
+    app.enricher = enricher
 
     @app.agent(app.topic(harness.topic), name="enrich")
     async def enrich(stream: Any) -> None:
@@ -188,6 +190,29 @@ async def test_a_rebalance_writes_everything_once(local: LocalHarness) -> None:
     assert not app.crashed
     for partition in range(PARTITIONS):
         whole(journal.batches, partition, 300)
+
+
+async def test_a_partition_that_is_taken_away_is_left_when_its_write_is_whole(local: LocalHarness) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def block(step: str, batch: Batch) -> None:
+        if (step, batch.partition) == ("write", 1):
+            begun.set()
+            assert go_on.wait(20)
+
+    journal = Journal(fails=block)
+    for partition in range(PARTITIONS):
+        await local.append(partition, values(100))
+    app = await start(local, journal)
+    await eventually(begun.is_set)
+    await local.rebalance(app)
+    await eventually(lambda: 1 not in app.enricher._lanes)
+    assert local.log.committed(TOPIC, 1) == 0
+    go_on.set()
+    await eventually(lambda: all_committed(local, 100))
+    assert not app.crashed
+    for partition in range(PARTITIONS):
+        whole(journal.batches, partition, 100)
 
 
 async def test_a_few_messages_wait_for_others(local: LocalHarness) -> None:
