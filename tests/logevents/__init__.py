@@ -1,6 +1,6 @@
 """Log records built by protobuf's own library, normalised, and read back as plain Python."""
 
-from logevents.build import RECEIVED_MS, TIME_NS, any_value, pairs, record, request, scored
+from logevents.build import RECEIVED_MS, TIME_NS, any_value, pairs, record, request, scored, single
 from logevents.read import Normalised, normalise, score_rows, text_rows
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "request",
     "score_rows",
     "scored",
+    "single",
     "text_rows",
 ]

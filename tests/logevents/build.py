@@ -1,6 +1,6 @@
 """Export requests of log records from plain Python values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -72,6 +72,13 @@ def request(
     return ExportLogsServiceRequest(resource_logs=[group]).SerializeToString()
 
 
-def keyed(key: str, values: Sequence[Any]) -> list[KeyValue]:
-    """Return one key several times."""
-    return [KeyValue(key=key, value=any_value(value)) for value in values]
+def single(body: bytes) -> list[bytes]:
+    """Return a request of its own for each record."""
+    bodies = []
+    for group in ExportLogsServiceRequest.FromString(body).resource_logs:
+        for scope in group.scope_logs:
+            for made in scope.log_records:
+                one = ResourceLogs(resource=group.resource, schema_url=group.schema_url)
+                one.scope_logs.append(ScopeLogs(scope=scope.scope, log_records=[made]))
+                bodies.append(ExportLogsServiceRequest(resource_logs=[one]).SerializeToString())
+    return bodies

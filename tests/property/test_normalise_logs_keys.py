@@ -6,11 +6,10 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from logevents import TIME_NS, normalise, pairs, record, request
+from logevents import TIME_NS, normalise, pairs, record, request, single
 from oracle import mutate, varint, wire_fields
 from oracle.corpus import corpus_bodies
 
@@ -65,18 +64,6 @@ def shuffled(body: bytes, rng: random.Random, kind: str = "request") -> bytes:
     if kind != "array":
         rng.shuffle(fields)
     return b"".join(fields)
-
-
-def single(body: bytes) -> list[bytes]:
-    """Return a request of its own for each record."""
-    bodies = []
-    for group in ExportLogsServiceRequest.FromString(body).resource_logs:
-        for scope in group.scope_logs:
-            for made in scope.log_records:
-                one = ResourceLogs(resource=group.resource, schema_url=group.schema_url)
-                one.scope_logs.append(ScopeLogs(scope=scope.scope, log_records=[made]))
-                bodies.append(ExportLogsServiceRequest(resource_logs=[one]).SerializeToString())
-    return bodies
 
 
 def content(made: LogRecord) -> LogRecord:

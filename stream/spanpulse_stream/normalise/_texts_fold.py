@@ -91,7 +91,8 @@ def _fold(value: Any, role: str, raw: Raw) -> bytes:
 
 def _says(message: Mapping[str, Any]) -> bool:
     """Tell whether a message holds anything but empty texts; ``error`` stands for an end without a reason."""
-    if message.get("finish_reason", "error") != "error":
+    reason = message.get("finish_reason")
+    if isinstance(reason, str) and reason not in ("", "error"):
         return True
     for part in message["parts"]:
         if not isinstance(part, dict) or part.get("content") or part.get("type") != "text":
