@@ -1,13 +1,13 @@
 """MLflow tracing: every value as JSON, so that texts are in quotes; requests and responses as they were."""
 
 from spanpulse_stream.normalise._slots import Slot
-from spanpulse_stream.normalise.dialects._dialect import FRAMEWORK, INSTRUMENTOR, Dialect
+from spanpulse_stream.normalise.dialects._dialect import INSTRUMENTOR, Dialect
 
 __all__ = ["DIALECT"]
 
 DIALECT = Dialect(
     name="mlflow",
-    scopes={"mlflow": INSTRUMENTOR, "mlflow.langchain": FRAMEWORK},
+    scopes={"mlflow": INSTRUMENTOR},
     attributes={
         Slot.OPERATION: ("mlflow.spanType",),
         Slot.PROVIDER: ("mlflow.llm.provider", "mlflow.message.format"),

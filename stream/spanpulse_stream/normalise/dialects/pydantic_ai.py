@@ -10,7 +10,7 @@ __all__ = ["DIALECT"]
 
 DIALECT = Dialect(
     name="pydantic_ai",
-    scopes={"pydantic-ai": FRAMEWORK, "logfire.pydantic-ai": FRAMEWORK},
+    scopes={"pydantic-ai": FRAMEWORK},
     attributes={
         Slot.METADATA: ("metadata",),
         Slot.INPUT: ("inputs",),
