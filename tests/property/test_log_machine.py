@@ -117,13 +117,12 @@ class LogMachine(RuleBasedStateMachine):
         first = model.committed
         claim = Claim(first + ahead, first + ahead + length, f"v{self.number}")
         asked = self.log.claim_soon(TOPIC, partition, claim)
-        if model.claim is None and ahead >= 0 and length and claim.end <= len(model.messages):
+        sound = model.claim is None and ahead >= 0 and length and claim.end <= len(model.messages)
+        if sound or claim == model.claim:
             asked.result(DEADLINE)
             model.committed, model.claim = claim.first, claim
         else:
             assert isinstance(asked.exception(DEADLINE), ValueError)
-            if model.claim is not None:
-                self.log.claim_soon(TOPIC, partition, model.claim).result(DEADLINE)
         for further in commits:
             self.commit_to(partition, first + further)
             assert self.log.committed(TOPIC, partition) == model.committed
