@@ -54,6 +54,10 @@ class Folder:
         gone = self.no_span.get((file, name), [])
         return [_true(call, expected) for place, call in enumerate(expected["calls"]) if place not in gone]
 
+    def answers(self, file: str, name: str) -> list[str | None]:
+        """Return what the model said in each call of a scenario."""
+        return [call.get("output_text") for call in self._lines[file, name]["expected"]["calls"]]
+
     def unknown(self, file: str, name: str) -> set[str]:
         """Return the fields that the bytes of a scenario do not hold."""
         return {field for field, names in self.not_held.get(file, {}).items() if name in names}

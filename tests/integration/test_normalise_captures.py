@@ -4,13 +4,14 @@ Everything must be equal to what the imitated provider answered, but for what th
 below, by file, field and scenario.
 """
 
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from calls import TOKENS, Folder, Story
-from normalising import one_span_requests, shuffled
+from normalising import normalised, one_span_requests, shuffled
 
 STREAMS = {"stream_usage", "stream_nousage", "anthropic_stream"}
 TURNS = {"multi_turn"}
@@ -100,6 +101,9 @@ CAPTURES = Folder(
 )
 """What the bytes do not hold, or an emitter puts in its place: by file, field and scenario."""
 
+WITHOUT_TEXT = {("mlflow", "anthropic_stream"), ("mlflow-semconv", "anthropic_stream")}
+"""Scenarios of which the bytes do not hold what the model said."""
+
 
 @pytest.mark.parametrize(("file", "name"), CAPTURES.scenarios())
 def test_a_capture_gives_the_calls_that_happened(file: str, name: str) -> None:
@@ -116,6 +120,19 @@ def test_it_does_so_span_by_span_in_any_order(file: str, name: str) -> None:
         for request in shuffled(requests, seed):
             story.run([request])
         CAPTURES.check(file, name, story.calls())
+
+
+@pytest.mark.parametrize(("file", "name"), CAPTURES.scenarios())
+def test_what_the_model_said_is_in_the_messages(file: str, name: str) -> None:
+    columns = normalised(CAPTURES.bodies(file, name))
+    texts = {
+        part.get("content")
+        for messages in columns.column("output_messages")
+        for message in json.loads(str(messages or "[]"))
+        for part in message["parts"]
+    }
+    said = {text for text in CAPTURES.answers(file, name) if text}
+    assert (said <= texts) == ((file, name) not in WITHOUT_TEXT)
 
 
 @pytest.mark.parametrize("file", sorted({file for file, _ in CAPTURES.scenarios()}))

@@ -110,6 +110,19 @@ def test_a_streamed_langchain_result_has_its_usage_with_the_message() -> None:
     assert response_of(said) == {"usage": usage}
 
 
+def test_a_message_may_have_its_parts_under_contents() -> None:
+    said = {
+        "openinference.span.kind": "LLM",
+        "llm.output_messages.0.message.role": "assistant",
+        "llm.output_messages.0.message.contents.0.message_content.type": "text",
+        "llm.output_messages.0.message.contents.0.message_content.text": "Paris.",
+    }
+    got = read("openinference.instrumentation.anthropic", said)
+    assert json.loads(str(got.one("output_messages"))) == [
+        {"role": "assistant", "parts": [{"type": "text", "content": "Paris."}]}
+    ]
+
+
 def test_the_first_chunk_is_the_first_token() -> None:
     span = Span(
         trace_id=b"t" * 16,

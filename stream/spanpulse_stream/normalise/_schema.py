@@ -21,6 +21,7 @@ OUTPUT: Final = "assistant"
 
 _ROLES: Final = {"model": "assistant", "ai": "assistant", "human": "user", "developer": "system"}
 _LISTS: Final = ("messages", "input", "contents", "output", "candidates", "choices", "prompts")
+_CONTENTS: Final = ("parts", "content", "contents")
 _TEXTS: Final = frozenset({"text", "input_text", "output_text", "reasoning_text", "summary_text"})
 _CALLS: Final = frozenset({"tool-call", "tool_use", "function_call", "tool_call"})
 _RESULTS: Final = frozenset({"tool-result", "tool_result", "function_call_output", "tool_call_response"})
@@ -73,11 +74,18 @@ def _of_object(value: Message, role: str, depth: int) -> list[Message]:
         system = next((value[name] for name in ("system", "instructions") if value.get(name)), None)
         first = system_message(system)
         return ([first] if first else []) + messages_of(held, role, depth + 1)
-    if value.get("type") in _CALLS | _RESULTS:
-        return [{"role": "tool" if value["type"] in _RESULTS else "assistant", "parts": [_part(value)]}]
-    if "role" in value or "parts" in value or "content" in value or "tool_calls" in value:
+    kind = _kind(value)
+    if kind in _CALLS | _RESULTS:
+        return [{"role": "tool" if kind in _RESULTS else "assistant", "parts": [_part(value)]}]
+    if any(name in value for name in ("role", "tool_calls", *_CONTENTS)):
         return [_message(value, role)]
     return [{"role": role, "parts": [_part(value)]}]
+
+
+def _kind(value: Message) -> str | None:
+    """Return the type that an object names, if it is a name."""
+    kind = value.get("type")
+    return kind if isinstance(kind, str) else None
 
 
 def _finished(messages: list[Message], choice: Message) -> list[Message]:
@@ -89,7 +97,7 @@ def _finished(messages: list[Message], choice: Message) -> list[Message]:
 def _message(value: Message, role: str) -> Message:
     named = value.get("role")
     role = _ROLES.get(named.lower(), named) if isinstance(named, str) and named else role
-    content = value.get("parts", value.get("content"))
+    content = next((value[name] for name in _CONTENTS if value.get(name) is not None), None)
     identity = value.get("tool_call_id")
     if role == "tool" and identity is not None:
         parts = [{"type": "tool_call_response", "id": identity, "response": content}]
@@ -116,7 +124,7 @@ def parts_of(content: Json) -> list[Message]:
 def _part(value: Json) -> Message:
     if not isinstance(value, dict):
         return {"type": "text", "content": value if isinstance(value, str) else _dumped(value)}
-    kind = value.get("type")
+    kind = _kind(value)
     if kind in _TEXTS or (kind is None and isinstance(value.get("text"), str)):
         return {"type": "text", "content": value.get("text", value.get("content"))}
     if kind in _CALLS:
