@@ -41,6 +41,7 @@ EVENTS = (
     *("gen_ai.client.inference.operation.details", "gen_ai.tool.message", "other", ""),
 )
 JSON = (
+    *('[{"type":[],"role":[]}]', '{"type":{},"content":[{"type":[1]}],"tool_calls":[{"function":{"name":[]}}]}'),
     *(
         '[{"role":"user","parts":[]}]',
         '[{"role":"user","content":"hi"}]',
