@@ -175,6 +175,15 @@ def test_values_of_every_kind_are_kept() -> None:
     assert row["messages"][0]["parts"] == [{**part, "b": "AP8="}]
 
 
+@pytest.mark.parametrize("kind", [[], {}, 7, True, [["text"]]])
+def test_a_part_of_an_odd_type_keeps_its_text(kind: Any) -> None:
+    part = {"type": kind, "text": "hi"}
+    (row,) = only(record("gen_ai.user.message", {"content": [part]}))
+    assert row["messages"] == [{"role": "user", "parts": [TEXT]}]
+    (row,) = only(record(DETAILS, None, {"gen_ai.input.messages": [part]}))
+    assert row["messages"] == [{"role": "user", "parts": [TEXT]}]
+
+
 @pytest.mark.parametrize("depth", [90, 110, 300, 2000])
 def test_json_in_texts_may_be_deep(depth: int) -> None:
     text = '{"content": ' + "[" * depth + "]" * depth + "}"
