@@ -12,7 +12,7 @@ from spanpulse_sinks.clickhouse import (
 from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.settings import Settings
 
-__all__ = ["highest_source", "open_database", "run_query"]
+__all__ = ["committed_ends", "highest_source", "open_database", "run_query"]
 
 # Of every batch, however early its writing was interrupted, one of these has a row if any table has.
 WRITTEN_FIRST = ("seen", "span_rows", "dead_letters", "batches")
@@ -42,3 +42,10 @@ def highest_source(database: EmbeddedDatabase) -> int:
     each = " UNION ALL ".join(f"SELECT max(log_source) AS source FROM {table}" for table in WRITTEN_FIRST)  # noqa: S608
     answer = query(database, f"SELECT toInt64(max(source)) AS highest FROM ({each})", output_format="JSONEachRow")  # noqa: S608
     return int(orjson.loads(answer)["highest"])
+
+
+def committed_ends(database: EmbeddedDatabase) -> dict[int, int]:
+    """Return log source -> the offset behind the last one that the database has as committed. Raises QueryFailed."""
+    sql = "SELECT toInt64(log_source) AS source, max(last_offset) + 1 AS end FROM batches GROUP BY source"
+    rows = map(orjson.loads, query(database, sql, output_format="JSONEachRow").splitlines())
+    return {row["source"]: row["end"] for row in rows}

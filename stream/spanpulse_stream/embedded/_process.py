@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 from spanpulse_sinks.clickhouse import EmbeddedDatabase, QueryFailed, repair
 from spanpulse_stream import decode, normalise, usage
 from spanpulse_stream.control import ControlServer, Operations, socket_path
-from spanpulse_stream.embedded._database import highest_source, open_database, run_query
+from spanpulse_stream.embedded._database import committed_ends, highest_source, open_database, run_query
 from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.embedded._messages import LogMessages
 from spanpulse_stream.embedded._monitor import Monitor
@@ -121,6 +121,7 @@ class EmbeddedProcess:
             ballast_bytes=settings.ballast_bytes,
             disk_floor_bytes=settings.disk_floor_bytes,
             sources_above=highest_source(self.database),
+            stored=committed_ends(self.database),
         )
 
     async def _listen(self, options: OtlpOptions) -> OtlpApp:
