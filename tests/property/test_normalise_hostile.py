@@ -83,7 +83,7 @@ integers = st.one_of(
 doubles = st.one_of(st.floats(), st.sampled_from([0.5, 12.0, -0.0, 1e18, 2.0**63, 1e308]))
 
 
-def scalar(value: str | bool | int | float | bytes | None) -> AnyValue:
+def scalar(value: str | bool | float | bytes | None) -> AnyValue:
     if value is None:
         return AnyValue()
     if isinstance(value, str):

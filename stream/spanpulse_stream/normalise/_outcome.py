@@ -14,9 +14,10 @@ from spanpulse_stream.normalise._pool import ABSENT
 from spanpulse_stream.normalise._resolved import Resolved
 from spanpulse_stream.normalise._slots import Slot
 
-__all__ = ["finish_reasons", "reasons_of", "recoded", "service_tier", "status_of"]
+__all__ = ["ERROR", "finish_reasons", "reasons_of", "recoded", "service_tier", "status_of"]
 
 STATUSES: Final = ["unset", "ok", "error"]
+ERROR: Final = 2
 LONGEST_REASON: Final = 128
 MOST_REASONS: Final = 64
 

@@ -17,25 +17,22 @@ from spanpulse_stream.normalise._calls import first_token, read_models, read_obj
 from spanpulse_stream.normalise._classify import KINDS, Nature, classify
 from spanpulse_stream.normalise._events import Events, links_column, read_events
 from spanpulse_stream.normalise._messages import read_messages
-from spanpulse_stream.normalise._numbers import read_integers
+from spanpulse_stream.normalise._named import error_types, providers, span_names
 from spanpulse_stream.normalise._origins import Emitters, read_emitters, read_resources
-from spanpulse_stream.normalise._outcome import finish_reasons, recoded, service_tier, status_of
+from spanpulse_stream.normalise._outcome import finish_reasons, service_tier, status_of
 from spanpulse_stream.normalise._pairs import attributes_map, family_map
 from spanpulse_stream.normalise._pool import ABSENT, Pool
-from spanpulse_stream.normalise._providers import provider_name
 from spanpulse_stream.normalise._rejections import Rejection, undecodable
-from spanpulse_stream.normalise._resolved import LONGEST_WORD, Resolved, Spans, resolved
+from spanpulse_stream.normalise._resolved import Resolved, Spans, resolved
 from spanpulse_stream.normalise._responses import response_of
 from spanpulse_stream.normalise._retrieval import read_retrieval
 from spanpulse_stream.normalise._slots import TOKENS, Family, Slot
 from spanpulse_stream.normalise._usage import read_usage
+from spanpulse_stream.normalise._who import read_weight, read_who
 from spanpulse_stream.normalise.dialects import DIALECTS
 
 __all__ = ["normalise_spans"]
 
-MOST_WEIGHT: Final = 1_000_000
-OTHER_ERROR: Final = "_OTHER"
-ERROR: Final = 2
 PARENT_ID_BYTES: Final = 8
 USAGE_COLUMNS: Final = tuple(Slot(slot) for slot in TOKENS if slot != Slot.TOTAL_TOKENS)
 
@@ -57,7 +54,7 @@ def _columns(decoded: DecodedSpans, origin: Origin, rows: NDArray[np.intp]) -> S
     emitters, resources = read_emitters(decoded, rows), read_resources(decoded, rows)
     spans = Spans(decoded, rows, emitters.dialect, Pool(decoded.data), anomalies)
     found, events = resolved(spans), read_events(spans)
-    name = _name(spans)
+    name = span_names(spans)
     nature = classify(found, name)
     call = _call(found, nature, events, when, emitters)
     retrieved = read_retrieval(found, nature)
@@ -82,18 +79,18 @@ def _columns(decoded: DecodedSpans, origin: Origin, rows: NDArray[np.intp]) -> S
         environment=_or(found.words(Slot.ENVIRONMENT), resources.environment),
         operation=nature.operation,
         kind=Words(nature.kind.astype(np.int32), list(KINDS)),
-        provider=_provider(found, nature, name),
+        provider=providers(found, nature, name),
         status=status,
         status_message=spans.pool.strings(
             decoded.status_message_offset[rows], _absent_if_empty(decoded.status_message_length[rows])
         ),
-        error_type=_error_type(found, events, status),
+        error_type=error_types(found, events, status),
         finish_reasons=finish_reasons(found, nature.is_call, sides.output),
         prompt_name=found.words(Slot.PROMPT_NAME),
         prompt_version=found.words(Slot.PROMPT_VERSION),
         experiments=family_map(found, Family.EXPERIMENT, "spanpulse.experiment."),
         tags=family_map(found, Family.TAG, "spanpulse.tag."),
-        weight=_weight(found),
+        weight=read_weight(found),
         input_messages=sides.input,
         output_messages=sides.output,
         retrieval_query=retrieved.query,
@@ -105,7 +102,7 @@ def _columns(decoded: DecodedSpans, origin: Origin, rows: NDArray[np.intp]) -> S
         links=links_column(spans),
         usage_rank=np.where(nature.is_call, emitters.rank, 0).astype(np.uint8),
         **call,
-        **_who(found),
+        **read_who(found),
         attributes=attributes_map(found),
         anomalies=pa.nulls(0),
     )
@@ -143,17 +140,6 @@ def _invented(found: Resolved, emitters: Emitters, stream: Numbers) -> NDArray[n
     return invented
 
 
-def _name(spans: Spans) -> Words:
-    """Return the names of the spans, cut where they are too long."""
-    decoded, rows = spans.decoded, spans.rows
-    offset, length = decoded.name_offset[rows], decoded.name_length[rows]
-    for row in np.flatnonzero(length > LONGEST_WORD).tolist():
-        cut = spans.pool.text(int(offset[row]), LONGEST_WORD).decode(errors="ignore")
-        offset[row], length[row] = spans.pool.add(cut.encode())
-        spans.anomalies.note_row(Anomaly.TEXT_TOO_LONG, row)
-    return spans.pool.words(offset, length)
-
-
 def _parent(decoded: DecodedSpans, rows: NDArray[np.intp], anomalies: Anomalies) -> NDArray[np.uint64]:
     length = decoded.id_lengths[rows, 2]
     anomalies.note(Anomaly.INVALID_PARENT_ID, (length != 0) & (length != PARENT_ID_BYTES))
@@ -162,71 +148,6 @@ def _parent(decoded: DecodedSpans, rows: NDArray[np.intp], anomalies: Anomalies)
 
 def _absent_if_empty(length: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.where(length == 0, np.int32(ABSENT), length)
-
-
-def _provider(found: Resolved, nature: Nature, name: Words) -> Words:
-    """Return the providers' canonical names; where no attribute tells, the name of a call's span may."""
-    words = found.words(Slot.PROVIDER)
-    words = recoded(words, [provider_name(value) or None for value in words.values])
-    dialect = found.spans.dialect
-    telling = np.array([bool(each.providers) for each in DIALECTS])[dialect] & nature.is_call & (words.codes < 0)
-    codes, values = words.codes.copy(), list(words.values)
-    for row in np.flatnonzero(telling).tolist():
-        provider = _provider_of_name(int(dialect[row]), name.values[int(name.codes[row])])
-        if provider is not None:
-            if provider not in values:
-                values.append(provider)
-            codes[row] = values.index(provider)
-    return Words(codes, values)
-
-
-def _provider_of_name(dialect: int, name: str) -> str | None:
-    return next((value for start, value in DIALECTS[dialect].providers.items() if name.startswith(start)), None)
-
-
-def _error_type(found: Resolved, events: Events, status: Words) -> Words:
-    """Return the types of errors; of an exception's type the name without its module."""
-    words = found.words(Slot.ERROR_TYPE)
-    values = {value: code for code, value in enumerate(words.values)}
-    codes = words.codes.copy()
-    for row in np.flatnonzero((status.codes == ERROR) & (codes < 0)).tolist():
-        kind = events.exception_type.get(row, "").rpartition(".")[2][: LONGEST_WORD // 4] or OTHER_ERROR
-        codes[row] = values.setdefault(kind, len(values))
-    return Words(codes, list(values))
-
-
-def _weight(found: Resolved) -> NDArray[np.int64]:
-    """Return the spans' weights, brought into their bounds."""
-    read = read_integers(found, Slot.WEIGHT)
-    if not found.found[Slot.WEIGHT]:
-        return np.ones(found.spans.size, np.int64)
-    bounded = np.clip(np.where(read.valid, read.values, 1), 1, MOST_WEIGHT)
-    wrong = read.odd | (read.valid & (bounded != read.values))
-    found.spans.anomalies.note(Anomaly.WEIGHT_OUT_OF_RANGE, wrong)
-    found.take(Slot.WEIGHT, ~wrong)
-    return bounded
-
-
-def _who(found: Resolved) -> dict[str, Any]:
-    """Return users and sessions, from metadata where nothing else tells."""
-    user, session = found.words(Slot.USER_ID), found.words(Slot.SESSION_ID)
-    lacking = (user.codes < 0) | (session.codes < 0)
-    metadata = read_objects(found, Slot.METADATA, lacking)
-    return {
-        "user_id": _filled(user, metadata, ("user_id", "userId", "user.id")),
-        "session_id": _filled(session, metadata, ("session_id", "sessionId", "session.id", "thread_id")),
-    }
-
-
-def _filled(words: Words, objects: dict[int, dict[str, Any]], names: tuple[str, ...]) -> Words:
-    """Return words with what objects say under one of some names in the place of NULL."""
-    codes, values = words.codes.copy(), list(words.values)
-    for row, said in objects.items():
-        text = next((said[name] for name in names if isinstance(said.get(name), str) and said[name]), None)
-        if codes[row] < 0 and text is not None and len(text) <= LONGEST_WORD // 4:
-            codes[row] = len(values)
-            values.append(text)
-    return Words(codes, values)
 
 
 def _or(words: Words, others: Words) -> Words:
