@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from random import random
 from typing import Any
@@ -40,12 +40,11 @@ class Processors:
     metrics: Metrics
     health: Health
     _app: Any = None
-    _steps: dict[int, PartitionSteps] = field(default_factory=dict)
     _running: "asyncio.Task[BaseException] | None" = None
     _failures: int = 0
 
     async def start(self, *, seed: int) -> None:
-        """Start the agents; returns once they have their partitions. Raises what made them fail."""
+        """Start the agents; they have their partitions a moment later. Raises what made them fail."""
         url = register_log(self.log)
         recorder = Recorder(self.metrics)
 
@@ -89,12 +88,11 @@ class Processors:
 
     async def _begin(self, url: str, tools: Tools) -> None:
         app = self._app = make_app(url)
-        self._steps = {}
 
         async def partition(number: int) -> PartitionSteps:
             source = await asyncio.to_thread(self.log.source, TOPIC, number)
             tools.writer.distrust(source)
-            return self._steps.setdefault(number, PartitionSteps(source, tools))
+            return PartitionSteps(source, tools)
 
         steps = Steps(partition, _constant(self._versions().dump()), app.crash)
         enricher = Enricher(LogClaims(self.log), steps, most_records=self.settings.batch_records)
@@ -107,9 +105,16 @@ class Processors:
         await app.start()
 
     async def _end(self) -> None:
-        app, self._app = self._app, None
-        if app is not None:
-            await app.stop()  # ends when no step runs any more
+        """Stop the app, to the end: no step may run when the database is closed next."""
+        if self._app is not None:
+            ending = asyncio.ensure_future(self._app.stop())
+            try:
+                await asyncio.shield(ending)
+            except asyncio.CancelledError:
+                await asyncio.wait({ending})
+                raise
+            finally:
+                self._app = None
 
     def _versions(self) -> Versions:
         settings = self.settings

@@ -6,7 +6,7 @@ from spanpulse_stream.pipeline._cut import BatchCutter, Incoming, OffsetGap
 from spanpulse_stream.pipeline._enrich import Enricher
 from spanpulse_stream.pipeline._history import History
 from spanpulse_stream.pipeline._memory import PartitionMemory
-from spanpulse_stream.pipeline._partition import Abandoned, PartitionSteps, Tools
+from spanpulse_stream.pipeline._partition import PartitionSteps, Tools
 from spanpulse_stream.pipeline._rebuild import rebuilt_day
 from spanpulse_stream.pipeline._repair import Messages, RowsFromLog
 from spanpulse_stream.pipeline._steps import Claims, Partition, Steps
@@ -15,7 +15,6 @@ from spanpulse_stream.pipeline._task import Task
 from spanpulse_stream.pipeline._versions import Versions
 
 __all__ = [
-    "Abandoned",
     "BatchCutter",
     "Claims",
     "Computed",

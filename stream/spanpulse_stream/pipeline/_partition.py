@@ -21,7 +21,7 @@ from spanpulse_stream.pipeline._task import Task
 from spanpulse_stream.pipeline._versions import Versions
 from spanpulse_stream.usage import Corrections
 
-__all__ = ["Abandoned", "PartitionSteps", "Tools"]
+__all__ = ["PartitionSteps", "Tools"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,6 @@ class Tools:
     books: PriceBooks
     written: Callable[[Computed, WriteReport], None]
     seed: int
-
-
-class Abandoned(Exception):  # noqa: N818 -- what happened to the batch
-    """The process stops; the batch before this one will not be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ class PartitionSteps:
     def compute(self, batch: list[Incoming], versions: str) -> Pending:
         """Return what a batch adds to the tables.
 
-        Raises QueryFailed, UnknownPriceVersion, Abandoned, or what the write of the batch before it raised.
+        Raises QueryFailed, UnknownPriceVersion, or what the write of the batch before it raised.
         """
         named = Versions.load(versions)
         before, first = self._before, batch[0].offset
@@ -87,8 +83,3 @@ class PartitionSteps:
             raise
         pending.whole.set_result(None)
         self._tools.written(pending.computed, report)
-
-    def abandon(self) -> None:
-        """Let a computation that waits for a write end; for a stop, when no write will come."""
-        if not self._before.done():
-            self._before.set_exception(Abandoned("the process stops"))

@@ -83,14 +83,15 @@ def _without_poison(
         LOG.warning("a batch multiplies beyond an insert's size; its %d messages are read one by one", len(messages))
     except Exception:
         LOG.exception("a batch could not be read; its %d messages are read one by one", len(messages))
-    sound, poison = [], []
+    sound: list[Incoming] = []
+    poison: list[Rejection] = []
     for message in messages:
         if (letter := _poison(message, read)) is not None:
             poison.append(letter)
         else:
             sound.append(message)
-    records = read(sound)
-    return Records(records.columns, [*records.rejected, *poison])
+    rest: Records[Columns] = read(sound)
+    return Records(rest.columns, [*rest.rejected, *poison])
 
 
 def _poison(message: Incoming, read: Callable[[Sequence[Incoming]], Records[Columns]]) -> Rejection | None:

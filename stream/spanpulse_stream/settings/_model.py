@@ -47,7 +47,7 @@ class Settings(BaseModel):
     window: int = Field(500_000, ge=1_000, le=20_000_000, description="spans among which duplicates are found")
 
     max_body_bytes: int = Field(20 * MIB, ge=1024, le=64 * MIB, description="largest request body as sent")
-    max_decompressed_bytes: int = Field(64 * MIB, ge=1024, le=64 * MIB, description="largest request body after decompression")
+    max_decompressed_bytes: int = Field(64 * MIB, ge=1024, le=64 * MIB, description="largest body after decompression")
     max_attributes: int = Field(2048, ge=1, le=65536, description="attributes a span may have")
     max_depth: int = Field(32, ge=1, le=64, description="levels an attribute value may nest")
 
