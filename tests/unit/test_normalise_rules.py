@@ -588,6 +588,13 @@ def test_resources_scopes_and_links() -> None:
     assert got.column("links")[1] is None
 
 
+def test_resources_that_differ_in_a_number_or_a_border_alone_are_told_apart() -> None:
+    said = [{"a": "bc", "pid": 7}, {"a": "bc", "pid": 8}, {"ab": "c", "pid": 7}, {"a": "bc", "pid": 7}, {}, {"a": ""}]
+    got = normalised([request(span({}), resource=each) for each in said])
+    assert [json.loads(str(text)) for text in got.column("resource")] == said
+    assert len(got.columns.resource.values) == len(said) - 1
+
+
 def test_the_spans_of_a_batch_keep_the_order_of_the_log() -> None:
     got = normalised([request(*[span({}, name=f"{body}{row}") for row in range(3)]) for body in "ab"], first=5)
     assert got.rows("log_offset", "ordinal", "name") == [

@@ -14,6 +14,8 @@ from spanpulse_stream.normalise._tables import Scope, scope_of
 __all__ = ["Emitters", "Resources", "read_emitters", "read_resources"]
 
 LONGEST_NAME: Final = 1024
+LONGEST_RESOURCE: Final = 16_384
+"""Bytes of a resource that are compared with those of others."""
 _ENVIRONMENT: Final = ("deployment.environment.name", "deployment.environment", "langfuse.environment")
 
 
@@ -38,9 +40,13 @@ class Emitters:
 
 
 def read_resources(decoded: DecodedSpans, rows: NDArray[np.intp]) -> Resources:
-    """Return what the resources of the spans ``rows`` say; each is read once."""
+    """Return what the resources of the spans ``rows`` say; each is read once, however many messages repeat it."""
     used, inverse = np.unique(decoded.resource[rows], return_inverse=True)
-    pairs = [_pairs(decoded, int(owner)) for owner in used]
+    first: dict[tuple[bytes, ...], int] = {}
+    same = [first.setdefault(_encoding(decoded, owner), owner) for owner in used.tolist()]
+    owners, places = np.unique(same, return_inverse=True)
+    inverse = places[inverse]
+    pairs = [_pairs(decoded, owner) for owner in owners.tolist()]
     return Resources(
         json=_words([json_bytes(each).decode() for each in pairs], inverse),
         service_name=_words([_text(each, ("service.name",)) for each in pairs], inverse),
@@ -62,6 +68,23 @@ def read_emitters(decoded: DecodedSpans, rows: NDArray[np.intp]) -> Emitters:
         rank=np.array([fact.rank for fact in facts], np.uint8)[inverse],
         exclusive=np.array([fact.exclusive for fact in facts], np.bool_)[inverse],
     )
+
+
+def _encoding(decoded: DecodedSpans, owner: int) -> tuple[bytes, ...]:
+    """Return bytes that are equal only for resources that say the same."""
+    resources, values = decoded.resources, decoded.resources.value
+    own = slice(int(resources.start[owner]), int(resources.start[owner + 1]))
+    if own.start == own.stop:
+        return ()
+    keys, texts = resources.key_offset[own], values.offset[own]
+    begin = int(keys.min())
+    end = int(max((keys + resources.key_length[own]).max(), (texts + values.length[own]).max()))
+    if end - begin > LONGEST_RESOURCE:
+        return (b"", owner.to_bytes(8, "little"))
+    shape = (keys - begin, resources.key_length[own], values.kind[own], values.length[own], values.number[own])
+    # A number's value has no place in the data.
+    offsets = np.where(values.length[own] > 0, texts - begin, 0)
+    return (decoded.data[begin:end].tobytes(), offsets.tobytes(), *[each.tobytes() for each in shape])
 
 
 def _pairs(decoded: DecodedSpans, owner: int) -> dict[str, Value]:
