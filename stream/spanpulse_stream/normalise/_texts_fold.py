@@ -5,6 +5,7 @@ left out, unless they say why an answer ended; where nothing is left there is no
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -17,6 +18,7 @@ from spanpulse_stream.normalise._texts_read import Raw, object_of
 __all__ = ["fold_choice", "fold_input", "fold_message", "fold_output"]
 
 LAST_INDEX: Final = 2**31 - 1
+USUAL_REASON: Final = 32  # characters; longer words are not remembered
 
 
 def fold_input(raw: Raw, instructions: Raw) -> bytes:
@@ -58,9 +60,21 @@ def fold_choice(raw: Raw) -> tuple[int, bytes]:
     inner = body.get("message")
     message = inner if isinstance(inner, dict) else {"content": body.get("content") if inner is None else inner}
     outer: dict[str, Any] = {} if body.get("tool_calls") is None else {"tool_calls": body["tool_calls"]}
-    if reasons := reasons_of(body.get("finish_reason")):
-        outer["finish_reason"] = reasons[0]
+    if reason := _reason(body.get("finish_reason")):
+        outer["finish_reason"] = reason
     return _index(body), _plain_answer(outer, message) or _fold({"role": OUTPUT, **outer, **message}, OUTPUT, raw)
+
+
+def _reason(value: Any) -> str:
+    """Return why an answer ended; empty if it does not say so."""
+    if isinstance(value, str) and len(value) <= USUAL_REASON:
+        return _known_reason(value)
+    return next(iter(reasons_of(value)), "")
+
+
+@lru_cache(maxsize=256)
+def _known_reason(word: str) -> str:
+    return next(iter(reasons_of(word)), "")
 
 
 def _index(choice: Mapping[str, Any]) -> int:
