@@ -171,6 +171,10 @@ def test_every_field_counts() -> None:
     ]
     records = [record("", "x", **each) for each in fields]
     records += [record("x"), record("", "x", {"x": "x"}), record("", ["x"]), record("", {"x": None}), record("", b"x")]
+    bodies: list[Any] = [[1, 2], [2, 1], [[1], 2], [[1, 2]], {"a": 1, "b": 2}, {"a": 2, "b": 1}, {"a": [1], "b": [2]}]
+    bodies += [{"a": {"b": 1}}, {"a": {}, "b": 1}, [], {}, [{}], [[]], "", b"", 0, 0.0, False, 1, 1.0, True]
+    records += [record("", body) for body in bodies]
+    records += [record("", "x", {"x": body}) for body in bodies]
     assert len(set(normalise(request(*records)).keys)) == len(records)
 
 
