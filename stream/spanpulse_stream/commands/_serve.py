@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from spanpulse_sinks.clickhouse import SinkError
-from spanpulse_stream.embedded import EmbeddedProcess, FolderUnusable
+from spanpulse_stream.embedded import EmbeddedProcess, FolderUnusable, settle, tame_memory
 from spanpulse_stream.gateway import BindingRefused, InvalidKey
 from spanpulse_stream.log import LogInUse, LogUnusable
 from spanpulse_stream.observe import configure_logging
@@ -29,6 +29,7 @@ CANNOT_START = (
 def serve(settings: Settings, ready_file: Path | None) -> int:
     """Run one process until SIGINT or SIGTERM (exit code 0) or until it cannot go on (1). Raises CANNOT_START."""
     configure_logging(settings.log_level, settings.log_format)
+    tame_memory()
     _remove(ready_file)
     try:
         return asyncio.run(_serve(settings, ready_file))
@@ -48,6 +49,7 @@ async def _serve(settings: Settings, ready_file: Path | None) -> int:
     process = starting.result()
     failing = asyncio.create_task(process.failed())
     try:
+        settle()
         announce(process, console)
         if ready_file is not None:
             _write_ready_file(ready_file, process.addresses)

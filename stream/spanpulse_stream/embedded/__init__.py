@@ -3,5 +3,15 @@
 from spanpulse_stream.embedded._database import open_database, run_query
 from spanpulse_stream.embedded._folder import DataFolder, FolderUnusable
 from spanpulse_stream.embedded._process import EmbeddedProcess, Progress
+from spanpulse_stream.embedded._runtime import settle, tame_memory
 
-__all__ = ["DataFolder", "EmbeddedProcess", "FolderUnusable", "Progress", "open_database", "run_query"]
+__all__ = [
+    "DataFolder",
+    "EmbeddedProcess",
+    "FolderUnusable",
+    "Progress",
+    "open_database",
+    "run_query",
+    "settle",
+    "tame_memory",
+]

@@ -1,0 +1,29 @@
+"""How the interpreter and the C library of a process that only serves are set: fewer collections, fewer arenas.
+
+Nothing depends on it but CPU time (a few percent) and resident memory (about 150 MB); what a platform does not
+have is left as it is.
+"""
+
+import ctypes
+import gc
+
+__all__ = ["settle", "tame_memory"]
+
+M_ARENA_MAX = -8  # of glibc's malloc.h
+ARENAS = 2
+YOUNG = 50_000  # objects until a collection of the youngest; batches make thousands that live for one batch
+
+
+def tame_memory() -> None:
+    """Have all threads share two arenas: what one thread frees is there for the next. Before threads start."""
+    try:
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
+    except (OSError, AttributeError):
+        return
+
+
+def settle() -> None:
+    """Leave what is there now out of all later collections, and collect less often. When everything has started."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, 20, 50)
