@@ -127,3 +127,48 @@ def shortened(value: Any, limit: int, key: str = "") -> Any:
     if isinstance(value, dict):
         return {name: shortened(item, limit, name) for name, item in value.items()}
     return value
+
+
+ATTRIBUTES = [
+    [("gen_ai.tool.call.arguments", '{"query": "a long question about a secret"}'), ("gen_ai.tool.name", "search")],
+    [],
+    [
+        ("http.route", "/v1/answers/of/some/length"),
+        ("tool.parameters", "another long secret"),
+        ("tool.name", "look_up"),
+    ],
+]
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (
+            "none",
+            [
+                [("gen_ai.tool.name", "search")],
+                [],
+                [("http.route", "/v1/answers/of/some/length"), ("tool.name", "look_up")],
+            ],
+        ),
+        (
+            "truncate 6",
+            [
+                [("gen_ai.tool.call.arguments", '{"query":"a long…[+24]"}'), ("gen_ai.tool.name", "search")],
+                [],
+                [
+                    ("http.route", "/v1/answers/of/some/length"),
+                    ("tool.parameters", "anothe…[+13]"),
+                    ("tool.name", "look_up"),
+                ],
+            ],
+        ),
+        ("full", ATTRIBUTES),
+    ],
+)
+def test_attributes_that_hold_contents_follow_the_policy(policy: str, expected: list[list[tuple[str, str]]]) -> None:
+    kind = pa.map_(pa.string(), pa.string())
+    given_columns = replace(columns(), attributes=pa.array(ATTRIBUTES, kind))
+    kept = ContentPolicy.parse(policy).spans(given_columns).attributes
+    assert kept.to_pylist() == expected
+    assert kept.type == kind

@@ -1,8 +1,9 @@
 """The content policy: texts in full, cut to N characters, or none, before anything is stored.
 
-It covers messages, retrieval queries and documents, texts that came in logs, explanations of scores, and the
-attributes of `gen_ai.*` span events. Cut JSON stays JSON: its long strings are cut, each followed by how many
-characters are missing; roles, types, names and ids stay. Not covered: status messages and other attributes.
+It covers messages, retrieval queries and documents, texts that came in logs, explanations of scores, the
+attributes of `gen_ai.*` span events, and other attributes whose key says that they hold what was said or passed to
+a tool. Cut JSON stays JSON: its long strings are cut, each followed by how many characters are missing; roles,
+types, names and ids stay. Not covered: status messages, and attributes that an application names as it likes.
 """
 
 from collections.abc import Callable
@@ -20,6 +21,19 @@ __all__ = ["ContentPolicy"]
 
 STRUCTURE = frozenset({"role", "type", "id", "name", "finish_reason", "time"})
 EVENTS_OF_CONTENT = "gen_ai."
+# Keys of attributes that emitters put contents in, beside those that became columns.
+CONTENT_KEY = (
+    r"^(gen_ai\.(prompt|completion|input|output|system_instructions|content|tool\.(call\.|definitions|description))"
+    r"|(input|output|message|retrieval|reranker|embedding|document|tool|tool_call)\."
+    r"|llm\.(input|output|prompt|tools|function_call|request\.functions|completions)"
+    r"|ai\.(prompt|response\.(text|object|toolCalls|reasoning|files)|result\.|toolCall\.(args|result|input|output)"
+    r"|value|values|embedding|embeddings|schema)"
+    r"|traceloop\.entity\.(input|output)|langfuse\..*(input|output)|mlflow\.(span(Inputs|Outputs)|chunk|chat)"
+    r"|(all_messages|all_messages_events|final_result|request_data|response_data|tool_arguments|tool_response|events)$"
+    r"|db\.(query\.text|statement))"
+)
+
+NO_CONTENT_KEY = r"[._](name|id|type|mime_type|role|score|version|count|finish_reason)$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +63,7 @@ class ContentPolicy:
             retrieval_query=self._each(columns.retrieval_query, self._cut),
             retrieval_documents=self._each(columns.retrieval_documents, self._json),
             events=self._events(columns.events),
+            attributes=self._attributes(columns.attributes),
         )
 
     def logs(self, columns: LogColumns) -> LogColumns:
@@ -69,6 +84,24 @@ class ContentPolicy:
 
     def _events(self, events: pa.Array) -> pa.Array:
         return _replaced(events, pc.match_substring(events, EVENTS_OF_CONTENT), self._event_list)
+
+    def _attributes(self, attributes: pa.MapArray) -> pa.MapArray:
+        """Return the attributes without contents, or with shortened ones."""
+        keys, items, bounds = attributes.keys, attributes.items, attributes.offsets
+        named = pc.match_substring_regex(keys, NO_CONTENT_KEY)
+        found = pc.and_not(pc.match_substring_regex(keys, CONTENT_KEY), named)
+        if not pc.any(found).as_py():
+            return attributes
+        if self.limit:
+            long = pc.and_(found, pc.greater(pc.binary_length(items), self.limit))
+            return pa.MapArray.from_arrays(bounds, keys, _replaced(items, long, self._text))
+        keep = pc.invert(found)
+        before = np.concatenate([[0], np.cumsum(keep.to_numpy(zero_copy_only=False))]).astype(np.int32)
+        return pa.MapArray.from_arrays(pa.array(before[bounds.to_numpy()]), keys.filter(keep), items.filter(keep))
+
+    def _text(self, text: str) -> str:
+        """Shorten a text that may be JSON."""
+        return self._json(text) if text.lstrip()[:1] in ("[", "{") else self._cut(text)
 
     def _event_list(self, text: str) -> str:
         events = orjson.loads(text)
