@@ -80,15 +80,15 @@ def test_two_processes_worth_of_metrics_do_not_share_anything():
 def test_label_values_are_bounded():
     metrics = Metrics()
     for number in range(MOST_SERIES + 50):
-        metrics.add(catalog.WRITER_FAILURES, 1, f"code {number}")
+        metrics.add(catalog.WRITER_INSERTS, 1, f"code {number}")
     lines = [
-        line for line in metrics.exposition().decode().splitlines() if line.startswith("spanpulse_writer_failures_t")
+        line for line in metrics.exposition().decode().splitlines() if line.startswith("spanpulse_writer_inserts_t")
     ]
     assert len(lines) == MOST_SERIES + 1
-    assert metrics.value(catalog.WRITER_FAILURES, "other") == 50
-    assert metrics.value(catalog.LABELS_LIMITED, "spanpulse_writer_failures") == 50
-    metrics.add(catalog.WRITER_FAILURES, 1, "code 0")
-    assert metrics.value(catalog.WRITER_FAILURES, "code 0") == 2
+    assert metrics.value(catalog.WRITER_INSERTS, "other") == 50
+    assert metrics.value(catalog.LABELS_LIMITED, "spanpulse_writer_inserts") == 50
+    metrics.add(catalog.WRITER_INSERTS, 1, "code 0")
+    assert metrics.value(catalog.WRITER_INSERTS, "code 0") == 2
 
 
 def test_misuse_is_an_error_at_once():
