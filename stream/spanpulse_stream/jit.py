@@ -22,7 +22,7 @@ from typing import Any, TypeVar, cast
 
 from numba import config, njit
 
-__all__ = ["entry", "helper", "kernel"]
+__all__ = ["entry", "helper", "is_compiled", "kernel"]
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -71,6 +71,12 @@ def cache_folder(sources: Path) -> str:
         if os.access(folder, os.W_OK | os.X_OK):
             return str(folder)
     return ""
+
+
+def is_compiled(sources: Path) -> bool:
+    """Tell whether kernels of the package in ``sources`` are cached."""
+    folder = cache_folder(sources)
+    return bool(folder) and any(Path(folder).glob("*.nbi"))
 
 
 def _remove_others(folder: Path, prefix: str) -> None:

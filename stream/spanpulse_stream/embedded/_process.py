@@ -15,10 +15,10 @@ from importlib.metadata import version
 from typing import Any, Self, TypeVar
 
 from spanpulse_sinks.clickhouse import EmbeddedDatabase, QueryFailed, repair
-from spanpulse_stream import decode, normalise, usage
 from spanpulse_stream.control import ControlServer, Operations, socket_path
 from spanpulse_stream.embedded._database import committed_ends, highest_source, open_database, run_query
 from spanpulse_stream.embedded._folder import DataFolder
+from spanpulse_stream.embedded._kernels import warm_up
 from spanpulse_stream.embedded._messages import LogMessages
 from spanpulse_stream.embedded._monitor import Monitor
 from spanpulse_stream.embedded._processors import Processors
@@ -92,7 +92,7 @@ class EmbeddedProcess:
         options = OtlpOptions.from_settings(settings)
         self.folder = DataFolder.prepare(settings.data)
         self._progress("loading the decoders (compiled at the first start after an install: about 20 s)")
-        compiled = asyncio.create_task(asyncio.to_thread(_warm_up))
+        compiled = asyncio.create_task(asyncio.to_thread(warm_up))
         stack.push_async_callback(_finished, compiled)
         self.database = await _in_thread(open_database, self.folder, settings)
         stack.push_async_callback(asyncio.to_thread, self.database.close)
@@ -167,11 +167,6 @@ class EmbeddedProcess:
                 f"repaired: {len(report.refilled)} batches refilled from the log, {len(report.detached)} broken parts,"
                 f" {len(report.rebuilt_days)} days rebuilt, {len(report.lost)} not repairable (see the log)"
             )
-
-
-def _warm_up() -> None:
-    for part in (decode, usage, normalise):
-        part.warm_up()
 
 
 async def _in_thread(function: Callable[..., Result], *arguments: object) -> Result:
