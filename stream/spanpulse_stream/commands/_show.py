@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-__all__ = ["bytes_of", "count_of", "milliseconds_of", "usd_of"]
+__all__ = ["bytes_of", "count_of", "milliseconds_of", "seconds_of", "short_of", "usd_of"]
 
 
 def count_of(number: float) -> str:
@@ -31,3 +31,15 @@ def milliseconds_of(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,.0f} ms" if value < 10_000 else f"{value / 1000:,.1f} s"
+
+
+def seconds_of(value: float) -> str:
+    """Return a duration given in s, in few characters."""
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
+
+
+def short_of(number: float) -> str:
+    """Return a count in at most five characters: 4, 950, 12k, 3.4M."""
+    if number < 10_000:
+        return f"{number:.0f}"
+    return f"{number / 1e3:.0f}k" if number < 1e6 else f"{number / 1e6:.1f}M"

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from spanpulse_sinks.clickhouse import percentiles
-from spanpulse_stream.commands._show import count_of, milliseconds_of, usd_of
+from spanpulse_stream.commands._show import count_of, milliseconds_of, seconds_of, short_of, usd_of
 
 __all__ = ["print_summary"]
 
@@ -89,18 +89,18 @@ def _times(nanoseconds: list[float], names: tuple[str, ...]) -> str:
 
 def _models(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
-    table.add_column("model", overflow="fold")
-    for title in ("requests", "in", "out", "cost", "p50", "p95", "first token", "errors"):
-        table.add_column(title, justify="right")
-    table.add_column("confidence")
+    table.add_column("model", no_wrap=True, min_width=26)
+    for title in ("calls", "in", "out", "cost", "p50", "p95", "1st token", "errors"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("price", no_wrap=True)
     for row in rows:
-        latency = [milliseconds_of(ns / 1e6) for ns in row["latency"][:2]] or ["-", "-"]
-        first = [milliseconds_of(ns / 1e6) for ns in row["first_token"][:1]] or ["-"]
+        latency = [seconds_of(ns / 1e9) for ns in row["latency"][:2]] or ["-", "-"]
+        first = [seconds_of(ns / 1e9) for ns in row["first_token"][:1]] or ["-"]
         table.add_row(
-            escape(f"{row['provider']} {row['model']}".strip()),
+            escape(row["model"] or row["provider"] or "unknown"),
             count_of(row["requests"]),
-            count_of(row["input_tokens"]),
-            count_of(row["output_tokens"]),
+            short_of(row["input_tokens"]),
+            short_of(row["output_tokens"]),
             usd_of(Decimal(row["cost"])) if row["unpriced"] + row["missing"] < row["requests"] else "-",
             *latency,
             *first,

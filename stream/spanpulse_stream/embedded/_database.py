@@ -12,10 +12,15 @@ from spanpulse_sinks.clickhouse import (
 from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.settings import Settings
 
-__all__ = ["committed_ends", "highest_source", "open_database", "run_query"]
+__all__ = ["committed_ends", "highest_source", "open_database", "reached_ends", "run_query"]
 
 # Of every batch, however early its writing was interrupted, one of these has a row if any table has.
-WRITTEN_FIRST = ("seen", "span_rows", "dead_letters", "batches")
+WRITTEN_FIRST = {
+    "seen": "log_offset",
+    "span_rows": "log_offset",
+    "dead_letters": "log_offset",
+    "batches": "last_offset",
+}
 
 
 def open_database(folder: DataFolder, settings: Settings) -> EmbeddedDatabase:
@@ -47,5 +52,16 @@ def highest_source(database: EmbeddedDatabase) -> int:
 def committed_ends(database: EmbeddedDatabase) -> dict[int, int]:
     """Return log source -> the offset behind the last one that the database has as committed. Raises QueryFailed."""
     sql = "SELECT toInt64(log_source) AS source, max(last_offset) + 1 AS end FROM batches GROUP BY source"
+    rows = map(orjson.loads, query(database, sql, output_format="JSONEachRow").splitlines())
+    return {row["source"]: row["end"] for row in rows}
+
+
+def reached_ends(database: EmbeddedDatabase) -> dict[int, int]:
+    """Return log source -> the offset behind the last one of any row, committed or not. Raises QueryFailed."""
+    each = " UNION ALL ".join(
+        f"SELECT log_source, max({offset}) AS last FROM {table} GROUP BY log_source"  # noqa: S608 -- names of our own
+        for table, offset in WRITTEN_FIRST.items()
+    )
+    sql = f"SELECT toInt64(log_source) AS source, max(last) + 1 AS end FROM ({each}) GROUP BY source"  # noqa: S608
     rows = map(orjson.loads, query(database, sql, output_format="JSONEachRow").splitlines())
     return {row["source"]: row["end"] for row in rows}

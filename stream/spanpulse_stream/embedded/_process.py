@@ -16,7 +16,13 @@ from typing import Any, Self, TypeVar
 
 from spanpulse_sinks.clickhouse import EmbeddedDatabase, QueryFailed, repair
 from spanpulse_stream.control import ControlServer, Operations, socket_path
-from spanpulse_stream.embedded._database import committed_ends, highest_source, open_database, run_query
+from spanpulse_stream.embedded._database import (
+    committed_ends,
+    highest_source,
+    open_database,
+    reached_ends,
+    run_query,
+)
 from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.embedded._kernels import warm_up
 from spanpulse_stream.embedded._messages import LogMessages
@@ -107,6 +113,8 @@ class EmbeddedProcess:
         stack.push_async_callback(self._processors.stop)
         await self._processors.start(seed=secrets.randbits(64))
         await self._watch()
+        if missing := (await self.status.read())["completeness"]["unaccounted"]:
+            self._progress(f"{missing} records that were accepted are unaccounted for (spanpulse status)")
         receiver.serve()
         stack.callback(receiver.stop)
         self.health.started()
@@ -122,6 +130,7 @@ class EmbeddedProcess:
             disk_floor_bytes=settings.disk_floor_bytes,
             sources_above=highest_source(self.database),
             stored=committed_ends(self.database),
+            reached=reached_ends(self.database),
         )
 
     async def _listen(self, options: OtlpOptions) -> OtlpApp:

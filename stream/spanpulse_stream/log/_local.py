@@ -70,13 +70,16 @@ class LocalLog:
         clock: Callable[[], int] = time.time_ns,
         sources_above: int = 0,
         stored: Mapping[int, int] = NOTHING,
+        reached: Mapping[int, int] | None = None,
     ) -> Self:
         """Open the log in ``folder``, which is made if it is missing. Raises LogInUse, LogUnusable.
 
         ``clock`` gives ns since the epoch. Sources that are given out lie above ``sources_above``: the highest that
         a database knows, for the case that the log's folder was removed and the database's was not. ``stored`` gives
         by source the offset behind the last one that a database holds. A partition that ends before that is an older
-        copy, or lost its end: all that it has is stored, so it is emptied and goes on under a new source.
+        copy, or lost its end: all that it has is stored, so it is emptied and goes on under a new source. ``reached``
+        gives by source the offset behind the last one of any row. A partition that is committed beyond both has a
+        database that is an older copy, or was removed: what is kept of the rest is processed again.
         """
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -94,6 +97,8 @@ class LocalLog:
         try:
             log._declare((TOPIC, partition) for partition in range(partitions))
             log._renew(stored)
+            if reached is not None:
+                log._rewind(stored, reached)
         except BaseException as error:
             log.close()
             if isinstance(error, LogFull):
@@ -263,6 +268,20 @@ class LocalLog:
                     "copy, or lost its end. What came after that and was not stored is lost. It goes on as source %d",
                     *(*position.key, position.end.offset, offset, source),
                 )
+
+    def _rewind(self, stored: Mapping[int, int], reached: Mapping[int, int]) -> None:
+        """Go back to where a database ends that lacks what is committed."""
+        for position in list(self._store.positions.values()):
+            end, committed = stored.get(position.source, 0), position.committed.offset
+            if committed <= end or reached.get(position.source, 0) > end or position.first.offset >= committed:
+                continue
+            rewind = partial(Transaction.rewind, key=position.key, offset=end)
+            again = self._step(Step(rewind)).result()
+            logger.warning(
+                "%s partition %d was processed up to %d, but the database ends at %d: it is an older copy, or was "
+                "removed. Offsets from %d on are processed again; %d older ones are no longer in the log",
+                *(*position.key, committed, end, again, again - end),
+            )
 
     def _step(self, step: Step) -> "Future[Any]":
         self._writer.queue.put(step)

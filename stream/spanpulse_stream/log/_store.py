@@ -145,11 +145,20 @@ class Transaction:
         )
         self._kept -= position.kept_bytes
         self._pending -= position.pending_bytes
-        mark = Mark(offset, position.end.records, position.end.bytes)
+        mark = Mark(offset, 0, 0)
         position.source = self._new_source()
         position.first = position.committed = position.end = mark
         position.oldest_pending_at = position.claim = None
         return position.source
+
+    def rewind(self, key: Key, offset: int) -> int:
+        """Make ``offset``, or the oldest one that is kept, the next one to process; return which.
+
+        For a database that lost its newest rows: what it lacks is processed again. Raises LogDamaged.
+        """
+        position = self._position(key)
+        self._commit(position, max(offset, position.first.offset), None)
+        return position.committed.offset
 
     def trim(self, retain_records: int, key: Key) -> int:
         """Delete one slice of what is committed, but for the newest ``retain_records``; return the bytes freed."""
