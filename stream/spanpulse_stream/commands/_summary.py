@@ -31,8 +31,8 @@ SUMS = """
 LATENCY = percentiles("latency", [0.5, 0.95, 0.99])
 FIRST_TOKEN = percentiles("time_to_first_token", [0.5, 0.95])
 BY_MODEL = f"""
-SELECT provider, model, {SUMS}, {LATENCY} AS latency, {FIRST_TOKEN} AS first_token
-FROM rollup_minute AS r GROUP BY provider, model ORDER BY sum(r.cost) DESC, requests DESC, model LIMIT 25
+SELECT model, any(r.provider) AS provider, {SUMS}, {LATENCY} AS latency, {FIRST_TOKEN} AS first_token
+FROM rollup_minute AS r GROUP BY model ORDER BY sum(r.cost) DESC, requests DESC, model LIMIT 25
 """  # noqa: S608 -- expressions of our own
 TOTAL = f"SELECT {SUMS}, {LATENCY} AS latency, {FIRST_TOKEN} AS first_token FROM rollup_minute"  # noqa: S608
 ERRORS = """
