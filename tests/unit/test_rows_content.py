@@ -172,3 +172,67 @@ def test_attributes_that_hold_contents_follow_the_policy(policy: str, expected: 
     kept = ContentPolicy.parse(policy).spans(given_columns).attributes
     assert kept.to_pylist() == expected
     assert kept.type == kind
+
+
+SECRET = "what nobody is to read"
+CONTENT_KEYS = [
+    "pydantic_ai.all_messages", "model_request_parameters", "logfire.msg", "logfire.msg_template",
+    "llm.openai.messages", "llm.anthropic.system", "llm.None.input", "llm.vertex_ai-beta.choices",
+    "gcp.vertex.agent.llm_request", "gcp.vertex.agent.tool_call_args", "gcp.vertex.agent.data",
+    "gen_ai.tool.input", "gen_ai.tool.output", "gen_ai.memory.query.text", "gen_ai.embeddings.input",
+    "gen_ai.evaluation.explanation", "gen_ai.user.message", "gen_ai.request.messages", "gen_ai.agent.description",
+    "mcp.request.argument.name", "traceloop.prompt.template_variables", "traceloop.prompt.template_variables.name",
+    "llm.invocation_parameters", "mlflow.traceInputs", "mlflow.traceOutputs", "mlflow.chunk.value", "lk.user_input",
+    "lk.response.text", "user_prompt", "crewai.task.description", "ai.settings.output", "llm.content.completion.chunk",
+]  # fmt: skip
+OTHER_KEYS = [
+    "gen_ai.agent.name", "gen_ai.memory.store.id", "llm.openai.id", "llm.openai.usage", "llm.is_streaming",
+    "llm.openai.input_tokens", "logfire.span_type", "lk.agent_name", "http.route", "user_prompt_length",
+    "gen_ai.tool.call.id", "traceloop.prompt.template_name", "exception.message",
+]  # fmt: skip
+MAP = pa.map_(pa.string(), pa.string())
+
+
+def told(key: str) -> SpanColumns:
+    """Return three spans of which the second tells the secret in an attribute and in one of an event."""
+    events = [{"time": 1, "name": "step", "attributes": {key: SECRET, "n": 1}}]
+    return replace(
+        columns(), events=pa.array([None, dumps(events), None]), attributes=pa.array([[], [(key, SECRET)], []], MAP)
+    )
+
+
+@pytest.mark.parametrize("key", CONTENT_KEYS)
+def test_names_of_contents_are_known_in_spans_and_in_all_events(key: str) -> None:
+    left = ContentPolicy.parse("none").spans(told(key))
+    assert left.attributes.to_pylist() == [[], [], []]
+    assert orjson.loads(left.events[1].as_py()) == [{"time": 1, "name": "step", "attributes": {"n": 1}}]
+    cut = ContentPolicy.parse("truncate 4").spans(told(key))
+    assert cut.attributes.to_pylist()[1] == [(key, "what…[+18]")]
+    assert orjson.loads(cut.events[1].as_py())[0]["attributes"] == {key: "what…[+18]", "n": 1}
+
+
+@pytest.mark.parametrize("key", OTHER_KEYS)
+def test_other_names_stay(key: str) -> None:
+    for policy in ("none", "truncate 4"):
+        left = ContentPolicy.parse(policy).spans(told(key))
+        assert left.attributes.to_pylist()[1] == [(key, SECRET)]
+        assert left.events.to_pylist() == told(key).events.to_pylist()
+
+
+@pytest.mark.parametrize("name", ["gen_ai.choice", "mlflow.chunk.item.0", "llm.content.completion.chunk"])
+def test_events_of_contents_lose_all_attributes(name: str) -> None:
+    events = pa.array([None, dumps([{"time": 1, "name": name, "attributes": {"any": SECRET}}]), None])
+    left = ContentPolicy.parse("none").spans(replace(columns(), events=events))
+    assert orjson.loads(left.events[1].as_py()) == [{"time": 1, "name": name, "attributes": {}}]
+    cut = ContentPolicy.parse("truncate 4").spans(replace(columns(), events=events))
+    assert orjson.loads(cut.events[1].as_py())[0]["attributes"] == {"any": "what…[+18]"}
+
+
+def test_attributes_of_scores_follow_the_policy() -> None:
+    given_logs = logs()
+    pairs = [("gen_ai.evaluation.explanation", SECRET), ("gen_ai.input.messages", SECRET), ("team", "core")]
+    given_logs.scores.attributes = pa.array([pairs], MAP)
+    assert ContentPolicy.parse("none").logs(given_logs).scores.attributes.to_pylist() == [[("team", "core")]]
+    cut = ContentPolicy.parse("truncate 4").logs(given_logs).scores.attributes.to_pylist()
+    assert cut == [[*((key, "what…[+18]") for key, _ in pairs[:2]), ("team", "core")]]
+    assert ContentPolicy.parse("full").logs(given_logs).scores.attributes.to_pylist() == [pairs]

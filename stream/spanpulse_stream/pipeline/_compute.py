@@ -14,9 +14,10 @@ from spanpulse_sinks.clickhouse import Batch
 from spanpulse_sinks.dead_letters import DeadLetter, dead_letter_rows
 from spanpulse_stream.normalise import Rejection
 from spanpulse_stream.pipeline._logs import log_tables
-from spanpulse_stream.pipeline._read import WHOLE_MESSAGE, read_logs, read_spans, whole
+from spanpulse_stream.pipeline._read import PROCESSING_FAILED, WHOLE_MESSAGE, read_logs, read_spans, whole
 from spanpulse_stream.pipeline._spans import span_tables
 from spanpulse_stream.pipeline._task import Task
+from spanpulse_stream.rows import ContentPolicy
 
 __all__ = ["Computed", "compute"]
 
@@ -49,7 +50,7 @@ def compute(task: Task) -> Computed:
     rejected += [whole(message, UNKNOWN_SIGNAL) for message in task.messages if message.signal not in SIGNALS]
     _count_rejected(rejected, task)
     tables = _joined(parts)
-    tables["dead_letters"] = dead_letter_rows(task.log_source, [_letter(each) for each in rejected])
+    tables["dead_letters"] = dead_letter_rows(task.log_source, [_letter(each, task.policy) for each in rejected])
     tables["batches"] = task.tally.table(task.log_source, task.versions.dump())
     task.memory.advance(task.end, tables)
     day = EPOCH + timedelta(days=task.day)
@@ -71,7 +72,14 @@ def _count_rejected(rejected: list[Rejection], task: Task) -> None:
         task.tally.add_to(message, "dead_lettered", records)
 
 
-def _letter(rejected: Rejection) -> DeadLetter:
+def _letter(rejected: Rejection, policy: ContentPolicy) -> DeadLetter:
+    """Return the dead letter; unless all texts may be kept, without its bytes: nobody knows what they say."""
+    data, detail = rejected.bytes, rejected.detail
+    if policy.limit is not None:
+        if rejected.reason == PROCESSING_FAILED:
+            detail = detail.partition(":")[0]  # the message of an exception may quote
+        detail = f"{detail} ({len(data)} bytes, not kept under the content policy)".lstrip()
+        data = b""
     return DeadLetter(
         rejected.log_offset,
         rejected.ordinal,
@@ -79,6 +87,6 @@ def _letter(rejected: Rejection) -> DeadLetter:
         rejected.tenant,
         rejected.signal,
         rejected.reason,
-        rejected.detail,
-        rejected.bytes,
+        detail,
+        data,
     )

@@ -1,9 +1,10 @@
 """The content policy: texts in full, cut to N characters, or none, before anything is stored.
 
-It covers messages, retrieval queries and documents, texts that came in logs, explanations of scores, the
-attributes of `gen_ai.*` span events, and other attributes whose key says that they hold what was said or passed to
-a tool. Cut JSON stays JSON: its long strings are cut, each followed by how many characters are missing; roles,
-types, names and ids stay. Not covered: status messages, and attributes that an application names as it likes.
+It covers messages, retrieval queries and documents, texts that came in logs, explanations of scores, and the
+attributes of spans, span events and scores whose key says that they hold what was said or passed to a tool. Cut JSON
+stays JSON: its long strings are cut, each followed by how many characters are missing; roles, types, names and ids
+stay. Not covered: status messages, messages and stack traces of exceptions, attributes that an application names as
+it likes, and the local log, which holds what was received until it is trimmed.
 """
 
 from collections.abc import Callable
@@ -16,24 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spanpulse_stream.columns import LogColumns, SpanColumns, TextColumns, Words
+from spanpulse_stream.rows._content_keys import holding_content, holds_content, is_content_event, mentions_content
 
 __all__ = ["ContentPolicy"]
 
 STRUCTURE = frozenset({"role", "type", "id", "name", "finish_reason", "time"})
-EVENTS_OF_CONTENT = "gen_ai."
-# Keys of attributes that emitters put contents in, beside those that became columns.
-CONTENT_KEY = (
-    r"^(gen_ai\.(prompt|completion|input|output|system_instructions|content|tool\.(call\.|definitions|description))"
-    r"|(input|output|message|retrieval|reranker|embedding|document|tool|tool_call)\."
-    r"|llm\.(input|output|prompt|tools|function_call|request\.functions|completions)"
-    r"|ai\.(prompt|response\.(text|object|toolCalls|reasoning|files)|result\.|toolCall\.(args|result|input|output)"
-    r"|value|values|embedding|embeddings|schema)"
-    r"|traceloop\.entity\.(input|output)|langfuse\..*(input|output)|mlflow\.(span(Inputs|Outputs)|chunk|chat)"
-    r"|(all_messages|all_messages_events|final_result|request_data|response_data|tool_arguments|tool_response|events)$"
-    r"|db\.(query\.text|statement))"
-)
-
-NO_CONTENT_KEY = r"[._](name|id|type|mime_type|role|score|version|count|finish_reason)$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +60,12 @@ class ContentPolicy:
             return columns
         texts = columns.texts
         texts = replace(texts, messages=self._each(texts.messages, self._json)) if self.limit else _no_texts()
-        explanation = self._each(columns.scores.explanation, self._cut)
-        return replace(columns, texts=texts, scores=replace(columns.scores, explanation=explanation))
+        scores = replace(
+            columns.scores,
+            explanation=self._each(columns.scores.explanation, self._cut),
+            attributes=self._attributes(columns.scores.attributes),
+        )
+        return replace(columns, texts=texts, scores=scores)
 
     def _each(self, texts: pa.Array, shorten: Callable[[str], str]) -> pa.Array:
         """Return the texts, shortened where they are longer than the limit."""
@@ -83,13 +75,12 @@ class ContentPolicy:
         return _replaced(texts, pc.greater(pc.binary_length(texts), self.limit), shorten)
 
     def _events(self, events: pa.Array) -> pa.Array:
-        return _replaced(events, pc.match_substring(events, EVENTS_OF_CONTENT), self._event_list)
+        return _replaced(events, mentions_content(events), self._event_list)
 
     def _attributes(self, attributes: pa.MapArray) -> pa.MapArray:
         """Return the attributes without contents, or with shortened ones."""
         keys, items, bounds = attributes.keys, attributes.items, attributes.offsets
-        named = pc.match_substring_regex(keys, NO_CONTENT_KEY)
-        found = pc.and_not(pc.match_substring_regex(keys, CONTENT_KEY), named)
+        found = holding_content(keys)
         if not pc.any(found).as_py():
             return attributes
         if self.limit:
@@ -106,9 +97,20 @@ class ContentPolicy:
     def _event_list(self, text: str) -> str:
         events = orjson.loads(text)
         for event in events:
-            if str(event.get("name", "")).startswith(EVENTS_OF_CONTENT) and "attributes" in event:
-                event["attributes"] = self._walk(event["attributes"]) if self.limit else {}
+            if attributes := event.get("attributes"):
+                event["attributes"] = self._event_attributes(str(event.get("name", "")), attributes)
         return orjson.dumps(events).decode()
+
+    def _event_attributes(self, name: str, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Return the attributes of an event without contents, or with shortened ones."""
+        if is_content_event(name):
+            return self._walk(attributes) if self.limit else {}
+        if not self.limit:
+            return {key: value for key, value in attributes.items() if not holds_content(key)}
+        return {key: self._value(value) if holds_content(key) else value for key, value in attributes.items()}
+
+    def _value(self, value: Any) -> Any:
+        return self._text(value) if isinstance(value, str) else self._walk(value)
 
     def _json(self, text: str) -> str:
         try:
