@@ -8,7 +8,7 @@ from genai_prices.data_snapshot import get_snapshot
 
 from price_columns import Call, columns
 from spanpulse_stream.price import PriceBook, UnknownPriceVersion, _tables
-from spanpulse_stream.price._match import Catalogue
+from spanpulse_stream.price._match import PATH, Catalogue
 from spanpulse_stream.price._tables import MOST_NAMES
 
 BOOK = PriceBook.load()
@@ -93,9 +93,55 @@ def test_catalogue_finds_what_genai_prices_finds() -> None:
         try:
             _, expected = get_snapshot().find_provider_model(ref, None, provider_id, None)
         except LookupError:
+            if PATH.match(ref):
+                continue  # tried again without the path, see below
             expected = None
         found = catalogue.find(provider_id, ref)
         assert (found.model if found else None) is expected
+
+
+PATHS = [
+    "models/", "publishers/google/models/", "projects/p-1/locations/global/publishers/google/models/", "gemini/",
+    "vertex_ai/", "azure/", "openai/", "anthropic/", "bedrock/", "accounts/acme/models/", "vertex_ai/models/",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_path_before_a_name_changes_nothing_but_a_miss(path: str) -> None:
+    """What genai-prices finds with the path stays; what it does not find is what the bare name finds."""
+    providers = get_snapshot().providers
+    catalogue = Catalogue(providers)
+    for provider in providers:
+        for model in provider.models[::9]:
+            try:
+                _, expected = get_snapshot().find_provider_model(path + model.id, None, provider.id, None)
+            except LookupError:
+                bare = catalogue.find(provider.id, model.id)
+                expected = bare.model if bare else None
+            found = catalogue.find(provider.id, path + model.id)
+            assert (found.model if found else None) is expected, (provider.id, model.id)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "expected"),
+    [
+        ("gcp.gemini", "models/gemini-2.5-pro", "google"),
+        (None, "gemini/gemini-2.5-pro", "google"),
+        ("litellm", "vertex_ai/gemini-2.5-pro", "google"),
+        ("a-gateway-nobody-knows", "azure/gpt-4o", "azure"),
+        ("azure", "azure/openai/gpt-4o", "azure"),
+        (None, "bedrock/anthropic.claude-sonnet-4-5-20250929-v1:0", "aws"),
+        ("openai", "anthropic/claude-sonnet-4-5", None),
+        ("openai", "models/", None),
+        ("openai", "models/" * 70 + "gpt-5", None),
+        ("openai", "my-own/gpt-5-path", None),
+    ],
+)
+def test_a_path_names_the_provider_only_where_the_span_does_not(
+    provider: str | None, model: str, expected: str | None
+) -> None:
+    found = Catalogue(get_snapshot().providers).find(provider, model)
+    assert (found.provider if found else None) == expected
 
 
 def test_response_model_goes_first_and_request_model_helps_out() -> None:

@@ -2,9 +2,11 @@
 
 The result equals genai-prices' own look-up (a test compares them), but a miss costs a few dictionary look-ups
 and patterns instead of 100 us, and nothing is remembered here: callers keep a bounded cache. A name that a
-provider does not list is unknown, even if another provider lists it: a guess could be off by any factor.
+provider does not list is unknown, even if another provider lists it: a guess could be off by any factor. Where
+genai-prices finds nothing, a name that starts with a path, as gateways and clouds write it, is tried without it.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,6 +33,15 @@ PROVIDER_IDS: Final = {
     "together_ai": "together",
 }
 """Names that genai-prices would not recognise, or would take for another provider (Azure for OpenAI)."""
+
+PATH: Final = re.compile(
+    r"(?:(gemini|vertex_ai|azure|openai|anthropic|bedrock)"
+    r"|models|publishers/[^/]+/models|projects/.+/models|accounts/[^/]+/models)/(?=.)"
+)
+"""What gateways and clouds put before the name of a model; the group names the provider where the span names none."""
+
+MOST_PATHS: Final = 3
+"""Paths before a name, one within another: vertex_ai/publishers/google/models/..."""
 
 LONGEST_NAME: Final = 512
 """Characters of a model or provider name; longer ones are no names and are not matched against patterns."""
@@ -89,17 +100,30 @@ class Catalogue:
         """Return the entry of a model name, or None. An unknown provider counts as none: the name alone decides."""
         if len(model) > LONGEST_NAME or len(provider or "") > LONGEST_NAME:
             return None
-        model = model.lower()
-        name = provider_id(provider)
+        name, model = provider_id(provider), model.lower()
+        entry = self._find(name, model)
+        for _ in range(MOST_PATHS):
+            if entry is not None or (path := PATH.match(model)) is None:
+                break
+            model = model[path.end() :]
+            if path[1] and self._provider(name) is None:
+                name = path[1]
+            entry = self._find(name, model)
+        return entry
+
+    def _find(self, name: str | None, model: str) -> Entry | None:
+        """Return what genai-prices finds."""
         if name == "litellm" and "/" in model:
             prefix, rest = model.split("/", 1)
-            if prefix and find_provider_by_id(self._providers, prefix) is not None:
+            if prefix and self._provider(prefix) is not None:
                 name, model = prefix, rest
-        found = find_provider_by_id(self._providers, name) if name else None
-        found = found or self._by_model(model)
+        found = self._provider(name) or self._by_model(model)
         if found is None:
             return None
         return next((entry for ref in _spellings(model) for entry in self._in_provider(found, ref)), None)
+
+    def _provider(self, name: str | None) -> Any | None:
+        return find_provider_by_id(self._providers, name) if name else None
 
     def _by_model(self, model: str) -> Any | None:
         matching = (each for each in self._providers if each.model_match is not None)
