@@ -21,13 +21,14 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanpulse_sinks.clickhouse._config import DATABASE, READ_SETTINGS, WRITE_SETTINGS, EmbeddedConfig
-from spanpulse_sinks.clickhouse._errors import DatabaseInUse, QueryFailed
+from spanpulse_sinks.clickhouse._errors import DatabaseInUse, Failure, QueryFailed, SinkError
 from spanpulse_sinks.clickhouse._migrate import migrate
 
 __all__ = ["EmbeddedDatabase"]
 
 LOG = logging.getLogger(__name__)
 CLOSE_SECONDS = 20.0
+MOST_OF_A_REASON = 300
 
 
 class EmbeddedDatabase:
@@ -54,12 +55,16 @@ class EmbeddedDatabase:
     def open(cls, folder: Path, config: EmbeddedConfig | None = None) -> "EmbeddedDatabase":
         """Open or make the database in ``folder`` and bring its schema up to date (about a second).
 
-        Raises DatabaseInUse, SchemaTooNew, or OSError where the folder cannot be written.
+        Raises DatabaseInUse, SchemaTooNew, SinkError where the engine cannot read what is there, or OSError where
+        the folder cannot be written.
         """
         folder.mkdir(parents=True, exist_ok=True)
         lock = _locked(folder / "lock")
         try:
             return cls(folder.resolve(), config or EmbeddedConfig(), lock)
+        except ClickHouseError as error:
+            lock.close()
+            raise SinkError(_unreadable(folder, error)) from error
         except BaseException:
             lock.close()
             raise
@@ -141,6 +146,18 @@ class EmbeddedDatabase:
 
     def _reader(self) -> Any:
         return self._client({**self.config.limits.settings(), **READ_SETTINGS}, DATABASE)
+
+
+def _unreadable(folder: Path, error: ClickHouseError) -> str:
+    """Return what to do about a folder that could not be opened, in one line."""
+    why = " ".join(str(error).split())
+    why = why.rpartition("DB::Exception: ")[2][:MOST_OF_A_REASON]
+    if Failure.of(error) is Failure.NO_SPACE:
+        return f"the database in {folder} cannot be opened, free some space: {why}"
+    return (
+        f"the database in {folder} cannot be read: move this folder away and start again, "
+        f"the log refills what it still has ({why})"
+    )
 
 
 def _locked(path: Path) -> IO[str]:
