@@ -209,6 +209,14 @@ def test_ten_thousand_attributes_and_a_megabyte() -> None:
         ("app", {"llm.request.type": "completion", "gen_ai.system": "OpenAI"}, "text_completion", "llm"),
         ("app", {"gen_ai.system": "openai", "gen_ai.request.model": "m"}, "chat", "llm"),
         ("app", {"gen_ai.request.model": "m"}, None, "other"),
+        ("app", {"gen_ai.operation.name": "deep_research", "gen_ai.request.model": "m"}, "deep_research", "llm"),
+        ("app", {"gen_ai.operation.name": "chat.completions"}, "chat", "llm"),
+        ("app", {"gen_ai.operation.name": "chat_completion"}, "chat", "llm"),
+        ("app", {"gen_ai.operation.name": "create_response"}, "chat", "llm"),
+        ("app", {"gen_ai.operation.name": "responses.create"}, "chat", "llm"),
+        ("app", {"gen_ai.operation.name": "messages.create"}, "chat", "llm"),
+        ("app", {"gen_ai.operation.name": "generate"}, "chat", "llm"),
+        ("app", {"gen_ai.operation.name": "completions"}, "text_completion", "llm"),
         ("app", {}, None, "other"),
         ("ai", {"ai.operationId": "ai.generateText"}, "invoke_workflow", "workflow"),
         ("ai", {"ai.operationId": "ai.generateText.doGenerate"}, "chat", "llm"),
@@ -220,6 +228,14 @@ def test_ten_thousand_attributes_and_a_megabyte() -> None:
 def test_kinds_follow_from_operations(scope: str, attributes: dict[str, Any], operation: str | None, kind: str) -> None:
     got = one(attributes, scope)
     assert (got.one("operation"), got.one("kind")) == (operation, kind)
+
+
+@pytest.mark.parametrize(("word", "kind"), [("deep_research", "llm"), ("rerank", "other"), ("run_agent", "other")])
+def test_the_kind_of_an_unknown_word_is_that_of_the_word_with_and_without_tokens(word: str, kind: str) -> None:
+    called = {"gen_ai.operation.name": word, "gen_ai.provider.name": "p", "gen_ai.request.model": "m"}
+    failed = one(called, status=Status(code=Status.STATUS_CODE_ERROR))
+    answered = one(called | {"gen_ai.usage.input_tokens": 9, "gen_ai.usage.output_tokens": 1})
+    assert (failed.one("kind"), answered.one("kind")) == (kind, kind)
 
 
 @pytest.mark.parametrize(
@@ -254,6 +270,7 @@ def test_a_scope_that_only_begins_like_a_known_one_is_unknown() -> None:
         ("bedrock", "aws.bedrock"),
         ("gemini", "gcp.gemini"),
         ("google.vertex.chat", "gcp.vertex_ai"),
+        ("gcp.vertex.agent", "gcp.vertex_ai"),
         ("mistral", "mistral_ai"),
         ("My.Own", "my.own"),
     ],

@@ -1,9 +1,12 @@
 """What a span is: its operation in the words of the conventions, and the kind that follows from it.
 
 Where no attribute tells, the start of the span's name may; where that does not either, a span with a model and
-tokens or a provider is taken for a chat, as older conventions had no operation.
+tokens or a provider is taken for a chat, as older conventions had no operation. A word that no dialect knows is a
+model call if a model is named, unless the word itself speaks of something else: never because of tokens, which a
+call that failed has not, so that failures count beside the successes.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,6 +38,17 @@ _KIND_OF: Final = {
     "invoke_workflow": "workflow",
     "plan": "workflow",
 }
+_NO_CALLS: Final = frozenset(
+    (
+        *("agent", "agents", "chain", "count", "crew", "db", "eval", "evaluate", "evaluation"),
+        *("evaluator", "event", "function", "graph", "guardrail", "guardrails", "handoff", "index", "mcp"),
+        *("memory", "moderation", "moderations", "parser", "pipeline", "planning", "prompt", "query", "rerank"),
+        *("reranker", "retrieval", "retrieve", "retriever", "search", "session", "span", "step", "task"),
+        *("team", "tokenize", "tool", "toolcall", "tools", "upsert", "vector", "vectordb", "workflow"),
+        *("workflows"),
+    )
+)
+"""Parts of unknown words that speak of no model call, whatever model and tokens their spans have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +100,8 @@ def classify(resolved: Resolved, name: Words) -> Nature:
     codes = np.where(guessed, np.int32(len(by_word.values)), by_word.codes)
     operation = Words(codes, [*by_word.values, "chat"])
     kinds = np.array([KINDS.index(_KIND_OF.get(value, "other")) for value in operation.values] + [OTHER], np.int8)
-    kind = kinds[operation.codes]
-    # A word that no dialect knows, but with tokens: some other kind of generation.
-    tokens = resolved.has(Slot.INPUT_TOKENS) & resolved.has(Slot.OUTPUT_TOKENS) & evidence
-    kind[(kind == OTHER) & (operation.codes >= 0) & tokens] = LLM
+    calls = np.array([_may_be_call(value) for value in operation.values] + [False])
+    kind = np.where(calls[operation.codes] & _has_model(resolved), np.int8(LLM), kinds[operation.codes])
     kind[_is_no_call(resolved, name) & (kind <= EMBEDDING)] = OTHER
     return Nature(operation, kind)
 
@@ -150,9 +162,19 @@ def _operation_of_name(dialect: int, name: str) -> str | None:
     return DIALECTS[dialect].span_names[max(found, key=len)] if found else None
 
 
-def _looks_like_a_call(resolved: Resolved) -> NDArray[np.bool_]:
+def _may_be_call(word: str) -> bool:
+    """Tell whether an unknown word speaks of nothing but a model call."""
+    return word not in _KIND_OF and _NO_CALLS.isdisjoint(re.split(r"[^a-z0-9]+", word))
+
+
+def _has_model(resolved: Resolved) -> NDArray[np.bool_]:
     models = (Slot.REQUEST_MODEL, Slot.RESPONSE_MODEL, Slot.MODEL)
-    has_model = np.logical_or.reduce([resolved.has(slot) for slot in models])
+    has_model: NDArray[np.bool_] = np.logical_or.reduce([resolved.has(slot) for slot in models])
+    return has_model
+
+
+def _looks_like_a_call(resolved: Resolved) -> NDArray[np.bool_]:
+    has_model = _has_model(resolved)
     signs = [resolved.has(slot) for slot in (Slot.PROVIDER, Slot.USAGE, *map(Slot, TOKENS)) if resolved.found[slot]]
     if not signs:
         return np.zeros(len(has_model), np.bool_)

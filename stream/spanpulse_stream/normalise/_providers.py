@@ -21,6 +21,7 @@ _ALIASES: Final = {
     "azure-openai": "azure.ai.openai",
     "azure_openai": "azure.ai.openai",
     "azureopenai": "azure.ai.openai",
+    "gcp.vertex.agent": "gcp.vertex_ai",
     "gemini": "gcp.gemini",
     "google": "gcp.gemini",
     "google-genai": "gcp.gemini",
