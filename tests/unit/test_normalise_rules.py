@@ -356,6 +356,76 @@ def test_usage_objects_of_several_providers(written: str) -> None:
     assert got.rows("input_tokens", "output_tokens", "reasoning_tokens") == [(12, 5, 1)]
 
 
+@pytest.mark.parametrize(
+    ("written", "counts"),
+    [
+        ({"input_tokens": 1000, "output_tokens": 9, "cache_read_input_tokens": 800}, (1800, 9, 800, None, None)),
+        ({"input": 5000, "output": 88, "cache_read_input_tokens": 48, "cache_creation_input_tokens": 2},
+         (5050, 88, 48, 2, None)),
+        ({"prompt_tokens": 1000, "completion_tokens": 9, "cache_read_input_tokens": 800}, (1000, 9, 800, None, None)),
+        ({"input_tokens": 1000, "output_tokens": 9, "total_tokens": 1009, "cache_read_input_tokens": 800},
+         (1000, 9, 800, None, None)),
+        ({"inputTokens": 1000, "outputTokens": 9, "cacheReadInputTokens": 800, "cacheWriteInputTokens": 50,
+          "totalTokens": 1859}, (1850, 9, 800, 50, None)),
+        ({"promptTokenCount": 1000, "candidatesTokenCount": 100, "thoughtsTokenCount": 50, "totalTokenCount": 1150},
+         (1000, 150, None, None, 50)),
+        ({"prompt_token_count": 1000, "thoughts_token_count": 50, "cached_content_token_count": 7},
+         (1000, 50, 7, None, 50)),
+        ({"input": 1000, "output": 100, "input_cache_read": 10, "output_reasoning": 20, "total": 1130},
+         (1010, 120, 10, None, 20)),
+        ({"input_tokens": 1000, "output_tokens": 9, "cache_read_input_tokens": "x"}, (1000, 9, None, None, None)),
+        ({"input_tokens": -1, "output_tokens": 9, "cache_read_input_tokens": 5}, (None, 9, 5, None, None)),
+    ],
+)  # fmt: skip
+def test_usage_objects_are_added_up_as_their_provider_counts(
+    written: dict[str, Any], counts: tuple[int | None, ...]
+) -> None:
+    columns = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+    got = one(CHAT | {"langfuse.observation.usage_details": json.dumps(written)}, "langfuse-sdk")
+    assert got.rows(*columns) == [counts]
+    if None not in counts[:1]:
+        got = one(CHAT | {"output.value": json.dumps({"model": "m", "usage": written})}, "openlit.instrumentation.x")
+        assert got.rows(*columns) == [counts]
+
+
+def test_an_object_that_was_added_up_is_not_added_up_again_for_its_scope() -> None:
+    raw = {"model": "m", "usage": {"input_tokens": 1000, "output_tokens": 9, "cache_read_input_tokens": 800}}
+    got = one(CHAT | {"output.value": json.dumps(raw)}, "openlit.instrumentation.anthropic")
+    assert got.rows("input_tokens", "cache_read_tokens") == [(1800, 800)]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"responseId": "r", "modelVersion": "g", "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 2}},
+        {
+            "response_id": "r",
+            "model_version": "g",
+            "usage_metadata": {"prompt_token_count": 3, "candidates_token_count": 2},
+        },
+    ],
+)
+def test_raw_responses_of_gemini(written: dict[str, Any]) -> None:
+    got = one(CHAT | {"output.value": json.dumps(written)})
+    assert got.rows("response_id", "response_model", "input_tokens", "output_tokens") == [("r", "g", 3, 2)]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "counts"),
+    [
+        ({"total_tokens": 1130, "cache_read_input_tokens": 30}, (1030, 100)),
+        ({"total_tokens": 1150, "reasoning_tokens": 50}, (1000, 150)),
+        ({"total_tokens": 1180, "cache_read_input_tokens": 30, "reasoning_tokens": 50}, (1030, 150)),
+        ({"total_tokens": 1100, "cache_read_input_tokens": 30, "reasoning_tokens": 50}, (1000, 100)),
+        ({"total_tokens": 1130, "cache_read_input_tokens": 30, "reasoning_tokens": 30}, (1000, 100)),
+        ({"total_tokens": 1160, "cache_read_input_tokens": 30, "reasoning_tokens": 30}, (1030, 130)),
+    ],
+)
+def test_a_total_may_tell_what_was_left_out(tokens: dict[str, int], counts: tuple[int, int]) -> None:
+    got = usage(input_tokens=1000, output_tokens=100, **tokens)
+    assert got.rows("input_tokens", "output_tokens") == [counts]
+
+
 def test_a_usage_object_that_is_none_is_noted() -> None:
     got = one(CHAT | {"langfuse.observation.usage_details": "{"}, "langfuse-sdk")
     assert got.rows("usage_status", "anomalies") == [("invalid", ["usage_not_json"])]

@@ -9,13 +9,26 @@ __all__ = ["response_of"]
 
 _OWN_IDS: Final = ("lc_run-", "run-")
 """Starts of ids that LangChain gives itself."""
+_GEMINI: Final = frozenset(("usageMetadata", "usage_metadata", "modelVersion", "model_version"))
 
 
 def response_of(said: dict[str, Any]) -> dict[str, Any]:
     """Return the response in an output, empty where there is none: `id`, `model`, `usage` and what else it has."""
     if "generations" in said:
         return _of_langchain(said)
+    if not _GEMINI.isdisjoint(said):
+        return _of_gemini(said)
     return said if "model" in said or "usage" in said else {}
+
+
+def _of_gemini(said: dict[str, Any]) -> dict[str, Any]:
+    """Return the response in Gemini's words, as its REST interface or its Python SDK writes them."""
+    found = {
+        "id": said.get("responseId") or said.get("response_id") or said.get("id"),
+        "model": said.get("modelVersion") or said.get("model_version") or said.get("model"),
+        "usage": said.get("usageMetadata") or said.get("usage_metadata") or said.get("usage"),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _of_langchain(said: dict[str, Any]) -> dict[str, Any]:

@@ -18,47 +18,11 @@ from spanpulse_stream.normalise._json import literal, parsed
 from spanpulse_stream.normalise._numbers import read_integers
 from spanpulse_stream.normalise._resolved import Resolved
 from spanpulse_stream.normalise._slots import TOKENS, Slot
+from spanpulse_stream.normalise._usage_objects import MOST_TOKENS, usage_object
 
-__all__ = ["MOST_TOKENS", "Usage", "read_usage", "usage_object"]
+__all__ = ["Usage", "read_usage"]
 
-MOST_TOKENS: Final = 10**9
 STATUSES: Final = ["reported", "missing", "invalid"]
-
-_Details = tuple[tuple[str, ...], ...]
-_NAMES: Final[dict[Slot, _Details]] = {
-    Slot.INPUT_TOKENS: (("prompt_tokens",), ("input_tokens",), ("input",), ("promptTokenCount",), ("inputTokens",)),
-    Slot.OUTPUT_TOKENS: (
-        ("completion_tokens",), ("output_tokens",), ("output",), ("candidatesTokenCount",), ("outputTokens",)
-    ),
-    Slot.TOTAL_TOKENS: (("total_tokens",), ("total",), ("totalTokenCount",), ("totalTokens",)),
-    Slot.CACHE_READ_TOKENS: (
-        ("prompt_tokens_details", "cached_tokens"),
-        ("input_tokens_details", "cached_tokens"),
-        ("cache_read_input_tokens",),
-        ("input_cached_tokens",),
-        ("input_cache_read",),
-        ("input_token_details", "cache_read"),
-        ("cachedContentTokenCount",),
-    ),
-    Slot.CACHE_WRITE_TOKENS: (
-        ("cache_creation_input_tokens",), ("prompt_tokens_details", "cache_write_tokens"), ("input_cache_creation",),
-        ("input_token_details", "cache_creation"),
-    ),
-    Slot.CACHE_WRITE_1H_TOKENS: (
-        ("cache_creation", "ephemeral_1h_input_tokens"), ("cache_creation_input_tokens_above_1hr",),
-    ),
-    Slot.REASONING_TOKENS: (
-        ("completion_tokens_details", "reasoning_tokens"),
-        ("output_tokens_details", "reasoning_tokens"),
-        ("output_reasoning_tokens",),
-        ("output_reasoning",),
-        ("output_token_details", "reasoning"),
-        ("thoughtsTokenCount",),
-    ),
-    Slot.INPUT_AUDIO_TOKENS: (("prompt_tokens_details", "audio_tokens"), ("input_audio_tokens",)),
-    Slot.OUTPUT_AUDIO_TOKENS: (("completion_tokens_details", "audio_tokens"), ("output_audio_tokens",)),
-}  # fmt: skip
-"""Where usage objects, of providers and of emitters, have each count."""
 
 
 @dataclass(slots=True)
@@ -83,24 +47,19 @@ def read_usage(
     """
     spans, is_call = resolved.spans, nature.is_call
     counts = {Slot(slot): _count(resolved, Slot(slot), is_call & ~invented) for slot in TOKENS}
-    _read_objects(resolved, counts, is_call & ~invented)
+    attributed = counts[Slot.INPUT_TOKENS].valid.copy()
+    whole = _read_objects(resolved, counts, is_call & ~invented)
     for row, response in responses.items():
         if not invented[row]:
-            _put_object(counts, row, response.get("usage", response.get("usageMetadata")), spans.anomalies)
+            whole[row] |= _put_object(counts, row, response.get("usage"), spans.anomalies)
     _fit_embeddings(counts, nature.is_embedding)
-    _include_parts(counts, exclusive)
+    _include_parts(counts, exclusive & (attributed | ~whole))
     _drop_zeros(counts, nature.is_llm)
     anomalies = (Anomaly.NEGATIVE_TOKENS, Anomaly.HUGE_TOKENS, Anomaly.TOKENS_NOT_A_NUMBER, Anomaly.USAGE_NOT_JSON)
     invalid = np.logical_or.reduce([spans.anomalies.has(each) for each in anomalies])
     reported = counts[Slot.INPUT_TOKENS].valid | counts[Slot.OUTPUT_TOKENS].valid
     code = np.where(invalid, 2, np.where(reported, 0, 1)).astype(np.int32)
     return Usage(counts, Words(np.where(is_call, code, np.int32(-1)), STATUSES))
-
-
-def usage_object(value: Any) -> dict[Slot, object]:
-    """Return what a usage object of any provider says, by slot."""
-    found = {slot: _first(value, names) for slot, names in _NAMES.items()} if isinstance(value, dict) else {}
-    return {slot: count for slot, count in found.items() if count is not None}
 
 
 def _count(resolved: Resolved, slot: Slot, wanted: NDArray[np.bool_]) -> Numbers:
@@ -118,10 +77,11 @@ def _count(resolved: Resolved, slot: Slot, wanted: NDArray[np.bool_]) -> Numbers
     return Numbers(np.where(valid, read.values, 0), valid)
 
 
-def _read_objects(resolved: Resolved, counts: dict[Slot, Numbers], wanted: NDArray[np.bool_]) -> None:
-    """Fill in what only a usage object tells."""
+def _read_objects(resolved: Resolved, counts: dict[Slot, Numbers], wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill in what only a usage object tells; return whose object leaves no doubt that its input is whole."""
+    whole = np.zeros(len(wanted), np.bool_)
     if not resolved.found[Slot.USAGE]:
-        return
+        return whole
     anomalies = resolved.spans.anomalies
     for row in np.flatnonzero(resolved.has(Slot.USAGE) & wanted).tolist():
         value = resolved.value(Slot.USAGE, row)
@@ -129,12 +89,15 @@ def _read_objects(resolved: Resolved, counts: dict[Slot, Numbers], wanted: NDArr
         value = literal(value) if isinstance(value, str) else value
         if not isinstance(value, dict):
             anomalies.note_row(Anomaly.USAGE_NOT_JSON, row)
-        _put_object(counts, row, value, anomalies)
+        whole[row] = _put_object(counts, row, value, anomalies)
+    return whole
 
 
-def _put_object(counts: dict[Slot, Numbers], row: int, value: object, anomalies: Anomalies) -> None:
-    for slot, count in usage_object(value).items():
+def _put_object(counts: dict[Slot, Numbers], row: int, value: object, anomalies: Anomalies) -> bool:
+    said, whole = usage_object(value)
+    for slot, count in said.items():
         _put_count(counts[slot], row, count, anomalies)
+    return whole
 
 
 def _put_count(column: Numbers, row: int, count: object, anomalies: Anomalies) -> None:
@@ -151,16 +114,6 @@ def _put_count(column: Numbers, row: int, count: object, anomalies: Anomalies) -
         anomalies.note_row(Anomaly.HUGE_TOKENS, row)
     else:
         column.values[row], column.valid[row] = count, True
-
-
-def _first(value: dict[Any, Any], paths: _Details) -> object:
-    for path in paths:
-        found: Any = value
-        for name in path:
-            found = found.get(name) if isinstance(found, dict) else None
-        if found is not None:
-            return found
-    return None
 
 
 def _fit_embeddings(counts: dict[Slot, Numbers], is_embedding: NDArray[np.bool_]) -> None:
@@ -181,9 +134,19 @@ def _drop_zeros(counts: dict[Slot, Numbers], is_llm: NDArray[np.bool_]) -> None:
 
 
 def _include_parts(counts: dict[Slot, Numbers], exclusive: NDArray[np.bool_]) -> None:
-    """Add cached tokens to the input and reasoning to the output where the emitter left them out."""
-    tokens, output = counts[Slot.INPUT_TOKENS], counts[Slot.OUTPUT_TOKENS]
+    """Add cached tokens to the input and reasoning to the output where the emitter left them out.
+
+    It did where it is known to, where the parts exceed the whole, or where only so the total comes out. A total of
+    input and output alone says nothing: some emitters add up what they have.
+    """
+    tokens, output, total = counts[Slot.INPUT_TOKENS], counts[Slot.OUTPUT_TOKENS], counts[Slot.TOTAL_TOKENS]
     cached = counts[Slot.CACHE_READ_TOKENS].values + counts[Slot.CACHE_WRITE_TOKENS].values
-    tokens.values[:] += np.where(tokens.valid & (exclusive | (cached > tokens.values)), cached, 0)
     reasoning = counts[Slot.REASONING_TOKENS].values
-    output.values[:] += np.where(output.valid & (reasoning > output.values), reasoning, 0)
+    missing = total.values - tokens.values - output.values
+    told = total.valid & tokens.valid & output.valid & (missing > 0)
+    both = told & (missing == cached + reasoning)
+    alone = told & (cached != reasoning)
+    without_cached = exclusive | (cached > tokens.values) | both | (alone & (missing == cached))
+    without_reasoning = (reasoning > output.values) | both | (alone & (missing == reasoning))
+    tokens.values[:] += np.where(tokens.valid & without_cached, cached, 0)
+    output.values[:] += np.where(output.valid & without_reasoning, reasoning, 0)
