@@ -316,12 +316,22 @@ def test_absent_is_not_zero() -> None:
         (float("inf"), "tokens_not_a_number"),
         (1.5, "tokens_not_a_number"),
         ("many", "tokens_not_a_number"),
+        ("1_0", "tokens_not_a_number"),
     ],
 )
 def test_what_can_be_no_count_is_null_and_stays_with_the_attributes(value: Any, anomaly: str) -> None:
     got = usage(input_tokens=value, output_tokens=5)
     assert got.rows("input_tokens", "output_tokens", "usage_status", "anomalies") == [(None, 5, "invalid", [anomaly])]
     assert list(got.attributes()) == ["gen_ai.usage.input_tokens"]
+
+
+@pytest.mark.parametrize("value", ["n/a", "1_0", -1, 10**9 + 1, 1.5, float("nan")])
+def test_what_can_be_no_count_does_not_hide_the_next_best(value: Any) -> None:
+    got = usage(input_tokens=value, prompt_tokens="7", output_tokens=5)
+    assert got.rows("input_tokens", "output_tokens", "usage_status", "anomalies") == [(7, 5, "reported", [])]
+    assert list(got.attributes()) == ["gen_ai.usage.input_tokens"]
+    got = usage(input_tokens=value, prompt_tokens="none", output_tokens=5)
+    assert got.rows("input_tokens", "usage_status") == [(None, "invalid")]
 
 
 @pytest.mark.parametrize("value", [7, 7.0, "7", "7.0"])
@@ -486,10 +496,28 @@ def test_an_impossible_first_token_is_noted(seconds: Any) -> None:
         ([], None),
         ([1], None),
         ("[", ["["]),
+        ("FinishReason.STOP", ["stop"]),
+        ("FINISH_REASON_STOP", ["stop"]),
+        ("StopReason.END_TURN", ["stop"]),
+        (["types.FinishReason.MAX_TOKENS"], ["length"]),
+        ("FinishReason.", ["finishreason."]),
+        (["RECITATION", "spii"], ["content_filter", "content_filter"]),
+        ("PROHIBITED_CONTENT,blocklist", ["content_filter", "content_filter"]),
+        ("guardrail_intervened", ["content_filter"]),
+        ("['stop']", ["stop"]),
+        ("('stop', 'length')", ["('stop', 'length')"]),
+        ("stop,length", ["stop", "length"]),
+        ("stopped by hand, at last", ["stopped by hand, at last"]),
     ],
 )
 def test_finish_reasons_are_those_of_the_conventions(written: Any, reasons: list[str] | None) -> None:
     assert one(CHAT | {"gen_ai.response.finish_reasons": written}).one("finish_reasons") == reasons
+
+
+@pytest.mark.parametrize("name", ["stop_reason", "stopReason", "finish_reason"])
+def test_raw_responses_tell_why_they_ended(name: str) -> None:
+    got = one(CHAT | {"output.value": json.dumps({name: "FinishReason.MAX_TOKENS", "status": "completed"})})
+    assert got.one("finish_reasons") == ["length"]
 
 
 def test_errors_have_a_type() -> None:

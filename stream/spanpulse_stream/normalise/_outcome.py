@@ -1,5 +1,6 @@
 """How a call went: finish reasons in the conventions' words, status, type of error, service tier."""
 
+import re
 from typing import Any, Final
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Words
 from spanpulse_stream.decode import ValueKind, decode_value
-from spanpulse_stream.normalise._json import parsed
+from spanpulse_stream.normalise._json import literal, parsed
 from spanpulse_stream.normalise._pool import ABSENT
 from spanpulse_stream.normalise._resolved import Resolved
 from spanpulse_stream.normalise._slots import Slot
@@ -29,7 +30,13 @@ _REASONS: Final = {
     "eos": "stop",
     "finish": "stop",
     "stop_sequence": "stop",
+    "blocklist": "content_filter",
     "content-filter": "content_filter",
+    "content_filtered": "content_filter",
+    "guardrail_intervened": "content_filter",
+    "prohibited_content": "content_filter",
+    "recitation": "content_filter",
+    "spii": "content_filter",
     "refusal": "content_filter",
     "safety": "content_filter",
     "incomplete": "length",
@@ -41,6 +48,9 @@ _REASONS: Final = {
     "tool_calls": "tool_call",
     "tool_use": "tool_call",
 }
+_ENUM: Final = re.compile(r"(?:[\w.]+\.)?(?:finish_?reason|stop_?reason)[._](?=\w)")
+"""What the name of an enumeration's member starts with, in lower case."""
+_SEVERAL: Final = re.compile(r"[\w-]+(?:\s*,\s*[\w-]+)+")
 _TIERS: Final = {"batch": "batch", "flex": "flex", "priority": "priority"}
 
 
@@ -71,7 +81,8 @@ def _of_response(response: Any) -> list[str]:
         return reasons_of([end for end in ends if end])
     details = response.get("incomplete_details")
     reason = details.get("reason") if isinstance(details, dict) else None
-    return reasons_of(reason or response.get("stop_reason") or response.get("status"))
+    told = [reason, *(response.get(name) for name in ("stop_reason", "stopReason", "finish_reason", "status"))]
+    return reasons_of(next((end for end in told if end), None))
 
 
 def _of_messages(messages: Any) -> list[str]:
@@ -108,15 +119,23 @@ def _from_attributes(resolved: Resolved) -> tuple[NDArray[np.int64], list[list[s
 
 
 def reasons_of(value: Any) -> list[str]:
-    """Return the finish reasons in a value: a word, or a list of words, perhaps as JSON."""
+    """Return the finish reasons in a value: a word, or a list of words, perhaps as JSON, as Python or with commas."""
     if isinstance(value, str):
-        text = value.strip()
-        inner = parsed(text) if text[:1] in ('"', "[") else text
-        value = [inner] if isinstance(inner, str) else inner
+        value = _listed(value.strip())
     if not isinstance(value, list):
         return []
     words = [each.strip().lower()[:LONGEST_REASON] for each in value[:MOST_REASONS] if isinstance(each, str)]
+    words = [_ENUM.sub("", word, count=1) if _ENUM.match(word) else word for word in words]
     return [_REASONS.get(word, word) for word in words if word]
+
+
+def _listed(text: str) -> Any:
+    """Return what a text lists."""
+    if text[:1] in ('"', "[", "'"):
+        read = parsed(text)
+        read = literal(read) if isinstance(read, str) and read == text else read
+        return [read] if isinstance(read, str) else read
+    return text.split(",") if _SEVERAL.fullmatch(text[: MOST_REASONS * LONGEST_REASON]) else [text]
 
 
 def _reasons_written(kind: int, text: bytes) -> list[str]:
