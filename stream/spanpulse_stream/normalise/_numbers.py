@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.decode import ValueKind
 from spanpulse_stream.normalise._resolved import Resolved
-from spanpulse_stream.normalise._slots import Slot
+from spanpulse_stream.normalise._slots import ACCEPTED, Slot
+from spanpulse_stream.normalise._tables import TABLES
 
-__all__ = ["Read", "read_floats", "read_integers"]
+__all__ = ["Read", "next_best", "read_floats", "read_integers"]
 
 _LARGEST = 2.0**62
 
@@ -58,8 +59,27 @@ def read_integers(resolved: Resolved, slot: Slot) -> Read:
     return Read(values, valid, present & ~valid)
 
 
+def next_best(resolved: Resolved, slot: Slot, row: int, most: int) -> int | None:
+    """Return a count of 0 to ``most`` out of the best other attribute of a span that has one, which wins the slot."""
+    spans, attributes = resolved.spans, resolved.spans.decoded.attributes
+    first, last = (int(attributes.start[spans.rows[row] + step]) for step in (0, 1))
+    key, dialect = attributes.key[first:last], spans.dialect[row]
+    rivals = (key >= 0) & ~resolved.repeated[first:last] & ACCEPTED[slot, attributes.value.kind[first:last]]
+    rivals &= TABLES.slots[dialect, key] == slot
+    rivals[int(resolved.winner[slot, row]) - first] = False
+    places = np.flatnonzero(rivals)
+    for place in places[np.argsort(-TABLES.preference[dialect, key[places]], kind="stable")].tolist():
+        value = resolved.value_at(first + place)
+        count = _float(value) if isinstance(value, str) else value
+        if isinstance(count, int | float) and 0 <= count <= most and count == int(count):
+            resolved.winner[slot, row] = first + place
+            return int(count)
+    return None
+
+
 def _float(text: str) -> float:
+    """Return the number a text says, NaN where it is none: ``1_0`` is a number in Python alone."""
     try:
-        return float(text)
+        return float("nan" if "_" in text else text)
     except ValueError:
         return float("nan")

@@ -15,7 +15,7 @@ from spanpulse_stream.columns import Numbers, Words
 from spanpulse_stream.normalise._anomalies import Anomalies, Anomaly
 from spanpulse_stream.normalise._classify import Nature
 from spanpulse_stream.normalise._json import literal, parsed
-from spanpulse_stream.normalise._numbers import read_integers
+from spanpulse_stream.normalise._numbers import next_best, read_integers
 from spanpulse_stream.normalise._resolved import Resolved
 from spanpulse_stream.normalise._slots import TOKENS, Slot
 from spanpulse_stream.normalise._usage_objects import MOST_TOKENS, usage_object
@@ -67,6 +67,11 @@ def _count(resolved: Resolved, slot: Slot, wanted: NDArray[np.bool_]) -> Numbers
     if not resolved.found[slot]:
         return Numbers(read.values, read.valid)
     anomalies = resolved.spans.anomalies
+    bad = wanted & (read.odd | (read.valid & ((read.values < 0) | (read.values > MOST_TOKENS))))
+    for row in np.flatnonzero(bad).tolist():
+        count = next_best(resolved, slot, row, MOST_TOKENS)
+        if count is not None:
+            read.values[row], read.valid[row], read.odd[row] = count, True, False
     negative, huge = read.valid & (read.values < 0), read.valid & (read.values > MOST_TOKENS)
     anomalies.note(Anomaly.NEGATIVE_TOKENS, negative & wanted)
     anomalies.note(Anomaly.HUGE_TOKENS, huge & wanted)
