@@ -1,12 +1,19 @@
-"""Fixtures that tests of several rooms share."""
+"""Fixtures that tests of several rooms share, and how Hypothesis is set for all of them.
+
+How long an example takes says nothing: the first one may compile kernels, and the machine is shared.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from logs import opened
 from otlp.log import GatedLog
+
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 @pytest.fixture
