@@ -64,3 +64,9 @@ def test_a_missing_file_that_was_named_is_an_error(tmp_path: Path) -> None:
 
 def test_variables_that_are_no_settings_pass() -> None:
     assert load_settings(environ={"SPANPULSE_REQUIRE": "strace", "OTHER": "1"}).settings.web > 0
+
+
+def test_a_list_that_is_no_json_is_named_and_never_shown() -> None:
+    with pytest.raises(SettingsError, match="SPANPULSE_API_KEYS") as raised:
+        load_settings(environ={"SPANPULSE_API_KEYS": '["acme:plain:secret-secret-secret"'})
+    assert "secret" not in str(raised.value)

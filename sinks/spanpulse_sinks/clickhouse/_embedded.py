@@ -58,7 +58,7 @@ class EmbeddedDatabase:
         Raises DatabaseInUse, SchemaTooNew, SinkError where the engine cannot read what is there, or OSError where
         the folder cannot be written.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = _locked(folder / "lock")
         try:
             return cls(folder.resolve(), config or EmbeddedConfig(), lock)

@@ -21,6 +21,7 @@ __all__ = ["demonstrate"]
 
 DRAIN_WITHIN_S = 120.0
 AT_ONCE = 4
+INTERRUPTED = 130
 
 
 async def demonstrate(settings: Settings, console: Console, *, trace: TraceName, once: bool) -> int:
@@ -28,13 +29,20 @@ async def demonstrate(settings: Settings, console: Console, *, trace: TraceName,
     configure_logging("warning")
     stopping = signalled()
     with console.status("starting ...") as line:
-        process = await EmbeddedProcess.start(settings, lambda text: line.update(f"{text} ..."))
+        starting = asyncio.create_task(EmbeddedProcess.start(settings, lambda text: line.update(f"{text} ...")))
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            line.update("stopping ...")
+            starting.cancel()
+            await asyncio.wait({starting})
+            return INTERRUPTED
+    process = starting.result()
     try:
         work = asyncio.create_task(_show(process, console, trace))
         await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             work.cancel()
-            return 130
+            return INTERRUPTED
         work.result()
         if not once:
             announce(process, console)

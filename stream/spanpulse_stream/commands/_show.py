@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-__all__ = ["bytes_of", "count_of", "milliseconds_of", "seconds_of", "short_of", "usd_of"]
+__all__ = ["bytes_of", "count_of", "milliseconds_of", "plain_of", "seconds_of", "short_of", "usd_of"]
 
 
 def count_of(number: float) -> str:
@@ -43,3 +43,8 @@ def short_of(number: float) -> str:
     if number < 10_000:
         return f"{number:.0f}"
     return f"{number / 1e3:.0f}k" if number < 1e6 else f"{number / 1e6:.1f}M"
+
+
+def plain_of(name: str) -> str:
+    """Return a name that a sender chose without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from spanpulse_sinks.clickhouse import percentiles
-from spanpulse_stream.commands._show import count_of, milliseconds_of, seconds_of, short_of, usd_of
+from spanpulse_stream.commands._show import count_of, milliseconds_of, plain_of, seconds_of, short_of, usd_of
 
 __all__ = ["print_summary"]
 
@@ -97,7 +97,7 @@ def _models(rows: list[dict[str, Any]]) -> Table:
         latency = [seconds_of(ns / 1e9) for ns in row["latency"][:2]] or ["-", "-"]
         first = [seconds_of(ns / 1e9) for ns in row["first_token"][:1]] or ["-"]
         table.add_row(
-            escape(row["model"] or row["provider"] or "unknown"),
+            escape(plain_of(row["model"] or row["provider"] or "unknown")),
             count_of(row["requests"]),
             short_of(row["input_tokens"]),
             short_of(row["output_tokens"]),
@@ -121,7 +121,7 @@ def _level(row: dict[str, Any]) -> str:
 
 
 def _print_errors(rows: list[dict[str, Any]], console: Console) -> None:
-    listed = ", ".join(f"{row['kind'] or 'unknown'} {count_of(row['count'])}" for row in rows)
+    listed = ", ".join(f"{plain_of(row['kind'] or 'unknown')} {count_of(row['count'])}" for row in rows)
     console.print(f"errors: {listed or 'none'}", markup=False)
 
 

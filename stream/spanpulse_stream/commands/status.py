@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spanpulse_stream.commands._run import CommandError, run_command
-from spanpulse_stream.commands._show import bytes_of, count_of
+from spanpulse_stream.commands._show import bytes_of, count_of, plain_of
 from spanpulse_stream.control import ControlClient, NotRunning, RequestRefused
 from spanpulse_stream.settings import load_settings
 
@@ -59,7 +59,8 @@ def _show(found: dict[str, Any]) -> None:
         console.print("models without a price (last 24 h):")
         for model in found["unpriced"]:
             console.print(
-                f"  {model['provider']} {model['model']}: {count_of(model['requests'])} requests", markup=False
+                f"  {plain_of(model['provider'])} {plain_of(model['model'])}: {count_of(model['requests'])} requests",
+                markup=False,
             )
 
 

@@ -15,6 +15,7 @@ __all__ = ["bind_private", "socket_path"]
 
 LONGEST = 100
 NAME = "control.sock"
+FOLDER = "spanpulse-"
 
 
 def socket_path(data: Path) -> Path:
@@ -23,7 +24,7 @@ def socket_path(data: Path) -> Path:
     if len(os.fsencode(inside)) <= LONGEST:
         return inside
     digest = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"spanpulse-{os.getuid()}-{digest}" / NAME
+    return Path(tempfile.gettempdir()) / f"{FOLDER}{os.getuid()}-{digest}" / NAME
 
 
 def bind_private(path: Path) -> socket.socket:
@@ -33,10 +34,11 @@ def bind_private(path: Path) -> socket.socket:
     Raises OSError; PermissionError where the folder belongs to somebody else.
     """
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    # A link that somebody else laid in a shared folder would point wherever they like.
+    # A link that somebody else laid in the shared folder would point wherever they like.
     parent = path.parent.lstat()
-    if not stat.S_ISDIR(parent.st_mode) or parent.st_uid != os.getuid():
-        raise PermissionError(f"{path.parent} is no folder of this user")
+    shared = path.parent.parent == Path(tempfile.gettempdir()) and path.parent.name.startswith(FOLDER)
+    if shared and (not stat.S_ISDIR(parent.st_mode) or parent.st_uid != os.getuid()):
+        raise PermissionError(f"{path.parent} is no folder of this user; remove it, or use a shorter data path")
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)

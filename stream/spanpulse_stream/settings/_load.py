@@ -44,7 +44,13 @@ class _Environment(EnvSettingsSource):
         """Read a complex value: JSON where it starts with a bracket, else a list separated by commas."""
         if isinstance(value, str) and not value.lstrip().startswith(("[", "{")):
             return [item.strip() for item in value.split(",") if item.strip()]
-        return super().decode_complex_value(field_name, field, value)
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            message = (
+                f"environment: {PREFIX}{field_name.upper()} is no JSON list; separate its values by commas instead"
+            )
+            raise SettingsError(message) from None
 
 
 def load_settings(
