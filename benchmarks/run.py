@@ -13,10 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-import _overview
-
 import _disk
 import _ingest
+import _overview
 import _start
 
 PARTS: dict[str, Callable[[Path], None]] = {
