@@ -24,12 +24,15 @@ WRITE_SETTINGS: Mapping[str, int | str] = {
     "input_format_null_as_default": 0,
     "session_timezone": "UTC",
     "max_threads": 2,
+    # the default halves the threads below 2 GiB of free memory, which this engine never has
+    "max_threads_min_free_memory_per_thread": 0,
 }
 
 # Sessions of readers. They cannot write, and cannot leave that mode.
 READ_SETTINGS: Mapping[str, int | str] = {
     "session_timezone": "UTC",
     "max_threads": 2,
+    "max_threads_min_free_memory_per_thread": 0,
     "timeout_overflow_mode": "throw",
     "result_overflow_mode": "throw",
     "readonly": 2,
