@@ -4,7 +4,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -21,6 +21,7 @@ from spanpulse_sinks.clickhouse import (
     Cancel,
     Committed,
     EmbeddedDatabase,
+    OffsetRange,
     QueryFailed,
     QueryLimits,
     Retention,
@@ -223,6 +224,15 @@ class Log:
 
     def log_starts(self) -> Mapping[int, int]:
         return {SOURCE: self.start}
+
+    def log_ends(self) -> Mapping[int, int]:
+        return {SOURCE: self.start}
+
+    def ranges(self, _source: int, _first: int, _end: int) -> Iterator[OffsetRange]:
+        return iter(())
+
+    def versions(self) -> str:
+        return ""
 
     def rows_of(self, committed: Committed) -> Mapping[str, pa.RecordBatch | None]:
         number = committed.first_offset // 4

@@ -62,3 +62,31 @@ def test_an_older_copy_of_the_log_goes_on_under_a_new_source(tmp_path: Path) -> 
         send(running, 21, 5)
         assert counts(running) == (25, 25, 25)
         assert running.status()["completeness"]["unaccounted"] == 0
+
+
+@pytest.mark.parametrize("tables", [["batches"], ["batches", "seen", "span_rows"], ["batches", "rollup_service"]])
+def test_parts_that_break_while_closed_come_back_from_the_log(tmp_path: Path, tables: list[str]) -> None:
+    running = Running(tmp_path)
+    with running:
+        for first in (1, 9, 17):
+            send(running, first, 8)
+        send(running, 3, 9)
+        before = counts(running), batches(running)
+        names = ", ".join(f"'{table}'" for table in tables)
+        sql = f"SELECT path FROM system.parts WHERE active AND database = currentDatabase() AND table IN ({names})"
+        paths = [Path(row["path"]) for row in running.sql(sql)]
+    for path in paths:
+        data = path / "data.bin"
+        data.write_bytes(data.read_bytes()[:10])
+    for _ in range(2):
+        with running:
+            status = running.drain()
+            assert (counts(running), batches(running)) == before
+            assert status["completeness"]["unaccounted"] == 0
+    assert "repaired" not in running.output
+
+
+def batches(running: Running) -> dict[str, int]:
+    """Return the sums of `batches`."""
+    sums = ", ".join(f"toInt64(sum({name})) AS {name}" for name in ("accepted", "stored", "duplicate", "dead_lettered"))
+    return running.sql(f"SELECT {sums} FROM batches")[0]

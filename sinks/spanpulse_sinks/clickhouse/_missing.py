@@ -2,6 +2,7 @@
 
 `batches` says how many rows of `seen`, `span_rows` and `span_updates` a batch has. For other tables a batch is
 looked at only where the engine set a broken part of its day aside. Only batches that the log still has are asked.
+What was processed and is in no batch is missing from `batches` itself.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,17 @@ from typing import Any
 from spanpulse_sinks.clickhouse._batch import TABLES, OffsetRange, Position
 from spanpulse_sinks.clickhouse._config import Retention
 
-__all__ = ["COUNTED", "Committed", "DetachedPart", "Missing", "committed_batches", "detached_parts", "missing_rows"]
+__all__ = [
+    "COUNTED",
+    "Committed",
+    "DetachedPart",
+    "Missing",
+    "committed_batches",
+    "detached_parts",
+    "missing_rows",
+    "uncovered",
+    "versions_near",
+]
 
 # How many rows `batches` says there are, by table. Tables are refilled in this order, `seen` first.
 COUNTED = {
@@ -96,6 +107,29 @@ def missing_rows(
             if lost and batch.received_day > oldest:
                 missing.append(Missing(table, batch, expected, rows))
     return missing
+
+
+def uncovered(client: Any, log_source: int, start: int, end: int) -> list[tuple[int, int]]:
+    """Return the ranges [first, behind the last) of processed offsets, ``start`` to ``end``, that no batch has."""
+    rows = client.query(
+        "SELECT DISTINCT first_offset, last_offset + 1 FROM batches"
+        f" WHERE log_source = {log_source} AND last_offset >= {start} ORDER BY first_offset"
+    ).result_rows
+    found, reached = [], start
+    for first, behind in [*rows, (end, end)]:
+        if reached < min(first, end):
+            found.append((reached, min(int(first), end)))
+        reached = max(reached, int(behind))
+    return found
+
+
+def versions_near(client: Any, log_source: int, offset: int) -> str | None:
+    """Return the versions of the last batch before ``offset``, else of the first behind it; None without any."""
+    rows = client.query(
+        f"SELECT argMaxIf(versions, first_offset, first_offset < {offset}), argMin(versions, first_offset)"
+        f" FROM batches WHERE log_source = {log_source}"
+    ).result_rows
+    return str(rows[0][0]) or str(rows[0][1]) or None
 
 
 def _rows_by_batch(client: Any, table: str, batches: list[Committed]) -> dict[tuple[int, int], int]:

@@ -1,19 +1,19 @@
 """Repair at start, before the first batch: what committed batches lost comes back from the log.
 
-Rows are refilled only where a batch has none in a table, `seen` first; another number than expected is reported
-and left alone. Days whose rows were refilled or whose rollups were set aside are rebuilt and swapped in. Not
-guaranteed: what the log no longer has; it is named in the report.
+What `batches` itself lost is cut anew and counted again. Rows are refilled only where a batch has none in a table,
+`seen` first; another number than expected is reported and left alone. Days whose rows were refilled or whose rollups
+were set aside are rebuilt and swapped in. Not guaranteed: what the log no longer has; it is named in the report.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Protocol
 
 import pyarrow as pa
 
-from spanpulse_sinks.clickhouse._batch import TABLES, Position
+from spanpulse_sinks.clickhouse._batch import TABLES, OffsetRange, Position
 from spanpulse_sinks.clickhouse._check import landed, newest_batch
 from spanpulse_sinks.clickhouse._days import replace_day
 from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
@@ -24,6 +24,8 @@ from spanpulse_sinks.clickhouse._missing import (
     committed_batches,
     detached_parts,
     missing_rows,
+    uncovered,
+    versions_near,
 )
 
 __all__ = ["LogReader", "Rebuild", "RepairReport", "repair"]
@@ -37,8 +39,20 @@ class LogReader(Protocol):
     def log_starts(self) -> Mapping[int, int]:
         """Return the oldest offset that each log source still has."""
 
+    def log_ends(self) -> Mapping[int, int]:
+        """Return the offset behind the last one of each log source that was processed."""
+
+    def ranges(self, log_source: int, first: int, end: int) -> Iterator[OffsetRange]:
+        """Cut the offsets [first, end) into ranges that can be batches. Raises LookupError."""
+
+    def versions(self) -> str:
+        """Return the versions that a claim would name now."""
+
     def rows_of(self, batch: Committed) -> Mapping[str, pa.RecordBatch | None]:
-        """Return all rows of a committed batch, computed again from the log under the versions of its claim."""
+        """Return all rows of a committed batch, computed again from the log under the versions of its claim.
+
+        Raises LookupError where the log does not have them all.
+        """
 
 
 class Rebuild(Protocol):
@@ -75,6 +89,7 @@ def repair(database: EmbeddedDatabase, log: LogReader, rebuild: Rebuild, *, toda
     client = database.writer
     report = RepairReport(detached=detached_parts(client))
     starts = dict(log.log_starts())
+    _cover(database, log, today, report)
     batches = committed_batches(client, starts)
     missing = missing_rows(client, batches, report.detached, database.config.retention, today)
     _refill(database, log, missing, report)
@@ -85,6 +100,35 @@ def repair(database: EmbeddedDatabase, log: LogReader, rebuild: Rebuild, *, toda
             f"ALTER TABLE {part.table} DROP DETACHED PART '{part.name}'", settings={"allow_drop_detached": 1}
         )
     return report
+
+
+def _cover(database: EmbeddedDatabase, log: LogReader, today: date, report: RepairReport) -> None:
+    """Give processed offsets that no batch has their rows in `batches`."""
+    client, ends = database.writer, log.log_ends()
+    oldest = today - timedelta(days=database.config.retention.days("batches"))
+    for source, start in log.log_starts().items():
+        for first, end in uncovered(client, source, start, ends[source]):
+            versions = versions_near(client, source, first) or log.versions()
+            try:
+                for found in log.ranges(source, first, end):
+                    if found.received_day > oldest:
+                        _count_again(database, log, found, versions, report)
+            except LookupError:
+                LOG.exception("offsets %d to %d of source %d are in no batch", first, end - 1, source)
+
+
+def _count_again(
+    database: EmbeddedDatabase, log: LogReader, found: OffsetRange, versions: str, report: RepairReport
+) -> None:
+    """Compute a range as a batch; `seen` too if it has nothing of it, for the ranges behind are held against it."""
+    batch = Committed(found.log_source, found.first_offset, found.last_offset, found.received_day, versions, {})
+    tables = log.rows_of(batch)
+    for table in ("seen", "batches"):
+        rows = tables.get(table)
+        if rows is not None and rows.num_rows and not landed(database.writer, table, batch).rows:
+            database.insert(table, rows)
+            report.refilled.append(Missing(table, batch, rows.num_rows, 0))
+            LOG.warning("refilled %d rows of %s in %s from the log", rows.num_rows, batch, table)
 
 
 def _refill(database: EmbeddedDatabase, log: LogReader, missing: list[Missing], report: RepairReport) -> None:
@@ -105,7 +149,7 @@ def _refill(database: EmbeddedDatabase, log: LogReader, missing: list[Missing], 
 
 
 def _rebuild(database: EmbeddedDatabase, rebuild: Rebuild, sources: Mapping[int, int], report: RepairReport) -> None:
-    days = {gap.batch.received_day for gap in report.refilled if gap.table != "seen"}
+    days = {gap.batch.received_day for gap in report.refilled if gap.table not in ("seen", "batches")}
     days |= {part.day for part in report.detached if TABLES[part.table] is Position.APPLIED}
     found = {source: newest_batch(database.writer, source) for source in sources}
     committed = {source: offset for source, offset in found.items() if offset is not None}

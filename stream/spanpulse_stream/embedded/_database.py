@@ -21,6 +21,7 @@ WRITTEN_FIRST = {
     "dead_letters": "log_offset",
     "batches": "last_offset",
 }
+ROLLUPS = ("rollup_minute", "rollup_service", "rollup_score")
 
 
 def open_database(folder: DataFolder, settings: Settings) -> EmbeddedDatabase:
@@ -57,11 +58,17 @@ def committed_ends(database: EmbeddedDatabase) -> dict[int, int]:
 
 
 def reached_ends(database: EmbeddedDatabase) -> dict[int, int]:
-    """Return log source -> the offset behind the last one of any row, committed or not. Raises QueryFailed."""
+    """Return log source -> the offset behind the last one of any row, committed or not. Raises QueryFailed.
+
+    The rollups are asked too: a database whose other tables lost all their parts is broken, not older.
+    """
     each = " UNION ALL ".join(
         f"SELECT log_source, max({offset}) AS last FROM {table} GROUP BY log_source"  # noqa: S608 -- names of our own
         for table, offset in WRITTEN_FIRST.items()
     )
+    ends = " UNION ALL ".join(f"SELECT maxMap(applied) AS ends FROM {table}" for table in ROLLUPS)  # noqa: S608
+    pairs = f"SELECT arrayJoin(CAST(ends, 'Array(Tuple(UInt32, Int64))')) AS pair FROM ({ends})"  # noqa: S608
+    each += f" UNION ALL SELECT pair.1 AS log_source, pair.2 - 1 AS last FROM ({pairs})"  # noqa: S608
     sql = f"SELECT toInt64(log_source) AS source, max(last) + 1 AS end FROM ({each}) GROUP BY source"  # noqa: S608
     rows = map(orjson.loads, query(database, sql, output_format="JSONEachRow").splitlines())
     return {row["source"]: row["end"] for row in rows}

@@ -22,6 +22,10 @@ class LogMessages:
         """Return the oldest offset that each source still has."""
         return {source: self._log.first_offset(TOPIC, partition) for source, partition in self._partitions.items()}
 
+    def committed(self) -> Mapping[int, int]:
+        """Return the next offset to process of each source."""
+        return {source: self._log.committed(TOPIC, partition) for source, partition in self._partitions.items()}
+
     def between(self, log_source: int, first: int, end: int) -> list[Incoming]:
         """Return the messages of offsets [first, end). Raises LookupError where the log does not have them all."""
         partition = self._partitions[log_source]

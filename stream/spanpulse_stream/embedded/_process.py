@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Self, TypeVar
 
@@ -27,7 +28,7 @@ from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.embedded._kernels import warm_up
 from spanpulse_stream.embedded._messages import LogMessages
 from spanpulse_stream.embedded._monitor import Monitor
-from spanpulse_stream.embedded._processors import Processors
+from spanpulse_stream.embedded._processors import Processors, versions_now
 from spanpulse_stream.embedded._status import StatusReader
 from spanpulse_stream.gateway import HttpServer, OtlpApp, OtlpOptions
 from spanpulse_stream.log import LocalLog
@@ -130,7 +131,7 @@ class EmbeddedProcess:
             disk_floor_bytes=settings.disk_floor_bytes,
             sources_above=highest_source(self.database),
             stored=committed_ends(self.database),
-            reached=reached_ends(self.database),
+            reached=partial(reached_ends, self.database),
         )
 
     async def _listen(self, options: OtlpOptions) -> OtlpApp:
@@ -165,7 +166,7 @@ class EmbeddedProcess:
 
     def _repair(self, books: PriceBooks) -> None:
         messages = LogMessages(self.log, self.settings.partitions)
-        rows = RowsFromLog(messages, self.database, books)
+        rows = RowsFromLog(messages, self.database, books, versions_now(self.settings, books))
 
         def rebuild(day: Any, committed: Any) -> Any:
             return rebuilt_day(self.database, day, committed)

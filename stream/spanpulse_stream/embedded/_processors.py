@@ -22,7 +22,7 @@ from spanpulse_stream.pipeline import Computed, Enricher, PartitionSteps, PriceB
 from spanpulse_stream.settings import Settings
 from spanpulse_stream.transport import LogClaims, failed, make_app, register_log, unregister_log
 
-__all__ = ["Processors"]
+__all__ = ["Processors", "versions_now"]
 
 LOG = logging.getLogger(__name__)
 FIRST_WAIT_S = 0.5
@@ -94,7 +94,7 @@ class Processors:
             tools.writer.distrust(source)
             return PartitionSteps(source, tools)
 
-        steps = Steps(partition, _constant(self._versions().dump()), app.crash)
+        steps = Steps(partition, _constant(versions_now(self.settings, self.books).dump()), app.crash)
         enricher = Enricher(LogClaims(self.log), steps, most_records=self.settings.batch_records)
 
         async def enrich(stream: Any) -> None:
@@ -116,17 +116,18 @@ class Processors:
             finally:
                 self._app = None
 
-    def _versions(self) -> Versions:
-        settings = self.settings
-        return Versions(
-            prices=self.books.current.version,
-            content=settings.content,
-            keep=settings.keep,
-            window=settings.window,
-            max_attributes=settings.max_attributes,
-            max_depth=settings.max_depth,
-            program=version("spanpulse"),
-        )
+
+def versions_now(settings: Settings, books: PriceBooks) -> Versions:
+    """Return what the claims of this process name."""
+    return Versions(
+        prices=books.current.version,
+        content=settings.content,
+        keep=settings.keep,
+        window=settings.window,
+        max_attributes=settings.max_attributes,
+        max_depth=settings.max_depth,
+        program=version("spanpulse"),
+    )
 
 
 def _constant(text: str) -> Callable[[], str]:

@@ -70,7 +70,7 @@ class LocalLog:
         clock: Callable[[], int] = time.time_ns,
         sources_above: int = 0,
         stored: Mapping[int, int] = NOTHING,
-        reached: Mapping[int, int] | None = None,
+        reached: Callable[[], Mapping[int, int]] | None = None,
     ) -> Self:
         """Open the log in ``folder``, which is made if it is missing. Raises LogInUse, LogUnusable.
 
@@ -78,8 +78,8 @@ class LocalLog:
         a database knows, for the case that the log's folder was removed and the database's was not. ``stored`` gives
         by source the offset behind the last one that a database holds. A partition that ends before that is an older
         copy, or lost its end: all that it has is stored, so it is emptied and goes on under a new source. ``reached``
-        gives by source the offset behind the last one of any row. A partition that is committed beyond both has a
-        database that is an older copy, or was removed: what is kept of the rest is processed again.
+        is asked, where it matters, for the offset behind the last one of any row. A partition that is committed beyond
+        both has a database that is an older copy, or was removed: what is kept of the rest is processed again.
         """
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -269,11 +269,13 @@ class LocalLog:
                     *(*position.key, position.end.offset, offset, source),
                 )
 
-    def _rewind(self, stored: Mapping[int, int], reached: Mapping[int, int]) -> None:
+    def _rewind(self, stored: Mapping[int, int], reached: Callable[[], Mapping[int, int]]) -> None:
         """Go back to where a database ends that lacks what is committed."""
-        for position in list(self._store.positions.values()):
+        lacking = [position for position in self._store.positions.values() if _lacks(position, stored)]
+        ends = reached() if lacking else {}
+        for position in lacking:
             end, committed = stored.get(position.source, 0), position.committed.offset
-            if committed <= end or reached.get(position.source, 0) > end or position.first.offset >= committed:
+            if ends.get(position.source, 0) > end:
                 continue
             rewind = partial(Transaction.rewind, key=position.key, offset=end)
             again = self._step(Step(rewind)).result()
@@ -299,6 +301,12 @@ class LocalLog:
     def _unsubscribe(self, callback: Grown) -> None:
         with self._subscribing:
             self._writer.subscribers = tuple(known for known in self._writer.subscribers if known is not callback)
+
+
+def _lacks(position: Position, stored: Mapping[int, int]) -> bool:
+    """Return whether a database lacks what is committed and the log still has."""
+    committed = position.committed.offset
+    return max(stored.get(position.source, 0), position.first.offset) < committed
 
 
 def _disk(folder: Path, ballast: int, floor: int) -> Disk:
