@@ -175,6 +175,7 @@ def failures(folder: Path) -> dict[str, str]:
         found["format"] = _outcome(lambda: query(database, "SELECT 1", output_format="TSV; DROP"))
         found["own"] = query(database, "SELECT 1 AS a FORMAT CSVWithNames;").decode()
         found["tsv"] = query(database, "SELECT 1, 'x';\n", output_format="TSV").decode()
+        found["bytes"] = query(database, "SELECT unhex('ff41') AS a").decode()
     found["closed"] = _outcome(lambda: query(database, "SELECT 1"))
     return found
 

@@ -24,6 +24,7 @@ def test_each_failure_says_what_it_is(inside: Inside, tmp_path: Path) -> None:
         "format": "failed",
         "own": '"a"\n1\n',
         "tsv": "1\tx\n",
+        "bytes": '{"a":"\ufffdA"}\n',
         "closed": "closed",
     }
 

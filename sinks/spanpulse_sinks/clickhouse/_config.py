@@ -35,6 +35,7 @@ READ_SETTINGS: Mapping[str, int | str] = {
     "max_threads_min_free_memory_per_thread": 0,
     "timeout_overflow_mode": "throw",
     "result_overflow_mode": "throw",
+    "output_format_json_validate_utf8": 1,  # the bytes of dead letters are seldom UTF-8, and JSON must be
     "readonly": 2,
 }
 
