@@ -47,6 +47,7 @@ def traffic(first: int, size: int, random: np.random.Generator) -> SpanColumns:
     columns.end_time = columns.start_time + random.integers(10**6, 10**10, size)
     columns.kind = Words(np.where(call, 0, 1).astype(np.int32), ["llm", "other"])
     columns.usage_rank = np.where(call, 2, 0).astype(np.uint8)
+    columns.status = Words.constant(size, "unset")
     columns.provider = Words(np.where(call, 0, -1).astype(np.int32), ["openai"])
     columns.request_model = Words(np.where(call, place % 4, -1).astype(np.int32), ["a", "b", "c", "d"])
     columns.resource = Words((trace % 20).astype(np.int32), [f'{{"service.instance.id":"{pod}"}}' for pod in range(20)])

@@ -39,6 +39,8 @@ def _is_below(span: Span, ancestor: Span, known: dict[Key, Span]) -> bool:
     while above is not None:
         if above is ancestor:
             return True
+        if above.kind == "tool":
+            return False
         above = _parent(above, known)
     return False
 
@@ -64,7 +66,7 @@ def _response(span: Span) -> tuple[object, ...] | None:
 
 
 def _preference(span: Span) -> tuple[int, ...]:
-    return (span.rank, usage_of(span), -span.span, -span.trace)
+    return (span.rank, usage_of(span), span.start, -span.end, -span.span, -span.trace)
 
 
 def _counts(span: Span, known: dict[Key, Span]) -> bool:
@@ -79,28 +81,38 @@ def _excludes(other: Span, span: Span, known: dict[Key, Span]) -> bool:
         return _preference(other) > _preference(span)
     if other.kind == span.kind and _is_below(other, span, known) and _repeats(span, other):
         return True
-    return not span.response_id and other.rank == 3 > span.rank and _same_moment(other, span)
+    if other.kind == span.kind and _is_below(span, other, known) and _is_shadow(span, other):
+        return True
+    framework = span.rank <= 1
+    closer = other.rank >= 2 if framework else other.rank == 3 > span.rank
+    return not span.response_id and closer and _same_moment(other, span)
+
+
+def _is_shadow(span: Span, above: Span) -> bool:
+    nothing = not span.response_id and not usage_of(span) and span.status != "error"
+    return nothing and bool(above.response_id) and above.rank >= span.rank
 
 
 def _repeats(span: Span, below: Span) -> bool:
     if span.response_id:
-        return span.rank <= 1 and not below.response_id and (below.rank >= 2 or usage_of(below))
+        closer = below.rank >= 2 or usage_of(below) if span.rank <= 1 else below.rank >= span.rank and usage_of(below)
+        return not below.response_id and closer
     return usage_of(below) or below.rank > span.rank or (below.rank == span.rank and not usage_of(span))
 
 
-def _same_moment(native: Span, span: Span) -> bool:
+def _same_moment(closer: Span, span: Span) -> bool:
     def identity(one: Span) -> tuple[object, ...]:
         return (one.tenant, one.resource, one.request_model, one.kind)
 
     def holds(outer: Span, inner: Span) -> bool:
         return outer.start <= inner.start + 5 * MS and outer.end >= inner.end - 5 * MS
 
-    families = [(one.provider or "").rpartition(".")[2] for one in (native, span)]
+    families = [(one.provider or "").rpartition(".")[2] for one in (closer, span)]
     return (
-        identity(native) == identity(span)
+        identity(closer) == identity(span)
         and (families[0] == families[1] or not all(families))
-        and abs(native.start - span.start) <= 1000 * MS
-        and (holds(native, span) or holds(span, native))
+        and abs(closer.start - span.start) <= 1000 * MS
+        and (holds(span, closer) or (closer.rank == 3 and holds(closer, span)))
     )
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from builders import BASE_NS, Span, in_log
+from builders import BASE_NS, Span, in_log, llm
 from usage_model import Log, expected
 
 MS = 1_000_000
@@ -15,7 +15,7 @@ LAW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthChe
 
 @st.composite
 def a_span(draw: st.DrawFn, span: int, ring: bool) -> Span:
-    kind = draw(st.sampled_from(["llm", "llm", "llm", "embedding", "agent", "other"]))
+    kind = draw(st.sampled_from(["llm", "llm", "llm", "embedding", "agent", "tool", "other"]))
     start = BASE_NS + draw(st.sampled_from([0, 3, 8, 400, 995, 1004, 1006, 2100])) * MS
     texts = st.sampled_from([None, None, None, "a", "b", ""])
     return Span(
@@ -24,6 +24,7 @@ def a_span(draw: st.DrawFn, span: int, ring: bool) -> Span:
         trace=draw(st.sampled_from([1, 2 + (5 << 64)])),
         tenant=draw(st.sampled_from(["one", "one", "two"])),
         kind=kind,
+        status=draw(st.sampled_from(["unset", "error"])),
         rank=draw(st.integers(0, 3)) if kind in ("llm", "embedding") else 0,
         start=start,
         end=start + draw(st.sampled_from([0, 2, 7, 100, 3000])) * MS,
@@ -105,3 +106,28 @@ def test_duplicates_are_those_of_the_last_window(log: list[Span], cuts: list[int
             kept.append((span.tenant, span.trace, span.span))
             places.append(span.at)
     assert sorted(taken.stored) == sorted(places)
+
+
+@st.composite
+def calls_at_once(draw: st.DrawFn) -> tuple[list[Span], int]:
+    """Some calls of one model at any moments, seen by the framework or not; an instrumentor sees all of them."""
+    spans = []
+    moments = st.tuples(st.integers(0, 50), st.integers(0, 40), st.integers(0, 60), st.booleans(), st.booleans())
+    calls = draw(st.lists(moments, min_size=1, max_size=12))
+    for number, (at, lead, length, by_framework, has_id) in enumerate(calls, 1):
+        start, end = BASE_NS + at * 20 * MS, BASE_NS + (at * 20 + lead * 20 + length * 50) * MS
+        identity = f"chatcmpl-7h7{number:05}" if has_id else None
+        spans.append(llm(number, trace=number, start=start + lead * 20 * MS, end=end, response_id=identity))
+        if by_framework:
+            spans.append(llm(100 + number, trace=100 + number, rank=1, start=start, end=end + lead * MS))
+    return in_log(draw(st.permutations(spans)), per_message=2), len(calls)
+
+
+@LAW
+@given(calls_at_once(), CUTS)
+def test_concurrent_calls_count_once_each(made: tuple[list[Span], int], cuts: list[int]) -> None:
+    log, calls = made
+    outcome = run(log, cuts).outcome()
+    assert sorted(key[2] for key, (counted, _) in outcome.items() if counted) == list(range(1, calls + 1))
+    framework = [span for span in log if span.rank == 1]
+    assert all(counted for counted, _ in run(framework, cuts).outcome().values())

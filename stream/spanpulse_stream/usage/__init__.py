@@ -6,18 +6,23 @@ one that counts:
 
 1. A span that the window already holds (tenant, trace id, span id) is an export that was repeated: not kept.
 2. One response id counts once within a tenant, in whichever traces: the native SDK's span before an
-   instrumentor's before a framework's, then the one with usage.
+   instrumentor's before a framework's, then the one with usage, then the one that starts later (the inner one).
 3. A call without a response id does not count if a descendant call of its kind carries usage or is closer to the
-   wire. Neither does a framework's span with one, if a descendant closer to the wire tells of the call without it.
-4. A call without a response id does not count if the SDK of the same process tells of the same call itself: same
-   kind, model, provider and moment, even in another trace.
+   wire. Neither does a call with one, if a descendant without one tells of the same: one with usage that is at
+   least as close to the wire, or below a framework's any that is closer. The other way round, a call that has
+   neither id nor usage and did not fail does not count below one with an id that is at least as close to the wire.
+   What a tool's span has below it are other calls.
+4. A call without a response id does not count if one closer to the wire tells of the same call: same process, kind,
+   model, provider and moment, even in another trace. An instrumentor's or native span stands inside a framework's.
 
 Context (user, session, prompt) comes from the nearest ancestor that has it.
 
 Guaranteed: every decision is a function of the log, whatever its batches, restarts and clocks; and within the
 window the outcome does not depend on the order in which spans arrive. Not guaranteed: anything about what comes
 later than the window reaches (it counts for itself, see ``Attribution.lost``); that a ring of parent links looks
-the same from wherever it is closed; that rule 4 sees more than 512 calls of one process and model a second.
+the same from wherever it is closed; that rule 4 sees more than 512 calls of one process and model a second, or
+counts a framework's call without an id that an instrumentor of the same process missed while it saw another one, of
+the same model, begin and end inside.
 """
 
 from spanpulse_stream.usage._attribute import Attribution, attribute_usage, drop_duplicate_logs

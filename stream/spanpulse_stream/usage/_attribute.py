@@ -12,9 +12,11 @@ from spanpulse_stream.usage._corrections import Corrections, read_corrections
 from spanpulse_stream.usage._digest import mix_columns, response_digests, word_hashes
 from spanpulse_stream.usage._memory import (
     CALL_EMBEDDING,
+    CALL_FAILED,
     CALL_IDENTIFIED,
     CALL_LLM,
     CALL_RANK,
+    CALL_TOOL,
     CALL_USAGE,
     CONTEXT_FIELDS,
     ROW,
@@ -25,7 +27,7 @@ from spanpulse_stream.usage._state import PartitionState
 
 __all__ = ["Attribution", "attribute_usage", "drop_duplicate_logs"]
 
-KINDS = {"llm": CALL_LLM, "embedding": CALL_EMBEDDING}
+KINDS = {"llm": CALL_LLM, "embedding": CALL_EMBEDDING, "tool": CALL_TOOL}
 NATIVE_RANK = 3
 
 
@@ -98,21 +100,22 @@ def _rows(columns: SpanColumns, state: PartitionState) -> NDArray[Any]:
     rows["trace_high"], rows["trace_low"] = columns.trace_id[:, 0], columns.trace_id[:, 1]
     rows["span_id"], rows["parent_id"] = columns.span_id, columns.parent_span_id
     kind = np.array([KINDS.get(value, 0) for value in columns.kind.values] + [0], np.uint8)[columns.kind.codes]
-    is_call = kind != 0
+    is_call = (kind == CALL_LLM) | (kind == CALL_EMBEDDING)
     digests = response_digests(columns.response_id, word_hashes(columns.tenant), columns.trace_id)
     digests[~is_call] = 0
     rows["response_high"], rows["response_low"] = digests[:, 0], digests[:, 1]
     identified = digests[:, 1] != 0
     usage = columns.input_tokens.valid | columns.output_tokens.valid
     rank = np.minimum(columns.usage_rank, NATIVE_RANK)
+    failed = np.array([value == "error" for value in columns.status.values] + [False])[columns.status.codes]
     call = kind | usage * np.uint8(CALL_USAGE) | identified * np.uint8(CALL_IDENTIFIED) | rank << CALL_RANK
-    rows["call"] = np.where(is_call, call, 0)
-    _describe_moments(rows, columns, np.flatnonzero(is_call & (~identified | (rank == NATIVE_RANK))))
+    rows["call"] = np.where(is_call, call | failed * np.uint8(CALL_FAILED), kind)
+    _describe_moments(rows, columns, np.flatnonzero(is_call))
     return rows
 
 
 def _describe_moments(rows: NDArray[Any], columns: SpanColumns, places: NDArray[np.intp]) -> None:
-    """Fill in what tells a call without a response id from others: process, kind, model, provider, interval."""
+    """Fill in what tells calls apart without their response ids: process, kind, model, provider, interval."""
     if places.size == 0:
         return
     resource, model = _take(columns.resource, places), _take(columns.request_model, places)

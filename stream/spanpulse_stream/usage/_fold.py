@@ -19,8 +19,8 @@ from spanpulse_stream.usage._memory import (
     Number,
 )
 from spanpulse_stream.usage._outcome import unlist
-from spanpulse_stream.usage._table import find, parent_key, put, remove, slot_at, span_key
-from spanpulse_stream.usage._tree import adopt_children, detach, join_parent, pass_context_down, pass_summary_up
+from spanpulse_stream.usage._table import find, is_call, parent_key, put, remove, slot_at, span_key
+from spanpulse_stream.usage._tree import adopt_children, detach, inherit_down, join_parent, pass_summary_up
 
 __all__ = ["fold"]
 
@@ -31,7 +31,7 @@ def _forget(memory: Memory, slot: Number) -> Number:
     row = memory.rows[slot]
     position = find(memory, SPANS, span_key(row))
     remove(memory, SPANS, position)
-    lost = 1 if row.call and row.state & STATE_WAITING else 0
+    lost = 1 if is_call(row) and row.state & STATE_WAITING else 0
     detach(memory, slot)
     leave_group(memory, slot)
     unlist(memory, slot)
@@ -47,10 +47,10 @@ def _take(memory: Memory, batch: Batch, slot: Number) -> None:
     row = memory.rows[slot]
     row.parent = row.child = row.next = row.previous = -1
     row.bucket_next = row.bucket_previous = row.correction = -1
-    row.below = 0
-    row.state = STATE_COUNTED if row.call else 0
+    row.below = row.above = 0
+    row.state = STATE_COUNTED if is_call(row) else 0
     batch.keep[index] = True
-    batch.counted[index] = row.call != 0
+    batch.counted[index] = is_call(row)
     batch.origin[memory.counters[TAKEN] - memory.counters[FIRST_OF_BATCH]] = index
     memory.counters[TAKEN] += 1
     put(memory, SPANS, span_key(row), slot)
@@ -74,7 +74,7 @@ def fold(memory: Memory, batch: Batch) -> None:
         _take(memory, batch, slot)
         adopt_children(memory, slot)
         join_parent(memory, slot, parent)
-        pass_context_down(memory, batch, slot)
+        inherit_down(memory, batch, slot)
         pass_summary_up(memory, batch, slot)
         compare_by_response(memory, batch, slot)
         compare_by_moment(memory, batch, slot)

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 __all__ = [
     "BUCKETS",
     "CALL_EMBEDDING",
+    "CALL_FAILED",
     "CALL_IDENTIFIED",
     "CALL_LLM",
     "CALL_RANK",
+    "CALL_TOOL",
     "CALL_USAGE",
     "CONTEXT_FIELDS",
     "CORRECTIONS",
@@ -40,15 +42,16 @@ __all__ = [
 # The context that a call inherits, in the order of the columns of every context array.
 CONTEXT_FIELDS = ("user_id", "session_id", "prompt_name", "prompt_version")
 
-# Bits of `call`, what a span says of itself; 0 is a span that is no model call. The rank takes two bits.
+# Bits of `call`, what a span says of itself: a model call has one of the first two. The rank takes two bits.
 CALL_LLM, CALL_EMBEDDING, CALL_USAGE, CALL_IDENTIFIED = 1, 2, 4, 8
 CALL_RANK = 4  # shift
+CALL_FAILED, CALL_TOOL = 64, 128
 
 # Bits of `state`, what the partition made of it.
 STATE_COUNTED, STATE_WAITING, STATE_LISTED = 1, 2, 4
 
 # Why a span stopped to count; the words of `span_updates.reason`.
-REASONS = ("context", "response_id", "descendant", "native_span")
+REASONS = ("context", "response_id", "descendant", "native_span", "same_moment", "ancestor")
 
 # Which table of Memory.tables. Numpy scalars, because numba compiles a kernel anew for every Python constant it gets.
 SPANS, WAITING, GROUPS, BUCKETS = np.int64(0), np.int64(1), np.int64(2), np.int64(3)
@@ -69,7 +72,7 @@ ROW = np.dtype(
         ("parent_id", "u8"),
         ("response_high", "u8"),
         ("response_low", "u8"),
-        ("call_key", "u8"),  # hash of process, kind and request model; 0 where rule 4 cannot concern the span
+        ("call_key", "u8"),  # hash of process, kind and request model; 0: no model call
         ("start", "i8"),  # ns
         ("end", "i8"),
         ("log_offset", "i8"),
@@ -85,6 +88,7 @@ ROW = np.dtype(
         ("bucket_previous", "i4"),
         ("correction", "i4"),  # its row in Memory.corrections, if that row still names this span
         ("below", "u2"),  # what calls its descendants are
+        ("above", "u1"),  # which calls among its ancestors have response ids
         ("call", "u1"),
         ("state", "u1"),
     ],

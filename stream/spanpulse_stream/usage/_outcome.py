@@ -19,7 +19,7 @@ from spanpulse_stream.usage._memory import (
     Memory,
     Number,
 )
-from spanpulse_stream.usage._table import bucket_key, find, is_native, put, remove
+from spanpulse_stream.usage._table import bucket_key, find, is_call, level_of, put, remove
 
 __all__ = ["discount", "fill", "unlist"]
 
@@ -70,7 +70,7 @@ def unlist(memory: Memory, slot: Number) -> None:
     if row.bucket_previous >= 0:
         memory.rows[row.bucket_previous].bucket_next = row.bucket_next
         return
-    key = bucket_key(row, is_native(row), 0)
+    key = bucket_key(row, level_of(row), 0)
     if row.bucket_next >= 0:
         put(memory, BUCKETS, key, np.int64(row.bucket_next))
     else:
@@ -84,7 +84,7 @@ def discount(memory: Memory, batch: Batch, slot: Number, reason: Number) -> None
     if not row.state & STATE_COUNTED:
         return
     row.state &= 255 - STATE_COUNTED
-    if not is_native(row):
+    if level_of(row) == 0:
         unlist(memory, slot)  # nobody needs to find it any more
     place = _row_of_batch(memory, batch, slot)
     if place >= 0:
@@ -97,7 +97,7 @@ def discount(memory: Memory, batch: Batch, slot: Number, reason: Number) -> None
 def fill(memory: Memory, batch: Batch, slot: Number, field: Number, value: Number) -> None:
     """Give the span in ``slot`` an inherited context value; only calls tell of it."""
     memory.context[slot, field] = value
-    if not memory.rows[slot].call:
+    if not is_call(memory.rows[slot]):
         return
     place = _row_of_batch(memory, batch, slot)
     if place >= 0:

@@ -1,6 +1,6 @@
 """Rows of the table `seen`: all that the fold needs of a span or log record, written and read back.
 
-A span that is no model call, or whose response id decides alone, leaves most columns empty, and they compress away.
+A span that is no model call leaves most columns empty, and they compress away.
 """
 
 from typing import Any

@@ -12,14 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spanpulse_stream.jit import helper
-from spanpulse_stream.usage._memory import CALL_RANK, GROUPS, SPANS, WAITING, Key, Memory, Number
+from spanpulse_stream.usage._memory import (
+    CALL_EMBEDDING,
+    CALL_IDENTIFIED,
+    CALL_LLM,
+    CALL_RANK,
+    GROUPS,
+    SPANS,
+    WAITING,
+    Key,
+    Memory,
+    Number,
+)
 
 __all__ = [
     "bucket_key",
     "close_gap",
     "find",
     "group_key",
-    "is_native",
+    "is_call",
+    "level_of",
     "parent_key",
     "put",
     "remove",
@@ -50,16 +62,27 @@ def group_key(row: Any) -> Key:
 
 
 @helper
-def is_native(row: Any) -> bool:
-    """Tell whether the SDK that made the call wrote the span itself."""
-    return bool((row.call >> CALL_RANK) & 3 == 3)
+def is_call(row: Any) -> bool:
+    """Tell whether a span is a model call."""
+    return bool(row.call & (CALL_LLM | CALL_EMBEDDING))
 
 
 @helper
-def bucket_key(row: Any, native: bool, seconds: int) -> Key:
-    """Return the key, in BUCKETS, of the spans like ``row`` that start so many seconds later: native ones or not."""
+def level_of(row: Any) -> Number:
+    """Return how close to the wire a call is: 0 a framework's, 1 or 2 an instrumentor's (2: with an id), 3 native."""
+    rank = np.int64(row.call >> CALL_RANK) & 3
+    if rank <= 1:
+        return np.int64(0)
+    if rank == 3:
+        return np.int64(3)
+    return np.int64(2 if row.call & CALL_IDENTIFIED else 1)
+
+
+@helper
+def bucket_key(row: Any, level: Number, seconds: int) -> Key:
+    """Return the key, in BUCKETS, of the spans of a level like ``row`` that start so many seconds later."""
     second = np.uint64(row.start // BUCKET_NS + seconds)
-    return (np.int64(row.tenant), row.call_key, second, np.uint64(native))
+    return (np.int64(row.tenant), row.call_key, second, np.uint64(level))
 
 
 @helper
@@ -84,7 +107,7 @@ def _is_key(memory: Memory, kind: Number, slot: Number, key: Key) -> bool:
         return bool(parent_key(row) == key)
     if kind == GROUPS:
         return bool(group_key(row) == key)
-    return bool(bucket_key(row, is_native(row), 0) == key)
+    return bool(bucket_key(row, level_of(row), 0) == key)
 
 
 @helper

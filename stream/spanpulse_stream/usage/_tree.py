@@ -1,9 +1,10 @@
 """Parents and children: who wraps whom, and which context comes down.
 
-Spans link up in whatever order they arrive. Two facts travel along the links: the context goes down from the
-nearest ancestor that has it, and a summary of the calls below goes up. A span takes each context column once and
-its summary only grows, so the whole work is linear in the number of spans, however deep or wide a trace is and
-in whatever order it comes. A parent link that closes a ring is not followed (looked for up to MOST_STEPS up, which
+Spans link up in whatever order they arrive. Facts travel along the links: the context goes down from the nearest
+ancestor that has it, and so does what calls above have response ids; a summary of the calls below goes up. What a
+tool calls are other calls, so no summary passes a tool's span. A span takes each context column once and its
+summaries only grow, so the whole work is linear in the number of spans, however deep or wide a trace is and in
+whatever order it comes. A parent link that closes a ring is not followed (looked for up to MOST_STEPS up, which
 bounds the work; a longer ring ends all the same, but its spans may see themselves as their own ancestors).
 """
 
@@ -12,9 +13,11 @@ import numpy as np
 from spanpulse_stream.jit import helper
 from spanpulse_stream.usage._memory import (
     CALL_EMBEDDING,
+    CALL_FAILED,
     CALL_IDENTIFIED,
     CALL_LLM,
     CALL_RANK,
+    CALL_TOOL,
     CALL_USAGE,
     STATE_WAITING,
     WAITING,
@@ -25,14 +28,15 @@ from spanpulse_stream.usage._memory import (
 from spanpulse_stream.usage._outcome import discount, fill
 from spanpulse_stream.usage._table import find, parent_key, put, remove, slot_at, span_key
 
-__all__ = ["adopt_children", "detach", "join_parent", "pass_context_down", "pass_summary_up"]
+__all__ = ["adopt_children", "detach", "inherit_down", "join_parent", "pass_summary_up"]
 
 MOST_STEPS = 1024
 
 # A summary has one byte for each kind. Bit r: a call of rank r or more. 16: a call with usage. 32: a call that has
-# no response id, and is closer to the wire than a framework or carries usage.
-BELOW_USAGE, BELOW_UNIDENTIFIED = 16, 32
-DESCENDANT = np.int64(2)  # in REASONS
+# no response id, and is closer to the wire than a framework or carries usage; 64 and 128: one without an id, with
+# usage, of rank 2 or 3 at least.
+BELOW_USAGE, BELOW_UNIDENTIFIED, BELOW_INSTRUMENTOR, BELOW_NATIVE = 16, 32, 64, 128
+DESCENDANT, ANCESTOR = np.int64(2), np.int64(5)  # in REASONS
 
 
 @helper
@@ -43,6 +47,8 @@ def _own_summary(call: Number) -> Number:
     summary = (2 << rank) - 1
     if call & CALL_USAGE:
         summary |= BELOW_USAGE
+        if not call & CALL_IDENTIFIED and rank >= 2:
+            summary |= BELOW_INSTRUMENTOR if rank == 2 else BELOW_INSTRUMENTOR | BELOW_NATIVE
     if not call & CALL_IDENTIFIED and (rank >= 2 or call & CALL_USAGE):
         summary |= BELOW_UNIDENTIFIED
     return summary if call & CALL_LLM else summary << 8
@@ -57,11 +63,40 @@ def _is_wrapper(call: Number, below: Number) -> bool:
         below >>= 8
     rank = (call >> CALL_RANK) & 3
     if call & CALL_IDENTIFIED:
-        return bool(rank <= 1 and below & BELOW_UNIDENTIFIED)
+        if rank <= 1:
+            return bool(below & BELOW_UNIDENTIFIED)
+        return bool(below & (BELOW_INSTRUMENTOR if rank == 2 else BELOW_NATIVE))
     if below & BELOW_USAGE:
         return True
     closer = rank + 1 if call & CALL_USAGE else rank
     return bool(closer <= 3 and below & (1 << closer))
+
+
+@helper
+def _news_up(call: Number, below: Number) -> Number:
+    """Return what a span's parent hears of it and of the calls below."""
+    return 0 if call & CALL_TOOL else below | _own_summary(call)
+
+
+@helper
+def _news_down(call: Number, above: Number) -> Number:
+    """Return what a span's children hear of it and of the calls above: bit r, one with an id of rank r or more."""
+    if call & CALL_TOOL:
+        return 0
+    if not call & CALL_IDENTIFIED:
+        return above
+    ranks = (2 << ((call >> CALL_RANK) & 3)) - 1
+    return above | (ranks if call & CALL_LLM else ranks << 4)
+
+
+@helper
+def _is_shadow(call: Number, above: Number) -> bool:
+    """Tell whether a call has nothing to tell that a call above does not tell better."""
+    if call & (CALL_LLM | CALL_EMBEDDING) == 0 or call & (CALL_IDENTIFIED | CALL_USAGE | CALL_FAILED):
+        return False
+    if not call & CALL_LLM:
+        above >>= 4
+    return bool(above >> ((call >> CALL_RANK) & 3) & 1)
 
 
 @helper
@@ -98,7 +133,7 @@ def adopt_children(memory: Memory, slot: Number) -> None:
         below = memory.rows[child]
         below.parent = slot
         below.state &= 255 - STATE_WAITING
-        row.below |= below.below | _own_summary(below.call)
+        row.below |= _news_up(below.call, below.below)
         child = below.next
 
 
@@ -122,8 +157,13 @@ def join_parent(memory: Memory, slot: Number, parent: Number) -> None:
 
 @helper
 def _inherit(memory: Memory, batch: Batch, slot: Number) -> bool:
-    parent = memory.rows[slot].parent
-    changed = False
+    row, parent = memory.rows[slot], memory.rows[slot].parent
+    above = row.above | _news_down(memory.rows[parent].call, memory.rows[parent].above)
+    changed = bool(above != row.above)
+    if changed:
+        row.above = above
+        if _is_shadow(row.call, above):
+            discount(memory, batch, slot, ANCESTOR)
     for field in range(memory.context.shape[1]):
         value = memory.context[parent, field]
         if value != 0 and memory.context[slot, field] == 0:
@@ -133,7 +173,7 @@ def _inherit(memory: Memory, batch: Batch, slot: Number) -> bool:
 
 
 @helper
-def pass_context_down(memory: Memory, batch: Batch, slot: Number) -> None:
+def inherit_down(memory: Memory, batch: Batch, slot: Number) -> None:
     """Let the new span in ``slot`` inherit from its parent, and all below it from it."""
     if memory.rows[slot].parent >= 0:
         _inherit(memory, batch, slot)
@@ -155,13 +195,15 @@ def pass_summary_up(memory: Memory, batch: Batch, slot: Number) -> None:
     row = memory.rows[slot]
     if _is_wrapper(row.call, row.below):
         discount(memory, batch, slot, DESCENDANT)
-    news = row.below | _own_summary(row.call)
+    news = _news_up(row.call, row.below)
     node = np.int64(row.parent)
     while node >= 0 and (memory.rows[node].below | news) != memory.rows[node].below:
         above = memory.rows[node]
         above.below |= news
         if _is_wrapper(above.call, above.below):
             discount(memory, batch, node, DESCENDANT)
+        if above.call & CALL_TOOL:
+            return
         node = np.int64(above.parent)
 
 

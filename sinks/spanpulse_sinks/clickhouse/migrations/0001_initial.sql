@@ -94,7 +94,7 @@ CREATE TABLE IF NOT EXISTS span_updates
     session_id         Nullable(String),
     prompt_name        Nullable(String),
     prompt_version     Nullable(String),
-    reason             LowCardinality(String) -- context, response_id, descendant, native_span
+    reason             LowCardinality(String) -- context, response_id, descendant, native_span, same_moment, ancestor
 )
 ENGINE = MergeTree
 PARTITION BY toDate(received_at)
@@ -169,7 +169,7 @@ CREATE TABLE IF NOT EXISTS seen
     key_low        UInt64 CODEC(ZSTD(1)),
     span_id        UInt64 CODEC(ZSTD(1)),
     parent_span_id UInt64 CODEC(ZSTD(1)),
-    call           UInt8 CODEC(ZSTD(1)),  -- bits: 1 llm, 2 embedding, 4 carries usage, 8 has a response id, 16-32 rank
+    call           UInt8 CODEC(ZSTD(1)),  -- 1 llm, 2 embedding, 4 usage, 8 response id, 16-32 rank, 64 failed, 128 tool
     response_high  UInt64 CODEC(ZSTD(1)), -- 128-bit hash of tenant and response id
     response_low   UInt64 CODEC(ZSTD(1)),
     call_key       UInt64 CODEC(ZSTD(1)), -- hash of resource, request model and kind
