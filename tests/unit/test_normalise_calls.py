@@ -343,3 +343,40 @@ def test_errors_have_a_type() -> None:
     assert got.rows("status", "status_message", "error_type") == [("error", "no", "RateLimitError")]
     assert one({}, status=failed).one("error_type") == "_OTHER"
     assert one({}, events=[raised]).rows("status", "status_message", "error_type") == [("unset", None, None)]
+
+
+@pytest.mark.parametrize("code", [Status.STATUS_CODE_UNSET, Status.STATUS_CODE_OK, Status.STATUS_CODE_ERROR])
+@pytest.mark.parametrize("kind", [{}, {"error.type": ""}, {"error.type": "timeout"}])
+def test_a_span_has_a_type_of_error_if_and_only_if_it_failed(code: Any, kind: dict[str, str]) -> None:
+    ((status, error_type),) = one(CHAT | kind, status=Status(code=code)).rows("status", "error_type")
+    assert (status == "error") == (error_type is not None)
+    assert (status == "error") == (code == Status.STATUS_CODE_ERROR or kind == {"error.type": "timeout"})
+
+
+VLLM = {
+    "gen_ai.usage.prompt_tokens": 101,
+    "gen_ai.usage.completion_tokens": 23,
+    "gen_ai.request.id": "chatcmpl-6a0f0d0be7a64ed6a5f8d9d0a3c1b2e4",
+    "gen_ai.request.max_tokens": 300,
+    "gen_ai.latency.time_in_queue": 0.001,
+    "gen_ai.latency.time_to_first_token": 0.25,
+    "gen_ai.latency.e2e": 1.0,
+    "gen_ai.latency.time_in_model_prefill": 0.2,
+}
+
+
+def test_a_request_to_vllm_is_a_call() -> None:
+    got = one(VLLM, scope="vllm.llm_engine", name="llm_request", kind=Span.SPAN_KIND_SERVER)
+    assert got.rows("kind", "provider", "input_tokens", "output_tokens", "usage_status") == [
+        ("llm", "vllm", 101, 23, "reported")
+    ]
+    assert got.rows("response_id", "time_to_first_token_ns", "stream", "usage_rank") == [
+        ("chatcmpl-6a0f0d0be7a64ed6a5f8d9d0a3c1b2e4", 250_000_000, None, 1)
+    ]
+    assert {"gen_ai.latency.e2e", "gen_ai.latency.time_in_queue"} <= got.attributes().keys()
+
+
+def test_only_vllm_means_the_response_by_the_id_of_the_request() -> None:
+    got = one(CHAT | {"gen_ai.request.id": "req-1", "gen_ai.latency.time_to_first_token": 0.5})
+    assert got.rows("response_id", "time_to_first_token_ns", "stream") == [(None, 500_000_000, 1)]
+    assert got.attributes()["gen_ai.request.id"] == "req-1"

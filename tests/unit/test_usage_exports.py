@@ -125,6 +125,14 @@ def test_a_framework_call_that_holds_no_other_counts_too(apart: dict[str, Any]) 
     assert tokens_counted((FRAMEWORK, call(1, **framework)), (SDK, call(2, **sdk))) == [None, None]
 
 
+def test_the_server_below_a_client_counts_once() -> None:
+    client = (INSTRUMENTOR, call(1, id="chatcmpl-6a0f0d0be7a64ed6", tokens=10))
+    told = usage(11) | {"gen_ai.request.id": "chatcmpl-6a0f0d0be7a64ed6"}
+    server = ("vllm.llm_engine", placed(2, told, 1, name="llm_request"))
+    assert tokens_counted(client, server) == [10]
+    assert tokens_counted(server) == [11]
+
+
 def concurrent() -> Iterator[tuple[Span, Span]]:
     """Yield calls that overlap, each as the framework and the SDK's instrumentor saw it."""
     for number in range(1, 301):

@@ -22,6 +22,7 @@ from spanpulse_stream.normalise._json import parsed
 from spanpulse_stream.normalise._numbers import read_floats
 from spanpulse_stream.normalise._resolved import LONGEST_WORD, Resolved
 from spanpulse_stream.normalise._slots import Slot
+from spanpulse_stream.normalise.dialects import DIALECTS
 
 __all__ = ["Models", "first_token", "read_models", "read_stream", "response_ids"]
 
@@ -122,8 +123,9 @@ def first_token(resolved: Resolved, nature: Nature, events: Events, times: Times
     wanted = nature.is_call & told & ~(stream.valid & (stream.values == 0))
     sound = wanted & (seconds >= 0) & (seconds <= _LONGEST_WAIT_S)
     resolved.spans.anomalies.note(Anomaly.FIRST_TOKEN_OUT_OF_RANGE, wanted & ~sound)
-    stream.values[sound & ~stream.valid] = 1
-    stream.valid[sound] = True
+    streamed = sound & ~np.array([each.times_whole_responses for each in DIALECTS])[resolved.spans.dialect]
+    stream.values[streamed & ~stream.valid] = 1
+    stream.valid[streamed] = True
     for slot in (Slot.FIRST_TOKEN_S, Slot.FIRST_TOKEN_MS, Slot.FIRST_TOKEN_TIME):
         resolved.take(slot, sound)
     return Numbers(np.rint(np.where(sound, seconds, 0) * 1e9).astype(np.int64), sound)

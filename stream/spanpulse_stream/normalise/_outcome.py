@@ -15,7 +15,7 @@ from spanpulse_stream.normalise._pool import ABSENT
 from spanpulse_stream.normalise._resolved import Resolved
 from spanpulse_stream.normalise._slots import Slot
 
-__all__ = ["ERROR", "finish_reasons", "reasons_of", "recoded", "service_tier", "status_of"]
+__all__ = ["ERROR", "finish_reasons", "reasons_of", "recoded", "service_tier", "status_of", "status_with"]
 
 STATUSES: Final = ["unset", "ok", "error"]
 ERROR: Final = 2
@@ -151,6 +151,11 @@ def service_tier(resolved: Resolved) -> Words:
 def status_of(code: NDArray[np.uint8]) -> Words:
     """Return unset, ok or error; a code that OpenTelemetry does not have is unset."""
     return Words(np.where(code < len(STATUSES), code, 0).astype(np.int32), STATUSES)
+
+
+def status_with(status: Words, error_type: Words) -> Words:
+    """Return the status, error wherever there is a type of error: the conventions have one only then."""
+    return Words(np.where(error_type.codes >= 0, np.int32(ERROR), status.codes), status.values)
 
 
 def recoded(words: Words, values: list[str | None]) -> Words:

@@ -19,7 +19,7 @@ from spanpulse_stream.normalise._events import Events, links_column, read_events
 from spanpulse_stream.normalise._messages import read_messages
 from spanpulse_stream.normalise._named import error_types, providers, span_names
 from spanpulse_stream.normalise._origins import Emitters, read_emitters, read_resources
-from spanpulse_stream.normalise._outcome import finish_reasons, service_tier, status_of
+from spanpulse_stream.normalise._outcome import finish_reasons, service_tier, status_of, status_with
 from spanpulse_stream.normalise._pairs import attributes_map, family_map
 from spanpulse_stream.normalise._pool import ABSENT, Pool
 from spanpulse_stream.normalise._rejections import Rejection, undecodable
@@ -60,6 +60,7 @@ def _columns(decoded: DecodedSpans, origin: Origin, rows: NDArray[np.intp]) -> S
     retrieved = read_retrieval(found, nature)
     sides = read_messages(found, events)
     status = status_of(decoded.status_code[rows])
+    errors = error_types(found, events, status)
     columns = SpanColumns(
         size=size,
         log_source=origin.log_source,
@@ -80,11 +81,11 @@ def _columns(decoded: DecodedSpans, origin: Origin, rows: NDArray[np.intp]) -> S
         operation=nature.operation,
         kind=Words(nature.kind.astype(np.int32), list(KINDS)),
         provider=providers(found, nature, name),
-        status=status,
+        status=status_with(status, errors),
         status_message=spans.pool.strings(
             decoded.status_message_offset[rows], _absent_if_empty(decoded.status_message_length[rows])
         ),
-        error_type=error_types(found, events, status),
+        error_type=errors,
         finish_reasons=finish_reasons(found, nature.is_call, sides.output),
         prompt_name=found.words(Slot.PROMPT_NAME),
         prompt_version=found.words(Slot.PROMPT_VERSION),

@@ -14,6 +14,7 @@ from spanpulse_stream.normalise.dialects import (
     otel,
     pydantic_ai,
     vercel,
+    vllm,
 )
 from spanpulse_stream.normalise.dialects._dialect import Dialect
 
@@ -33,4 +34,5 @@ DIALECTS: tuple[Dialect, ...] = (
     litellm.DIALECT,
     mlflow.DIALECT,
     llama_index.DIALECT,
+    vllm.DIALECT,
 )

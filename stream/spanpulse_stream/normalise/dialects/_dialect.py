@@ -41,5 +41,7 @@ class Dialect:
     """Ends of names of spans that are no model calls, although the emitter says so."""
     opens_streams_apart: bool = False
     """A call without an outcome or an error is the opening of a stream, which another span tells of."""
+    times_whole_responses: bool = False
+    """The time to the first token does not tell that the response was streamed."""
     counts_streams_itself: bool = False
     """Tokens of a stream without a cache count (`CACHE_READ_TOKENS`) are the emitter's guess, not the provider's."""
