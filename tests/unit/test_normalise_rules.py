@@ -189,6 +189,64 @@ def test_requests_of_any_form_become_messages(written: Any, said: Any) -> None:
     assert messages(one(CHAT | {"input.value": value}, "openinference.instrumentation.openai")) == said
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            {
+                "contents": [{"role": "user", "parts": [{"text": "hi"}]}],
+                "systemInstruction": {"parts": [{"text": "s"}]},
+            },
+            [text("system", "s"), text("user", "hi")],
+        ),
+        ({"contents": "hi", "config": {"system_instruction": "s"}}, [text("system", "s"), text("user", "hi")]),
+        ({"contents": {"role": "user", "parts": [{"text": "hi"}]}}, [text("user", "hi")]),
+        (
+            {"messages": [{"role": "user", "content": [{"toolResult": {"toolUseId": "t", "content": [1]}}]}]},
+            [{"role": "user", "parts": [{"type": "tool_call_response", "id": "t", "response": [1]}]}],
+        ),
+    ],
+    ids=["gemini", "gemini's sdk", "one content", "converse"],
+)
+def test_raw_requests_of_gemini_and_bedrock(asked: Any, said: Any) -> None:
+    assert messages(one(CHAT | {"input.value": json.dumps(asked)})) == said
+
+
+CALL = {"type": "tool_call", "id": None, "name": "f", "arguments": {"a": 1}}
+
+
+@pytest.mark.parametrize(
+    ("part", "read"),
+    [
+        ({"text": "Paris.", "function_call": None}, {"type": "text", "content": "Paris."}),
+        ({"text": "Well.", "thought": True}, {"type": "reasoning", "content": "Well."}),
+        ({"functionCall": {"name": "f", "args": {"a": 1}}}, CALL),
+        ({"text": None, "function_call": {"name": "f", "args": {"a": 1}, "id": None}}, CALL),
+        ({"inlineData": {"data": ""}}, {"type": "text", "content": '{"inlineData":{"data":""}}'}),
+    ],
+    ids=["text", "thought", "call", "call of the sdk", "unknown"],
+)
+@pytest.mark.parametrize("reason", ["finishReason", "finish_reason"])
+def test_raw_answers_of_gemini(part: Any, read: Any, reason: str) -> None:
+    candidate = {"content": {"parts": [part], "role": "model"}, reason: "STOP", "index": 0}
+    got = one(CHAT | {"output.value": json.dumps({"candidates": [candidate], "modelVersion": "gemini-2.5-pro"})})
+    assert messages(got, "output_messages") == [{"role": "assistant", "parts": [read], "finish_reason": "STOP"}]
+    assert got.one("finish_reasons") == ["stop"]
+
+
+def test_raw_answers_of_converse() -> None:
+    content = [
+        {"reasoningContent": {"reasoningText": {"text": "Well.", "signature": "x"}}},
+        {"text": "Paris."},
+        {"toolUse": {"toolUseId": "t", "name": "f", "input": {"a": 1}}},
+    ]
+    answer = {"output": {"message": {"role": "assistant", "content": content}}, "stopReason": "tool_use"}
+    got = one(CHAT | {"output.value": json.dumps(answer)})
+    parts = [{"type": "reasoning", "content": "Well."}, {"type": "text", "content": "Paris."}, CALL | {"id": "t"}]
+    assert messages(got, "output_messages") == [{"role": "assistant", "parts": parts, "finish_reason": "tool_use"}]
+    assert got.one("finish_reasons") == ["tool_call"]
+
+
 def test_structured_messages_are_read_like_json() -> None:
     got = one(CHAT | {"gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": "hi"}]}]})
     assert messages(got) == [text("user", "hi")]

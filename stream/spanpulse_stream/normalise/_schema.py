@@ -1,11 +1,12 @@
 """Messages in OpenTelemetry's schema, a list of {role, parts}, from what providers and emitters write.
 
-Known are the forms of OpenAI (chat and responses), Anthropic, Gemini and Vercel, single messages and plain texts.
+Known are the forms of OpenAI (chat and responses), Anthropic, Gemini, Bedrock's Converse and Vercel, single messages
+and plain texts.
 What is none of these becomes one text. Nothing is lost: a part of an unknown form stays as it is.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import orjson
 
@@ -25,6 +26,8 @@ _CONTENTS: Final = ("parts", "content", "contents")
 _TEXTS: Final = frozenset({"text", "input_text", "output_text", "reasoning_text", "summary_text"})
 _CALLS: Final = frozenset({"tool-call", "tool_use", "function_call", "tool_call"})
 _RESULTS: Final = frozenset({"tool-result", "tool_result", "function_call_output", "tool_call_response"})
+_SYSTEMS: Final = ("system", "instructions", "systemInstruction", "system_instruction")
+_ENDS: Final = ("finish_reason", "finishReason", "stopReason")
 _MOST_NESTED: Final = 8
 
 
@@ -46,7 +49,7 @@ def system_message(value: Json) -> Message | None:
     if are_messages(value) and value:
         parts = [part for message in value for part in message["parts"]]
     else:
-        parts = parts_of(value)
+        parts = parts_of(value["parts"] if _has_parts(value) else value)
     return {"role": "system", "parts": parts} if parts else None
 
 
@@ -64,15 +67,17 @@ def messages_of(value: Json, role: str, depth: int = 0) -> list[Message]:
 
 
 def _of_object(value: Message, role: str, depth: int) -> list[Message]:
-    inner = value.get("message")
-    if isinstance(inner, dict) and depth < _MOST_NESTED:
+    inner = _inner(value)
+    if inner is not None and depth < _MOST_NESTED:
         return _finished(messages_of(inner, role, depth + 1), value)
     held = next((value[name] for name in _LISTS if isinstance(value.get(name), list | str)), None)
+    if held is None and _has_parts(value.get("contents")):
+        held = value["contents"]
     if held is None and isinstance(value.get("prompt"), str | list):
         held = value["prompt"]
     if held is not None and "role" not in value and depth < _MOST_NESTED:
-        system = next((value[name] for name in ("system", "instructions") if value.get(name)), None)
-        first = system_message(system)
+        config = value.get("config")
+        first = system_message(_first(value, *_SYSTEMS) or (_first(config, *_SYSTEMS) if _is_object(config) else None))
         return ([first] if first else []) + messages_of(held, role, depth + 1)
     kind = _kind(value)
     if kind in _CALLS | _RESULTS:
@@ -80,6 +85,24 @@ def _of_object(value: Message, role: str, depth: int) -> list[Message]:
     if any(name in value for name in ("role", "tool_calls", *_CONTENTS)):
         return [_message(value, role)]
     return [{"role": role, "parts": [_part(value)]}]
+
+
+def _inner(value: Message) -> Message | None:
+    """Return the message that an object holds: a choice, an answer of Converse, a candidate of Gemini."""
+    output, content = value.get("output"), value.get("content")
+    for inner in (value.get("message"), output.get("message") if _is_object(output) else None):
+        if _is_object(inner):
+            return inner
+    return content if _has_parts(content) and "role" not in value else None
+
+
+def _is_object(value: Json) -> TypeGuard[Message]:
+    return isinstance(value, dict)
+
+
+def _has_parts(value: Json) -> bool:
+    """Tell whether a value is what Gemini calls a content."""
+    return isinstance(value, dict) and isinstance(value.get("parts"), list)
 
 
 def _kind(value: Message) -> str | None:
@@ -90,7 +113,7 @@ def _kind(value: Message) -> str | None:
 
 def _finished(messages: list[Message], choice: Message) -> list[Message]:
     """Add the finish reason of a choice to its messages."""
-    reason = choice.get("finish_reason")
+    reason = _first(choice, *_ENDS)
     return [{**message, "finish_reason": reason} if isinstance(reason, str) else message for message in messages]
 
 
@@ -125,23 +148,34 @@ def _part(value: Json) -> Message:
     if not isinstance(value, dict):
         return {"type": "text", "content": value if isinstance(value, str) else _dumped(value)}
     kind = _kind(value)
-    if kind in _TEXTS or (kind is None and isinstance(value.get("text"), str)):
+    if kind is None:
+        return _untyped(value)
+    if kind in _TEXTS:
         return {"type": "text", "content": value.get("text", value.get("content"))}
     if kind in _CALLS:
         return _call(value)
-    if kind in _RESULTS:
-        return _result(value)
-    if kind is None and isinstance(value.get("functionCall"), dict):
-        return _call(value["functionCall"])
-    if kind is None and isinstance(value.get("functionResponse"), dict):
-        return _result(value["functionResponse"])
-    return value if isinstance(kind, str) else {"type": "text", "content": _dumped(value)}
+    return _result(value) if kind in _RESULTS else value
+
+
+def _untyped(value: Message) -> Message:
+    """Return a part of Gemini or Bedrock, which name the type by the key."""
+    if isinstance(value.get("text"), str):
+        return {"type": "reasoning" if value.get("thought") is True else "text", "content": value["text"]}
+    for name, read in _KEYS.items():
+        if _is_object(value.get(name)):
+            return read(value[name])
+    return {"type": "text", "content": _dumped(value)}
+
+
+def _reasoning(value: Message) -> Message:
+    text = value.get("reasoningText")
+    return {"type": "reasoning", "content": text["text"] if _is_object(text) and "text" in text else _dumped(value)}
 
 
 def _call(value: Mapping[str, Json]) -> Message:
     inner = value.get("function")
     function = inner if isinstance(inner, dict) else value
-    identity = _first(value, "id", "call_id", "toolCallId", "tool_call_id")
+    identity = _first(value, "id", "call_id", "toolCallId", "tool_call_id", "toolUseId")
     name = _first(function, "name", "toolName")
     arguments = _first(function, "arguments", "input", "args")
     if isinstance(arguments, str):
@@ -150,9 +184,20 @@ def _call(value: Mapping[str, Json]) -> Message:
 
 
 def _result(value: Mapping[str, Json]) -> Message:
-    identity = _first(value, "id", "call_id", "toolCallId", "tool_use_id", "tool_call_id")
+    identity = _first(value, "id", "call_id", "toolCallId", "tool_use_id", "tool_call_id", "toolUseId")
     response = _first(value, "response", "output", "result", "content")
     return {"type": "tool_call_response", "id": identity, "response": response}
+
+
+_KEYS: Final = {
+    "functionCall": _call,
+    "function_call": _call,
+    "toolUse": _call,
+    "functionResponse": _result,
+    "function_response": _result,
+    "toolResult": _result,
+    "reasoningContent": _reasoning,
+}
 
 
 def _first(value: Mapping[str, Json], *names: str) -> Json:
