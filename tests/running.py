@@ -32,7 +32,8 @@ class Running:
         self._output = folder / "output.txt"
         self._environ = {name: value for name, value in os.environ.items() if not name.startswith("SPANPULSE_")}
         self._environ |= {**ENVIRONMENT, **(environ or {})}
-        self._prefix = prefix or []
+        self._default_prefix = prefix or []
+        self._prefix = self._default_prefix
         self.process: subprocess.Popen[bytes] | None = None
         self.addresses: dict[str, str | None] = {}
         self.started_in = 0.0
@@ -57,13 +58,14 @@ class Running:
     ) -> Self:
         """Start it; with ``wait`` until it is ready. Raises NotReady."""
         self._ready.unlink(missing_ok=True)
+        self._prefix = self._default_prefix if prefix is None else prefix
         places = {"otlp-http": 0, "otlp-grpc": 0, "web": 0} | dict(ports or {})
         options = [word for name, port in places.items() for word in (f"--{name}", str(port))]
         command = [sys.executable, "-m", "spanpulse", "up", "--data", str(self.data), "--ready-file", str(self._ready)]
         begun = time.perf_counter()
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [*(self._prefix if prefix is None else prefix), *command, *options],
+                [*self._prefix, *command, *options],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=self._environ,

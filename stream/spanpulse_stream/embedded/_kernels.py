@@ -4,6 +4,7 @@ Compiling holds the interpreter's lock, so at the first start a second process c
 cache. Not guaranteed: that it helps; without a cache, or with one core, everything is compiled here.
 """
 
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +41,7 @@ def _compile() -> None:
         assert helper.stdout is not None
         try:
             usage.warm_up()
-            helper.stdout.readline()
+            select.select([helper.stdout], [], [], COMPILE_WITHIN_S)
             normalise.warm_up_spans()
             helper.wait(COMPILE_WITHIN_S)
         except subprocess.TimeoutExpired:
