@@ -1,6 +1,7 @@
-"""Ingestion: generated spans at a steady rate, and as fast as they are taken."""
+"""Ingestion: generated spans at a steady rate, as fast as they are taken, and for long enough to see memory grow."""
 
 import json
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from running import Running
 RATE = 14_500
 SECONDS = 60.0
 PEAK_SECONDS = 20.0
+FLAT_SECONDS = 300.0
 
 
 def measure(folder: Path) -> None:
@@ -39,6 +41,18 @@ def measure_peak(folder: Path) -> None:
             sent = load(running, seconds=PEAK_SECONDS, rate=0)
             running.drain()
         _print(running, sent, watch, before)
+
+
+def measure_flat(folder: Path) -> None:
+    """Five minutes at the steady rate: memory minute by minute."""
+    with Running(folder) as running:
+        with Watch(running, probe=False) as watch:
+            sent = load(running, seconds=FLAT_SECONDS, rate=RATE)
+        running.drain()
+        minutes = [watch.memory[start : start + 60] for start in range(0, len(watch.memory), 60)]
+        print(f"{sent['spans']} spans in {sent['seconds']:.0f} s, {stored(running)} stored")
+        print("resident memory by minute, median: " + ", ".join(f"{statistics.median(m) / 1e6:.0f}" for m in minutes))
+        print(f"peak: {max(watch.memory) / 1e6:.0f} MB")
 
 
 def load(running: Running, *, seconds: float, rate: float, more: tuple[str, ...] = ()) -> dict[str, Any]:

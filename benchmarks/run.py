@@ -1,6 +1,6 @@
 """`make bench`: the figures of benchmarks/RESULTS.md, each measured on a real `spanpulse up` on this machine.
 
-    python benchmarks/run.py [ingest] [peak] [disk] [queries] [start]
+    python benchmarks/run.py [start] [ingest] [peak] [flat] [disk] [queries]
 
 Load comes from a process of its own on the same machine, over loopback, bounded in rate and time.
 """
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "start": _start.measure,
     "ingest": _ingest.measure,
     "peak": _ingest.measure_peak,
+    "flat": _ingest.measure_flat,
     "disk": _disk.measure,
     "queries": _overview.measure,
 }
