@@ -107,7 +107,7 @@ class SpanColumns:
     input_audio_tokens: Numbers
     output_audio_tokens: Numbers
     service_tier: Words  # NULL, batch, flex, priority
-    usage_status: Words  # reported, missing, estimated, invalid; NULL where the span is no model call
+    usage_status: Words  # reported, missing, estimated, invalid; aggregate: no model call, but has tokens; else NULL
     usage_rank: NDArray[np.uint8]
     # outcome
     status: Words  # unset, ok, error

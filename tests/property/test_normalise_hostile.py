@@ -202,7 +202,9 @@ def check_values(got: Normalised) -> None:
     durations = columns.duration_ns
     assert durations.values[durations.valid].min(initial=0) >= 0
     is_call = np.isin(np.array(columns.kind.tolist(), object), ("llm", "embedding"))
-    assert ((columns.usage_status.codes >= 0) == is_call).all()
+    status = np.array(columns.usage_status.tolist(), object)
+    assert (np.isin(status, ("reported", "missing", "invalid")) == is_call).all()
+    assert np.isin(np.array(columns.kind.tolist(), object)[status == "aggregate"], ("tool", "agent", "workflow")).all()
     assert ((columns.usage_rank > 0) == is_call).all()
 
 

@@ -159,9 +159,19 @@ def test_embeddings_have_their_total_as_input() -> None:
     assert got.rows("kind", "input_tokens", "output_tokens", "usage_status") == [("embedding", 16, None, "reported")]
 
 
+@pytest.mark.parametrize(
+    ("operation", "status"),
+    [("invoke_agent", "aggregate"), ("execute_tool", "aggregate"), ("plan", "aggregate"), ("retrieval", None)],
+)
+def test_sums_above_calls_are_told_apart(operation: str, status: str | None) -> None:
+    usage = {"gen_ai.usage.output_tokens": 9}
+    assert one({"gen_ai.operation.name": operation} | usage).one("usage_status") == status
+    assert one({"gen_ai.operation.name": operation}).one("usage_status") is None
+
+
 def test_an_agents_sums_are_no_usage() -> None:
     got = one({"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 9, "gen_ai.aggregated_usage.x": 1})
-    assert got.rows("input_tokens", "usage_status") == [(None, None)]
+    assert got.rows("input_tokens", "usage_status") == [(None, "aggregate")]
     assert got.attributes() == {"gen_ai.usage.input_tokens": "9", "gen_ai.aggregated_usage.x": "1"}
 
 

@@ -23,7 +23,7 @@ from spanpulse_stream.normalise.dialects import DIALECTS
 __all__ = ["KINDS", "Nature", "classify", "coded"]
 
 KINDS: Final = ("llm", "embedding", "retrieval", "tool", "agent", "workflow", "other")
-LLM, EMBEDDING, RETRIEVAL, OTHER = 0, 1, 2, 6
+LLM, EMBEDDING, RETRIEVAL, TOOL, WORKFLOW, OTHER = 0, 1, 2, 3, 5, 6
 ERROR = 2  # OpenTelemetry's status code
 
 _KIND_OF: Final = {
@@ -45,7 +45,7 @@ _NO_CALLS: Final = frozenset(
         *("memory", "moderation", "moderations", "parser", "pipeline", "planning", "prompt", "query", "rerank"),
         *("reranker", "retrieval", "retrieve", "retriever", "search", "session", "span", "step", "task"),
         *("team", "tokenize", "tool", "toolcall", "tools", "upsert", "vector", "vectordb", "workflow"),
-        *("workflows"),
+        "workflows",
     )
 )
 """Parts of unknown words that speak of no model call, whatever model and tokens their spans have."""
@@ -75,6 +75,12 @@ class Nature:
         """Tell which spans are model calls."""
         is_call: NDArray[np.bool_] = self.kind <= EMBEDDING
         return is_call
+
+    @property
+    def is_above_calls(self) -> NDArray[np.bool_]:
+        """Tell which spans may stand above model calls: tools, agents and workflows."""
+        is_above: NDArray[np.bool_] = (self.kind >= TOOL) & (self.kind <= WORKFLOW)
+        return is_above
 
     @property
     def is_retrieval(self) -> NDArray[np.bool_]:

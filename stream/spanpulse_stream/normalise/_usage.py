@@ -1,7 +1,8 @@
 """Tokens as the provider counts them: the input with cached tokens, the output with reasoning, for model calls alone.
 
 What cannot be a count of tokens becomes NULL and the span's usage is invalid. Numbers of spans that are no model
-call (sums over an agent's steps) stay with the other attributes.
+call stay with the other attributes; those of agents, workflows and tools are sums over calls and never count, but
+where the calls themselves left no spans they are all there is, so their status says that there are some.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,8 @@ from spanpulse_stream.normalise._usage_objects import MOST_TOKENS, usage_object
 
 __all__ = ["Usage", "read_usage"]
 
-STATUSES: Final = ["reported", "missing", "invalid"]
+STATUSES: Final = ["reported", "missing", "invalid", "aggregate"]
+_SUMS: Final = (Slot.USAGE, Slot.INPUT_TOKENS, Slot.OUTPUT_TOKENS, Slot.TOTAL_TOKENS)
 
 
 @dataclass(slots=True)
@@ -59,7 +61,8 @@ def read_usage(
     invalid = np.logical_or.reduce([spans.anomalies.has(each) for each in anomalies])
     reported = counts[Slot.INPUT_TOKENS].valid | counts[Slot.OUTPUT_TOKENS].valid
     code = np.where(invalid, 2, np.where(reported, 0, 1)).astype(np.int32)
-    return Usage(counts, Words(np.where(is_call, code, np.int32(-1)), STATUSES))
+    sums = nature.is_above_calls & np.logical_or.reduce([resolved.has(slot) for slot in _SUMS])
+    return Usage(counts, Words(np.where(is_call, code, np.where(sums, 3, -1)).astype(np.int32), STATUSES))
 
 
 def _count(resolved: Resolved, slot: Slot, wanted: NDArray[np.bool_]) -> Numbers:

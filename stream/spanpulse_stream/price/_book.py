@@ -93,6 +93,7 @@ class PriceBook:
         codes = np.full(columns.size, -1, np.int32)
         cost = Numbers.absent(columns.size)
         calls = np.flatnonzero(columns.usage_status.codes >= 0)
+        calls = calls[~_is(columns.usage_status, calls, ("aggregate",))]
         usage = usage_of(columns, calls)
         usable = usage.usable & ~_is(columns.usage_status, calls, ("missing", "invalid"))
         codes[calls[~usable]] = Confidence.MISSING
