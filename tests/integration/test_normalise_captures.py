@@ -18,6 +18,7 @@ TURNS = {"multi_turn"}
 ERRORS = {"err429", "err500_stream"}
 ANTHROPIC = {"anthropic_cached", "anthropic_stream"}
 LLAMA_INDEX = {"chat", "complete", "stream_usage", "stream_nousage", "cached_reasoning", "tools", "rag", "multi_turn"}
+LLAMA_INDEX_STREAMS = {"stream_usage", "stream_nousage"}
 LLAMA_INDEX_EMBEDDINGS = {"rag", "embeddings"}
 PYDANTIC_AI = {
     *("chat", "stream", "tools", "cached_reasoning", "responses", "responses_stream"),
@@ -50,6 +51,17 @@ CAPTURES = Folder(
             "response_model": LLAMA_INDEX | LLAMA_INDEX_EMBEDDINGS,
             "response_id": LLAMA_INDEX,
             **dict.fromkeys(("provider", "usage_status", "input_tokens"), LLAMA_INDEX_EMBEDDINGS),
+        },
+        "llama-index-otel": {
+            **dict.fromkeys(("response_id", "finish_reason", "first_token"), LLAMA_INDEX_STREAMS),
+            "response_model": LLAMA_INDEX_STREAMS | LLAMA_INDEX_EMBEDDINGS,
+            "usage_status": {"stream_usage"} | LLAMA_INDEX_EMBEDDINGS,
+            "input_tokens": {"stream_usage"} | LLAMA_INDEX_EMBEDDINGS,
+            "output_tokens": {"stream_usage"},
+            # the span ends before the stream begins
+            "error": {"err500_stream"},
+            "user_id": TURNS,
+            "session_id": TURNS,
         },
         "logfire": {
             "response_id": {"stream_usage", "stream_nousage"},
@@ -101,7 +113,10 @@ CAPTURES = Folder(
 )
 """What the bytes do not hold, or an emitter puts in its place: by file, field and scenario."""
 
-WITHOUT_TEXT = {("mlflow", "anthropic_stream"), ("mlflow-semconv", "anthropic_stream")}
+WITHOUT_TEXT = {
+    *(("mlflow", "anthropic_stream"), ("mlflow-semconv", "anthropic_stream")),
+    *(("llama-index-otel", stream) for stream in LLAMA_INDEX_STREAMS),
+}
 """Scenarios of which the bytes do not hold what the model said."""
 
 

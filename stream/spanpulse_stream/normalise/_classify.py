@@ -7,7 +7,7 @@ call that failed has not, so that failures count beside the successes.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -89,8 +89,11 @@ class Nature:
         return is_retrieval
 
 
-def classify(resolved: Resolved, name: Words) -> Nature:
-    """Return what the spans are. Marks the attributes that name the operation as taken."""
+def classify(resolved: Resolved, name: Words, told: Mapping[int, str]) -> Nature:
+    """Return what the spans are. Marks the attributes that name the operation as taken.
+
+    ``told`` has the operations of spans of which only their events tell.
+    """
     spans = resolved.spans
     written = resolved.words(Slot.OPERATION)
     by_word = _mapped(spans.dialect, written, _operation_of_word)
@@ -104,7 +107,8 @@ def classify(resolved: Resolved, name: Words) -> Nature:
     evidence = _looks_like_a_call(resolved)
     guessed = (by_word.codes < 0) & (written.codes < 0) & evidence
     codes = np.where(guessed, np.int32(len(by_word.values)), by_word.codes)
-    operation = Words(codes, [*by_word.values, "chat"])
+    codes[list(told)] = [len(by_word.values) + 1 + place for place in range(len(told))]
+    operation = Words(codes, [*by_word.values, "chat", *told.values()])
     kinds = np.array([KINDS.index(_KIND_OF.get(value, "other")) for value in operation.values] + [OTHER], np.int8)
     calls = np.array([_may_be_call(value) for value in operation.values] + [False])
     kind = np.where(calls[operation.codes] & _has_model(resolved), np.int8(LLM), kinds[operation.codes])

@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from spanpulse_stream.decode import Attributes, decode_value
+from spanpulse_stream.normalise._event_calls import EventCall, call_of
 from spanpulse_stream.normalise._json import json_bytes
 from spanpulse_stream.normalise._resolved import Spans
+from spanpulse_stream.normalise.dialects import DIALECTS
 
 __all__ = ["Event", "Events", "links_column", "read_events"]
 
@@ -43,6 +45,7 @@ class Events:
     exception_type: dict[int, str] = field(default_factory=dict)
     first_token: dict[int, int] = field(default_factory=dict)  # ns since the Unix epoch
     messages: dict[int, list[Event]] = field(default_factory=dict)
+    calls: dict[int, EventCall] = field(default_factory=dict)
 
 
 def read_events(spans: Spans) -> Events:
@@ -55,6 +58,9 @@ def read_events(spans: Spans) -> Events:
         found = [_event(spans, index) for index in range(first[row], last[row])]
         texts[row] = json_bytes([event.as_json() for event in found])
         _learn(out, row, found)
+        operations = DIALECTS[spans.dialect[row]].event_calls
+        if named := [operations[event.name] for event in found if event.name in operations]:
+            out.calls[row] = call_of(named[0], [event.attributes for event in found])
     if out.exception_type or any(texts):
         out.column = pa.array(texts, pa.string())
     return out

@@ -82,7 +82,7 @@ class _Reader:
         said = resolved.families & self._families != 0
         for slot in slots:
             said |= resolved.has(slot)
-        said[list(self._events.messages)] = True
+        said[[*self._events.messages, *self._events.calls]] = True
         for row in np.flatnonzero(said & ~self._is_done()).tolist():
             self._row(row)
         told = self._length >= 0
@@ -147,6 +147,9 @@ class _Reader:
         for family in side.flattened:
             if int(resolved.families[row]) >> family & 1:
                 return messages_of(family_items(resolved, family, row), side.role)
+        if row in self._events.calls:
+            call = self._events.calls[row]
+            return messages_of(call.input if side.role == INPUT else call.output, side.role)
         messages = [message for event in self._events.messages.get(row, ()) for message in _of_event(event, side)]
         if not messages:
             messages = messages_of(_read(resolved.value(side.loose, row)), side.role)

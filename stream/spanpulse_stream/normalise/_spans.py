@@ -55,7 +55,7 @@ def _columns(decoded: DecodedSpans, origin: Origin, rows: NDArray[np.intp]) -> S
     spans = Spans(decoded, rows, emitters.dialect, Pool(decoded.data), anomalies)
     found, events = resolved(spans), read_events(spans)
     name = span_names(spans)
-    nature = classify(found, name)
+    nature = classify(found, name, {row: call.operation for row, call in events.calls.items()})
     call = _call(found, nature, events, when, emitters)
     retrieved = read_retrieval(found, nature)
     sides = read_messages(found, events)
@@ -114,12 +114,14 @@ def _columns(decoded: DecodedSpans, origin: Origin, rows: NDArray[np.intp]) -> S
 def _call(found: Resolved, nature: Nature, events: Events, when: Times, emitters: Emitters) -> dict[str, Any]:
     """Return the columns that only model calls fill."""
     parameters = read_objects(found, Slot.PARAMETERS, nature.is_call)
+    parameters |= {row: call.parameters for row, call in events.calls.items()}
     stream = read_stream(found, parameters)
     first = first_token(found, nature, events, when, stream)
     invented = _invented(found, emitters, stream)
     lacking = ~found.has(Slot.RESPONSE_ID) | ~(found.has(Slot.INPUT_TOKENS) | found.has(Slot.USAGE))
     raw = read_objects(found, Slot.OUTPUT, nature.is_call & lacking)
     responses = {row: response for row, said in raw.items() if (response := response_of(said))}
+    responses |= {row: call.response for row, call in events.calls.items()}
     models = read_models(found, parameters, responses)
     usage = read_usage(found, nature, emitters.exclusive, invented, responses)
     return {

@@ -26,7 +26,7 @@ _NAMES: Final = (
     r"|mlflow\.(span(Inputs|Outputs)|trace(Inputs|Outputs)|chunk|chat)"
     r"|pydantic_ai\.all_messages|logfire\.msg"
     r"|gcp\.vertex\.agent\.(tool_call_args|tool_response|data|llm_request|llm_response)"
-    r"|mcp\.request\.argument\.|db\.(query\.text|statement)"
+    r"|mcp\.request\.argument\.|db\.(query\.text|statement)|llamaindex\.step\.input_summary"
     r"|lk\.(user_input|user_transcript|input_text|instructions|chat_ctx|response\.(text|function_calls)"
     r"|function_tool\.(arguments|output))"
     r"|crewai\.(task\.(description|expected_output)|agent\.(goal|backstory)|crew\.(tasks|agents|result))"
@@ -37,7 +37,10 @@ _CONTENT: Final = f"^({_NAMES})"
 _NAMED: Final = r"[._](name|id|type|mime_type|role|score|version|count|finish_reason)$"
 # Below these the application names what it passes: a part called `name` tells something too.
 _FREE: Final = r"^(traceloop\.prompt\.template_variables|mcp\.request\.argument\.|gen_ai\.tool\.call\.arguments)"
-_EVENT: Final = r"(gen_ai|llm\.content|mlflow\.chunk)\."
+_EVENT: Final = (
+    r"((gen_ai|llm\.content|mlflow\.chunk)\.|(step|workflow)\.output\b"
+    r"|(LLM|Embedding|SparseEmbedding|Query|Retrieval|ReRank|Synthesize|GetResponse|Agent|StreamChat|SpanDrop)\w*Event\b)"
+)
 
 _CONTENT_RE, _NAMED_RE, _FREE_RE, _EVENT_RE = map(re.compile, (_CONTENT, _NAMED, _FREE, _EVENT))
 

@@ -6,6 +6,7 @@ from spanpulse_stream.normalise.dialects import (
     langfuse,
     litellm,
     llama_index,
+    llama_index_otel,
     logfire,
     mlflow,
     openinference,
@@ -34,5 +35,6 @@ DIALECTS: tuple[Dialect, ...] = (
     litellm.DIALECT,
     mlflow.DIALECT,
     llama_index.DIALECT,
+    llama_index_otel.DIALECT,
     vllm.DIALECT,
 )

@@ -41,6 +41,8 @@ class Dialect:
     """Ends of names of spans that are no model calls, although the emitter says so."""
     opens_streams_apart: bool = False
     """A call without an outcome or an error is the opening of a stream, which another span tells of."""
+    event_calls: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Operations by names of span events: of a span with such an event only its events tell."""
     times_whole_responses: bool = False
     """The time to the first token does not tell that the response was streamed."""
     counts_streams_itself: bool = False
