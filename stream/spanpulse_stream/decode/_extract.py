@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.decode import _schema as schema
 from spanpulse_stream.decode._keys import KeyView, find_key
+from spanpulse_stream.decode._kinds import ARRAY, BOOL, BYTES, DOUBLE, EMPTY, INT, KVLIST, STRING
 from spanpulse_stream.decode._memory import Buffer, big_endian_at, byte_at, word_at
 from spanpulse_stream.decode._schema import FIELDS, OPS, SLOTS
 from spanpulse_stream.decode._wire import (
@@ -27,15 +28,6 @@ from spanpulse_stream.decode._wire import (
 )
 from spanpulse_stream.jit import kernel
 
-# ValueKind as the kernels have it.
-EMPTY: Final = 0
-STRING: Final = 1
-BOOL: Final = 2
-INT: Final = 3
-DOUBLE: Final = 4
-ARRAY: Final = 5
-KVLIST: Final = 6
-BYTES: Final = 7
 STRING_INDEX: Final = 8  # the member string_value_strindex, which has no text here: read as EMPTY
 
 

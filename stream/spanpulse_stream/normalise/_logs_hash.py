@@ -12,20 +12,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spanpulse_stream.decode._kinds import ARRAY, BYTES, KVLIST, STRING
 from spanpulse_stream.decode._memory import Buffer, byte_at
 from spanpulse_stream.decode._wire import LENGTH, VARINT, VARINT_BYTES, read_length, read_tag, read_varint
 from spanpulse_stream.jit import entry, helper
 from spanpulse_stream.normalise._logs_mix import SEED, Hash, finish, hash_bytes, mix, mix_hash
-from spanpulse_stream.normalise._logs_wire import (
-    ARRAY,
-    BYTES,
-    KVLIST,
-    STRING,
-    ValueView,
-    read_any,
-    read_pair,
-    skip_field,
-)
+from spanpulse_stream.normalise._logs_wire import ValueView, read_any, read_pair, skip_field
 
 __all__ = ["FIELDS", "FRAMES", "PairView", "hash_pairs", "hash_records"]
 

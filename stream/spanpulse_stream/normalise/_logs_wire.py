@@ -4,12 +4,13 @@ The bytes come out of decoding, so nothing is checked. Encodings that no SDK wri
 that is unknown) are read as far as it is easy and said to be odd; `decode.decode_value` reads them right.
 """
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spanpulse_stream.decode import Values
+from spanpulse_stream.decode._kinds import ARRAY, BOOL, BYTES, DOUBLE, EMPTY, INT, KVLIST, STRING
 from spanpulse_stream.decode._memory import Buffer, word_at
 from spanpulse_stream.decode._wire import (
     FIXED64,
@@ -25,18 +26,7 @@ from spanpulse_stream.decode._wire import (
 )
 from spanpulse_stream.jit import helper
 
-__all__ = ["ARRAY", "BOOL", "BYTES", "DOUBLE", "EMPTY", "INT", "KVLIST", "STRING", "ValueView", "read_any", "read_pair"]
-__all__ += ["skip_field", "view_of"]
-
-# ValueKind as kernels have it
-EMPTY: Final = 0
-STRING: Final = 1
-BOOL: Final = 2
-INT: Final = 3
-DOUBLE: Final = 4
-ARRAY: Final = 5
-KVLIST: Final = 6
-BYTES: Final = 7
+__all__ = ["ValueView", "read_any", "read_pair", "skip_field", "view_of"]
 
 
 class ValueView(NamedTuple):

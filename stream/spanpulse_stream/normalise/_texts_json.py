@@ -9,21 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from spanpulse_stream.decode._kinds import ARRAY, BOOL, BYTES, DOUBLE, INT, KVLIST, STRING
 from spanpulse_stream.decode._memory import Buffer, byte_at, word_at
 from spanpulse_stream.decode._wire import LENGTH, read_length, read_tag
 from spanpulse_stream.jit import entry, helper
-from spanpulse_stream.normalise._logs_wire import (
-    ARRAY,
-    BOOL,
-    BYTES,
-    DOUBLE,
-    INT,
-    KVLIST,
-    STRING,
-    read_any,
-    read_pair,
-    skip_field,
-)
+from spanpulse_stream.normalise._logs_wire import read_any, read_pair, skip_field
 
 __all__ = ["OPEN_LISTS", "write_json"]
 

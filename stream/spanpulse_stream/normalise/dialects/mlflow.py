@@ -2,6 +2,7 @@
 
 from spanpulse_stream.normalise._slots import Slot
 from spanpulse_stream.normalise.dialects._dialect import INSTRUMENTOR, Dialect
+from spanpulse_stream.normalise.dialects._words import SPAN_KINDS
 
 __all__ = ["DIALECT"]
 
@@ -20,16 +21,5 @@ DIALECT = Dialect(
         Slot.OUTPUT: ("mlflow.spanOutputs",),
     },
     private=frozenset({"model", "stream", "mlflow.message.format"}),
-    operations={
-        "chat_model": "chat",
-        "llm": "chat",
-        "embedding": "embeddings",
-        "retriever": "retrieval",
-        "reranker": "rerank",
-        "tool": "execute_tool",
-        "agent": "invoke_agent",
-        "chain": "invoke_workflow",
-        "workflow": "invoke_workflow",
-        "unknown": "",
-    },
+    operations={**SPAN_KINDS, "chat_model": "chat", "workflow": "invoke_workflow"},
 )

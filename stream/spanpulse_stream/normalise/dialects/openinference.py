@@ -2,6 +2,7 @@
 
 from spanpulse_stream.normalise._slots import Family, Slot
 from spanpulse_stream.normalise.dialects._dialect import FRAMEWORK, INSTRUMENTOR, Dialect
+from spanpulse_stream.normalise.dialects._words import SPAN_KINDS
 
 __all__ = ["DIALECT"]
 
@@ -44,14 +45,5 @@ DIALECT = Dialect(
         "embedding.embeddings.": Family.EMBEDDINGS,
     },
     private=frozenset({"metadata", "prompt.id"}),
-    operations={
-        "llm": "chat",
-        "embedding": "embeddings",
-        "retriever": "retrieval",
-        "reranker": "rerank",
-        "tool": "execute_tool",
-        "agent": "invoke_agent",
-        "chain": "invoke_workflow",
-        "unknown": "",
-    },
+    operations=SPAN_KINDS,
 )
