@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from making_spans import pairs
 from normalising import Normalised, normalised
 from otlp.requests import attributes, resource_spans, traces
 from spanpulse_stream.normalise._json import literal
@@ -121,6 +122,25 @@ def test_a_message_may_have_its_parts_under_contents() -> None:
     assert json.loads(str(got.one("output_messages"))) == [
         {"role": "assistant", "parts": [{"type": "text", "content": "Paris."}]}
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "lasts", "nanoseconds"),
+    [(0.76, 0, 760_000_000), (0.76, 5, 5), (-1.0, 0, 0), (float("nan"), 0, 0), ("soon", 0, 0)],
+)
+def test_a_stream_of_logfire_takes_as_long_as_it_says(written: float | str, lasts: int, nanoseconds: int) -> None:
+    span = Span(
+        trace_id=b"t" * 16,
+        span_id=b"s" * 8,
+        start_time_unix_nano=1_795_000_000_000_000_000,
+        end_time_unix_nano=1_795_000_000_000_000_000 + lasts,
+        attributes=pairs({"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 9, "duration": written}),
+    )
+    got = normalised([traces(resource_spans({}, [span], "logfire.openai"))])
+    assert got.rows("kind", "duration_ns") == [("llm", nanoseconds)]
+    other = normalised([traces(resource_spans({}, [span], "app"))])
+    assert other.rows("kind", "duration_ns") == [("llm", lasts)]
+    assert "duration" in other.attributes()
 
 
 def test_the_first_chunk_is_the_first_token() -> None:

@@ -24,7 +24,7 @@ from spanpulse_stream.normalise._resolved import LONGEST_WORD, Resolved
 from spanpulse_stream.normalise._slots import Slot
 from spanpulse_stream.normalise.dialects import DIALECTS
 
-__all__ = ["Models", "first_token", "read_models", "read_stream", "response_ids"]
+__all__ = ["Models", "call_durations", "first_token", "read_models", "read_stream", "response_ids"]
 
 _LONGEST_WAIT_S: Final = 86_400.0
 _TRUTH: Final = {"true": 1, "false": 0, "1": 1, "0": 0}
@@ -129,6 +129,18 @@ def first_token(resolved: Resolved, nature: Nature, events: Events, times: Times
     for slot in (Slot.FIRST_TOKEN_S, Slot.FIRST_TOKEN_MS, Slot.FIRST_TOKEN_TIME):
         resolved.take(slot, sound)
     return Numbers(np.rint(np.where(sound, seconds, 0) * 1e9).astype(np.int64), sound)
+
+
+def call_durations(resolved: Resolved, nature: Nature, times: Times) -> Numbers:
+    """Return the durations in ns; a call whose span ends where it starts takes as long as its emitter says."""
+    if not resolved.found[Slot.DURATION_S]:
+        return times.duration
+    seconds = read_floats(resolved, Slot.DURATION_S)
+    told = nature.is_call & times.duration.valid & (times.duration.values == 0)
+    told &= (seconds > 0) & (seconds <= _LONGEST_WAIT_S)
+    resolved.take(Slot.DURATION_S, told)
+    nanoseconds = np.rint(np.where(told, seconds, 0) * 1e9).astype(np.int64)
+    return Numbers(np.where(told, nanoseconds, times.duration.values), times.duration.valid)
 
 
 def _moments(resolved: Resolved) -> dict[int, int]:

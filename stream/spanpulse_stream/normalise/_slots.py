@@ -59,6 +59,7 @@ class Slot(IntEnum):
     FIRST_TOKEN_MS = 36  # ms from the start
     WEIGHT = 37
     STREAM = 38
+    DURATION_S = 39  # seconds, where the span's own times do not tell
 
 
 class Family(IntEnum):

@@ -13,7 +13,14 @@ from spanpulse_stream.columns import Numbers, Origin, SpanColumns, Words
 from spanpulse_stream.decode import DecodedSpans
 from spanpulse_stream.normalise._accept import Times, accept, times
 from spanpulse_stream.normalise._anomalies import Anomalies, Anomaly
-from spanpulse_stream.normalise._calls import first_token, read_models, read_objects, read_stream, response_ids
+from spanpulse_stream.normalise._calls import (
+    call_durations,
+    first_token,
+    read_models,
+    read_objects,
+    read_stream,
+    response_ids,
+)
 from spanpulse_stream.normalise._classify import KINDS, Nature, classify
 from spanpulse_stream.normalise._events import Events, links_column, read_events
 from spanpulse_stream.normalise._messages import read_messages
@@ -73,7 +80,7 @@ def _columns(decoded: DecodedSpans, origin: Origin, rows: NDArray[np.intp]) -> S
         parent_span_id=_parent(decoded, rows, anomalies),
         start_time=when.start,
         end_time=when.end,
-        duration_ns=when.duration,
+        duration_ns=call_durations(found, nature, when),
         name=name,
         span_kind=np.where(decoded.span_kind[rows] <= 5, decoded.span_kind[rows], 0).astype(np.uint8),
         service_name=resources.service_name,
