@@ -172,7 +172,7 @@ async def test_undecodable_bodies_are_400_with_a_bad_request(body, log):
         (gzip.compress(some_traces())[:-9], "gzip"),
         (gzip.compress(some_traces())[:-8] + b"\0" * 8, "gzip"),
         (some_traces(), "gzip"),
-        (b"", "gzip"),
+        (b"", "gzip"),  # no gzip stream, as RFC 1952 has it: the encoding was announced
         (zlib.compress(some_traces())[:-1], "deflate"),
     ],
 )
@@ -358,6 +358,7 @@ async def test_200_waits_for_the_log(log):
         RequestLimits(most_requests=2),
         RequestLimits(max_body_bytes=3000, max_decompressed_bytes=3000, most_bytes_in_flight=6000),
     ],
+    ids=["requests", "bytes"],
 )
 async def test_requests_and_bytes_in_flight_are_bounded(limits, log):
     body = some_traces(20)

@@ -126,6 +126,68 @@ async def test_a_slow_header_ends_the_connection(first, log):
         assert await exchange(got.address, first) == b""
 
 
+async def test_what_is_announced_holds_no_memory(log):
+    """Idle connections that announce the largest body, and more of them than requests are worked on."""
+    body = some_traces(20_000)
+    options = OtlpOptions(limits=RequestLimits(most_requests=16))
+    async with listening(log, options) as got, httpx.AsyncClient(timeout=20) as http:
+        host, _, port = got.address.rpartition(":")
+        idle = [await asyncio.open_connection(host, int(port)) for _ in range(40)]
+        for _, writer in idle:
+            writer.write(head(f"content-length: {20 * MIB}") + b"x")
+            await writer.drain()
+        await until(lambda: got.metrics.value(catalog.RECEIVER_IN_FLIGHT) == 40)
+        assert got.metrics.value(catalog.RECEIVER_IN_FLIGHT_BYTES) == 40
+        answer = await http.post(f"http://{got.address}{URL}", content=body, headers=HEADERS)
+        assert answer.status_code == 200
+        for _, writer in idle:
+            writer.close()
+
+
+async def test_who_holds_much_memory_must_go_on_sending(log):
+    options = OtlpOptions(limits=RequestLimits(pace_seconds=0.2, body_timeout=20))
+    async with listening(log, options) as got:
+        stalled = head(f"content-length: {MIB}") + b"x" * (MIB - 1)
+        status, headers, body = parse(await exchange(got.address, stalled))
+        assert (status, headers["connection"]) == (408, "close")
+        assert "65536 bytes" in status_of(body).message
+        await until(lambda: got.metrics.value(catalog.RECEIVER_IN_FLIGHT_BYTES) == 0)
+
+
+async def test_bytes_that_arrive_are_bounded(log):
+    options = OtlpOptions(
+        limits=RequestLimits(max_body_bytes=MIB, max_decompressed_bytes=MIB, most_bytes_in_flight=2 * MIB)
+    )
+    async with listening(log, options) as got:
+        host, _, port = got.address.rpartition(":")
+        senders = [await asyncio.open_connection(host, int(port)) for _ in range(4)]
+        for _, writer in senders:
+            writer.write(head(f"content-length: {MIB}") + b"x" * (MIB - 1))
+        await until(lambda: got.metrics.value(catalog.RECEIVER_REQUESTS, "traces", "429") >= 1)
+        assert got.metrics.value(catalog.RECEIVER_IN_FLIGHT_BYTES) <= 2 * MIB
+        for _, writer in senders:
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    "lines", [["x-pad: " + "y" * 70_000], [f"x-{n}: {'y' * 90}" for n in range(700)], ["cookie: " + "y" * 65_500]]
+)
+async def test_a_header_that_is_too_large_is_431_though_it_comes_whole(lines, log):
+    body = some_traces()
+    async with listening(log) as got:
+        raw = await exchange(got.address, head(*lines, f"content-length: {len(body)}", "connection: close") + body)
+        assert parse(raw)[0] == 431
+        assert got.metrics.value(catalog.RECEIVER_REQUESTS, "none", "431") == 1
+    assert log.appends == []
+
+
+async def test_a_header_just_within_the_limit_is_read(log):
+    body = some_traces()
+    async with listening(log) as got:
+        request = head("x-pad: " + "y" * 65_000, f"content-length: {len(body)}", "connection: close") + body
+        assert parse(await exchange(got.address, request))[0] == 200
+
+
 async def test_an_endless_header_is_431(log):
     async with listening(log) as got:
         raw = await exchange(got.address, b"POST /v1/traces HTTP/1.1\r\n" + b"x-pad: " + b"y" * 70_000)

@@ -41,7 +41,13 @@ async def listening(log: MessageLog, options: OtlpOptions | None = None) -> Asyn
     options = options or OtlpOptions()
     async with receiver(log, options) as got:
         got.server = HttpServer(
-            got.app, host="127.0.0.1", port=0, setting="otlp_http", limits=options.limits, stop_within=1
+            got.app,
+            host="127.0.0.1",
+            port=0,
+            setting="otlp_http",
+            limits=options.limits,
+            stop_within=1,
+            on_refused=got.app.refused,
         )
         async with got.server:
             got.address = got.server.address

@@ -3,7 +3,7 @@
 `OtlpApp` is the receiver, `HttpServer` serves it (or any ASGI application), `ApiKeys` says who may send.
 """
 
-from spanpulse_stream.gateway._answers import RequestRefused
+from spanpulse_stream.gateway._answers import REFUSALS, RequestRefused
 from spanpulse_stream.gateway._app import OtlpApp, OtlpOptions
 from spanpulse_stream.gateway._keys import ApiKeys, BindingRefused, InvalidKey, check_binding
 from spanpulse_stream.gateway._limits import RequestLimits
@@ -13,6 +13,7 @@ from spanpulse_stream.gateway._split import Piece, split_request
 from spanpulse_stream.log import TOPIC, LogFull, Message, MessageLog, Signal
 
 __all__ = [
+    "REFUSALS",
     "TOPIC",
     "ApiKeys",
     "BindingRefused",

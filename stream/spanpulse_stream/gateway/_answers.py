@@ -13,7 +13,7 @@ from spanpulse_stream.decode import Rejected
 from spanpulse_stream.gateway._wire import length_delimited, varint_field
 from spanpulse_stream.log import Signal
 
-__all__ = ["PROTOBUF", "Answer", "RequestRefused", "accepted"]
+__all__ = ["PROTOBUF", "REFUSALS", "Answer", "RequestRefused", "accepted"]
 
 PROTOBUF = b"application/x-protobuf"
 JSON = b"application/json"
@@ -21,6 +21,8 @@ NAMED_REASONS = 5
 UNKNOWN = 2
 # google.rpc.Code by HTTP status
 RPC_CODES = {400: 3, 401: 16, 404: 5, 405: 12, 408: 4, 413: 8, 415: 3, 429: 8, 431: 3, 500: 13, 503: 14}
+REFUSALS = tuple(RPC_CODES)
+"""HTTP statuses that say that nothing of a request was taken."""
 BAD_REQUEST_TYPE = b"type.googleapis.com/google.rpc.BadRequest"
 PARTS = {"traces": "spans", "logs": "log records"}
 

@@ -30,7 +30,7 @@ __all__ = ["OtlpApp", "OtlpOptions"]
 logger = logging.getLogger(__name__)
 
 PATHS: dict[str, Signal] = {"/v1/traces": "traces", "/v1/logs": "logs"}
-NO_SIGNAL = "none"
+NO_SIGNAL = "none"  # also of requests whose path was never read
 RETRY_AFTER_S = 2.0
 LOG_FULL_SHOWN_S = 10.0  # how long one 429 keeps the process unready, if no other follows
 
@@ -97,6 +97,10 @@ class OtlpApp:
         """End the threads; waits for what they do."""
         self._threads.shutdown(cancel_futures=True)
 
+    def refused(self, status: int) -> None:
+        """Count a request that the server refused before it came here."""
+        self._metrics.add(catalog.RECEIVER_REQUESTS, 1, NO_SIGNAL, str(status))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI has it."""
         if scope["type"] != "http":
@@ -144,6 +148,7 @@ class OtlpApp:
         limits = self._options.limits
         with self._budget.open() as held:
             body = await read_body(receive, headers.get(b"content-length"), limits, held)
+            held.admit()
             self._metrics.add(catalog.RECEIVER_BYTES, len(body), signal, "sent")
             intake = await self._prepare(body, signal, encoding, sender, held)
             await self._append(intake)

@@ -1,6 +1,7 @@
 """Reading a request's body from ASGI within bounds of size and time.
 
-A sender that goes away leaves nothing: the body is either read to its end or thrown away.
+Memory is reserved for bytes that are there, never for bytes that were announced; who holds much of it must go on
+sending. A sender that goes away leaves nothing: the body is either read to its end or thrown away.
 """
 
 import asyncio
@@ -24,30 +25,53 @@ async def read_body(receive: Receive, declared: bytes | None, limits: RequestLim
 
     Raises RequestRefused (400, 408, 413, 429) and ClientGone.
     """
-    length = _declared(declared, limits)
-    held.grow(length or 0)
+    _check_declared(declared, limits)
+    pace = _Pace(limits, asyncio.get_running_loop().time())
     try:
-        async with asyncio.timeout(limits.body_timeout):
-            return await _collect(receive, limits, None if length is not None else held)
+        async with asyncio.timeout_at(pace.deadline) as timeout:
+            return await _collect(receive, limits, held, pace, timeout)
     except TimeoutError:
-        message = f"the body did not arrive within {limits.body_timeout:g} seconds"
-        raise RequestRefused(408, message, close=True) from None
+        raise RequestRefused(408, pace.missed(), close=True) from None
 
 
-def _declared(value: bytes | None, limits: RequestLimits) -> int | None:
+class _Pace:
+    """By when the body, or the next ``pace_bytes`` of a large one, must have arrived. Times are the loop's."""
+
+    def __init__(self, limits: RequestLimits, now: float) -> None:
+        self._limits = limits
+        self._end = now + limits.body_timeout
+        self._wanted = limits.pace_bytes  # size until which there is time for the whole body
+        self.deadline = self._end
+
+    def arrived(self, size: int, now: float) -> float:
+        """Return the new deadline, now that ``size`` bytes are there."""
+        if size >= self._wanted:
+            self._wanted = size + self._limits.pace_bytes
+            self.deadline = min(self._end, now + self._limits.pace_seconds)
+        return self.deadline
+
+    def missed(self) -> str:
+        """Say which deadline passed."""
+        if self.deadline == self._end:
+            return f"the body did not arrive within {self._limits.body_timeout:g} seconds"
+        return f"fewer than {self._limits.pace_bytes} bytes arrived in {self._limits.pace_seconds:g} seconds"
+
+
+def _check_declared(value: bytes | None, limits: RequestLimits) -> None:
     if value is None:
-        return None
+        return
     if not value.isdigit():
         raise RequestRefused(400, "content-length is not a number", close=True)
-    length = int(value)
-    if length > limits.max_body_bytes:
+    if int(value) > limits.max_body_bytes:
         raise too_large(limits)
-    return length
 
 
-async def _collect(receive: Receive, limits: RequestLimits, held: Reservation | None) -> bytes:
+async def _collect(
+    receive: Receive, limits: RequestLimits, held: Reservation, pace: _Pace, clock: asyncio.Timeout
+) -> bytes:
     pieces: list[bytes] = []
     size = 0
+    clock = asyncio.get_running_loop().time
     while True:
         event = await receive()
         if event["type"] == "http.disconnect":
@@ -56,9 +80,9 @@ async def _collect(receive: Receive, limits: RequestLimits, held: Reservation | 
         size += len(piece)
         if size > limits.max_body_bytes:
             raise too_large(limits)
-        if held is not None:
-            held.grow(len(piece))
+        held.grow(len(piece))
         pieces.append(piece)
+        bound.reschedule(pace.arrived(size, clock()))
         if not event.get("more_body", False):
             return b"".join(pieces) if len(pieces) > 1 else piece
 

@@ -17,7 +17,9 @@ class RequestLimits:
     """Bounds of the receiver. Bytes and seconds.
 
     Compressed bodies may grow ``most_ratio`` times once they are past ``ratio_free_bytes``. All requests in
-    flight hold at most ``most_bytes_in_flight``, which never is less than what one of the largest takes.
+    flight hold at most ``most_bytes_in_flight``, which never is less than what one of the largest takes;
+    ``most_requests`` of them are worked on. Once ``pace_bytes`` of a body are there, as many more must arrive in
+    every ``pace_seconds``: all connections together cannot fill the memory and then wait.
     """
 
     max_body_bytes: int = 20 * MIB
@@ -31,6 +33,8 @@ class RequestLimits:
     header_bytes: int = 64 * 1024
     header_timeout: float = 10.0
     body_timeout: float = 30.0
+    pace_bytes: int = 64 * 1024
+    pace_seconds: float = 5.0
     keep_alive: float = 75.0  # longer than an exporter's pause between two exports
     inline_bytes: int = 64 * 1024  # larger bodies are checked off the event loop
     threads: int = 2
@@ -48,16 +52,22 @@ class Budget:
         self._most_requests = most_requests
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
+        self._at_work = 0
         self.requests = 0
         self.bytes = 0
 
     def open(self) -> "Reservation":
-        """Begin a request. Raises RequestRefused (429) when there are too many."""
+        """Begin to receive a request."""
         with self._lock:
-            if self.requests >= self._most_requests:
-                raise RequestRefused(429, "too many requests are in flight", retry_after_s=RETRY_AFTER_S)
             self.requests += 1
         return Reservation(self)
+
+    def admit(self) -> None:
+        """Begin to work on a request. Raises RequestRefused (429) when there are too many."""
+        with self._lock:
+            if self._at_work >= self._most_requests:
+                raise RequestRefused(429, "too many requests are in flight", retry_after_s=RETRY_AFTER_S)
+            self._at_work += 1
 
     def take(self, size: int) -> None:
         """Reserve bytes. Raises RequestRefused (429) when they are not free."""
@@ -68,10 +78,11 @@ class Budget:
                 )
             self.bytes += size
 
-    def give_back(self, size: int) -> None:
+    def give_back(self, size: int, *, admitted: bool) -> None:
         """End a request that held ``size`` bytes."""
         with self._lock:
             self.requests -= 1
+            self._at_work -= admitted
             self.bytes -= size
 
 
@@ -80,7 +91,13 @@ class Reservation:
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
+        self._admitted = False
         self.size = 0
+
+    def admit(self) -> None:
+        """Say that the body is whole, and work begins. Raises RequestRefused (429)."""
+        self._budget.admit()
+        self._admitted = True
 
     def grow(self, size: int) -> None:
         """Hold ``size`` bytes more. Raises RequestRefused (429)."""
@@ -91,4 +108,4 @@ class Reservation:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._budget.give_back(self.size)
+        self._budget.give_back(self.size, admitted=self._admitted)

@@ -7,6 +7,7 @@ first request) is ignored, as HTTP allows: the parser alone would skip the body 
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import httptools
@@ -22,6 +23,7 @@ __all__ = ["bounded_protocol"]
 GRACE = 5.0  # seconds that the body's own time-out comes earlier
 RETRY_AFTER_S = 1.0
 IGNORED_BODIES = 4  # how many times the largest body is read without use before the connection is cut
+HEADER_TOO_LARGE = RequestRefused(431, "the request's header is too large", close=True)
 OFFER = frozenset({b"connection", b"upgrade", b"http2-settings"})
 PHRASES = {
     400: b"Bad Request",
@@ -31,13 +33,14 @@ PHRASES = {
 }
 
 
-def bounded_protocol(limits: RequestLimits) -> type[HttpToolsProtocol]:
-    """Return uvicorn's protocol class for these limits."""
-    return type("BoundedProtocol", (_BoundedProtocol,), {"limits": limits})
+def bounded_protocol(limits: RequestLimits, on_refused: Callable[[int], None]) -> type[HttpToolsProtocol]:
+    """Return uvicorn's protocol class for these limits; ``on_refused`` hears the status of what it refuses itself."""
+    return type("BoundedProtocol", (_BoundedProtocol,), {"limits": limits, "on_refused": staticmethod(on_refused)})
 
 
 class _BoundedProtocol(HttpToolsProtocol):
     limits: RequestLimits
+    on_refused: Callable[[int], None]
 
     def __init__(
         self,
@@ -49,7 +52,8 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._deadline: asyncio.TimerHandle | None = None
         self._in_body = False
-        self._header_bytes = 0
+        self._header_bytes = 0  # received of a header that is not complete
+        self._parsed_bytes = 0  # of the header's fields as they are read, which may be in the same write as its end
         self._ignored_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -73,7 +77,19 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._feed(data)
         if not self._in_body and self._header_bytes > self.limits.header_bytes and not self.transport.is_closing():
-            self._refuse(RequestRefused(431, "the request's header is too large", close=True))
+            self._refuse(HEADER_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        self._parsed_bytes = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + len(b": \r\n"))
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
@@ -102,9 +118,17 @@ class _BoundedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
-            self._refuse(RequestRefused(400, "this is not valid HTTP/1.1", close=True))
+            if self._parsed_bytes > self.limits.header_bytes:
+                self._refuse(HEADER_TOO_LARGE)
+            else:
+                self._refuse(RequestRefused(400, "this is not valid HTTP/1.1", close=True))
         except httptools.HttpParserUpgrade as offer:
             self._decline(data[offer.args[0] :])
+
+    def _count(self, size: int) -> None:
+        self._parsed_bytes += size
+        if self._parsed_bytes > self.limits.header_bytes:
+            raise ValueError("the header is too large")  # ends the parser, see _feed
 
     def _decline(self, rest: bytes) -> None:
         """Read the request again without its offer to upgrade; ``rest`` is what follows its header."""
@@ -127,6 +151,7 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _refuse(self, refusal: RequestRefused) -> None:
+        self.on_refused(refusal.status)
         answer = refusal.answer()
         headers = [
             (b"content-type", answer.content_type),

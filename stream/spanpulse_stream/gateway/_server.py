@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, Self
 
@@ -76,7 +76,8 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Serves ``app`` on ``host`` and ``port`` from ``start`` to ``stop``, or as an `async with` block.
 
-    ``setting`` is the port's name in the settings, for messages; ``stop_within`` seconds bound the stop.
+    ``setting`` is the port's name in the settings, for messages; ``stop_within`` seconds bound the stop;
+    ``on_refused`` hears the status of what never reaches the application.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class HttpServer:
         setting: str,
         limits: RequestLimits | None = None,
         stop_within: float = 5.0,
+        on_refused: Callable[[int], None] = lambda _status: None,
     ) -> None:
         self._host = host
         self._port = port
@@ -96,7 +98,7 @@ class HttpServer:
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=bounded_protocol(limits),
+                http=bounded_protocol(limits, on_refused),
                 ws="none",
                 lifespan="off",
                 log_config=None,
