@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ from spanpulse_sinks.clickhouse import (
     QueryLimits,
     Retention,
     SchemaTooNew,
+    guest_query,
     percentiles,
     query,
     repair,
@@ -166,18 +168,74 @@ def failures(folder: Path) -> dict[str, str]:
         "drop": "DROP TABLE span_rows",
         "leave": "SELECT 1 SETTINGS readonly = 0",
         "syntax": "SELEC 1",
+        "surrogate": "SELECT '\udcff'",
         "fine": "SELECT 1",
     }
     found = {}
     with EmbeddedDatabase.open(folder, CONFIG) as database:
         for name, sql in queries.items():
-            found[name] = _outcome(lambda sql=sql: query(database, sql, limits=limits))
-        found["format"] = _outcome(lambda: query(database, "SELECT 1", output_format="TSV; DROP"))
-        found["own"] = query(database, "SELECT 1 AS a FORMAT CSVWithNames;").decode()
-        found["tsv"] = query(database, "SELECT 1, 'x';\n", output_format="TSV").decode()
+            found[name] = _outcome(lambda sql=sql: guest_query(database, sql, limits=limits))
+        found["format"] = _outcome(lambda: guest_query(database, "SELECT 1", output_format="TSV; DROP"))
+        found["tsv"] = guest_query(database, "SELECT 1, 'x';\n", output_format="TSV").decode()
         found["bytes"] = query(database, "SELECT unhex('ff41') AS a").decode()
     found["closed"] = _outcome(lambda: query(database, "SELECT 1"))
+    found["guest"] = _outcome(lambda: guest_query(database, "SELECT 1"))
     return found
+
+
+def refusals(folder: Path, statements: list[str]) -> dict[str, str]:
+    """Statement -> why it was refused. $FILE stands for a path in ``folder``, where nothing may come to be."""
+    found = {}
+    inside = set(folder.iterdir())
+    with EmbeddedDatabase.open(folder / "db", CONFIG) as database:
+        for sql in statements:
+            found[sql] = _outcome(lambda sql=sql: guest_query(database, sql.replace("$FILE", f"'{folder}/out.csv'")))
+        left = one(database, "SELECT count() FROM system.tables WHERE is_temporary")
+    assert (set(folder.iterdir()) - inside, left) == ({folder / "db"}, 0)
+    return found
+
+
+def answers(folder: Path, statements: list[str]) -> dict[str, str]:
+    """Statement -> its result in CSV, or why there is none."""
+    found = {}
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        for sql in statements:
+            try:
+                found[sql] = guest_query(database, sql, output_format="CSV").decode()
+            except QueryFailed as error:
+                found[sql] = str(error)
+    return found
+
+
+def guests_apart(folder: Path) -> dict[str, str]:
+    """What guests leave of the program's own sessions while they hold all of theirs."""
+    with EmbeddedDatabase.open(folder, CONFIG) as database, database.guest(), database.guest():
+        found = {"own": _outcome(lambda: query(database, "SELECT 1"))}
+        try:
+            with database.guest(within=0.05):
+                found["third"] = "lent"
+        except QueryFailed as error:
+            found["third"] = str(error.kind)
+        return found
+
+
+def asking_another_machine(folder: Path) -> dict[str, Any]:
+    """Two guests ask a machine that does not answer; one of them insists. Then the database closes."""
+    database = EmbeddedDatabase.open(folder, CONFIG)
+    with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"url('http://127.0.0.1:{closed.getsockname()[1]}/x', 'CSV', 'a Int32')"
+        closed.close()
+        begun = time.monotonic()
+        found: dict[str, Any] = {"refused": _outcome(lambda: guest_query(database, f"SELECT * FROM {url}"))}
+        found["refused in"] = time.monotonic() - begun
+        url = f"url('http://127.0.0.1:{silent.getsockname()[1]}/x', 'CSV', 'a Int32')"
+        insisting = f"SELECT * FROM {url} SETTINGS http_max_tries = 3, http_receive_timeout = 30"
+        work = threading.Thread(target=lambda: _outcome(lambda: guest_query(database, insisting)), daemon=True)
+        work.start()
+        silent.accept()
+        begun = time.monotonic()
+        database.close()
+        return {**found, "stuck": database.stuck, "closed in": time.monotonic() - begun}
 
 
 def cancelled(folder: Path) -> dict[str, Any]:

@@ -36,6 +36,12 @@ READ_SETTINGS: Mapping[str, int | str] = {
     "timeout_overflow_mode": "throw",
     "result_overflow_mode": "throw",
     "output_format_json_validate_utf8": 1,  # the bytes of dead letters are seldom UTF-8, and JSON must be
+    # a table function that asks another machine gives up soon: such a wait cannot be cancelled
+    "http_max_tries": 1,
+    "http_connection_timeout": 1,
+    "http_receive_timeout": 10,
+    "http_send_timeout": 10,
+    "max_query_size": 16 * MIB,  # long lists of ids; the text is quoted once more when it is checked
     "readonly": 2,
 }
 
@@ -62,7 +68,7 @@ class QueryLimits:
     seconds: float = 30.0
     rows: int = 1_000_000
     result_bytes: int = 256 * MIB
-    memory_bytes: int = 400 * MIB
+    memory_bytes: int = 256 * MIB
 
     def settings(self) -> dict[str, int | float]:
         """Return them as session settings."""
@@ -76,11 +82,16 @@ class QueryLimits:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedConfig:
-    """Sizes in bytes. The process takes about 300 MB more than ``memory_bytes``."""
+    """Sizes in bytes. The process takes about 300 MB more than ``memory_bytes``.
+
+    ``readers`` is the number of the program's own sessions, ``guests`` that of sessions for people's queries; what
+    the limits allow to all guests together leaves memory for the rest.
+    """
 
     memory_bytes: int = 700 * MIB
     mark_cache_bytes: int = 64 * MIB
     readers: int = 3
+    guests: int = 2
     free_bytes_to_insert: int = 256 * MIB
     limits: QueryLimits = field(default_factory=QueryLimits)
     retention: Retention = field(default_factory=Retention)

@@ -1,18 +1,17 @@
-"""The embedded database: ClickHouse inside this process, one folder, one writer, a few readers.
+"""The embedded database: ClickHouse inside this process, one folder, one writer, readers, and sessions for guests.
 
-Guarantee: one process owns the folder; a second one gets `DatabaseInUse`. `close` ends running queries before the
-engine goes, so that no query is alive when the interpreter exits. Not guaranteed: survival of a fork after `open`.
+Readers are the program's own; people's queries run in sessions of their own, so that they neither keep a reader
+waiting nor leave anything behind in it. Guarantee: one process owns the folder; a second one gets `DatabaseInUse`.
+`close` ends running queries before the engine goes. Not guaranteed: survival of a fork after `open`; that a query
+ends which waits for another machine: `close` returns without it, and the process must then leave by os._exit.
 """
 
 import fcntl
 import logging
 import os
-import queue
 import shutil
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -21,13 +20,15 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanpulse_sinks.clickhouse._config import DATABASE, READ_SETTINGS, WRITE_SETTINGS, EmbeddedConfig
-from spanpulse_sinks.clickhouse._errors import DatabaseInUse, Failure, QueryFailed, SinkError
+from spanpulse_sinks.clickhouse._errors import DatabaseInUse, Failure, SinkError
 from spanpulse_sinks.clickhouse._migrate import migrate
+from spanpulse_sinks.clickhouse._pool import Pool
 
 __all__ = ["EmbeddedDatabase"]
 
 LOG = logging.getLogger(__name__)
-CLOSE_SECONDS = 20.0
+CLOSE_SECONDS = 4.0
+LEND_WITHIN_S = 10.0
 MOST_OF_A_REASON = 300
 
 
@@ -39,17 +40,15 @@ class EmbeddedDatabase:
         self.config = config
         self._lock = lock
         self._insert_names = iter(range(1 << 62))
-        self._closed = threading.Event()
-        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._closed = False
         self._prepare_folders()
         self.control = self._client({})
         self.control.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic")
         self.control.database = DATABASE
         migrate(self.control, config)
         self.writer = self._client({**WRITE_SETTINGS}, DATABASE)
-        self._readers = [self._reader() for _ in range(config.readers)]
-        for reader in self._readers:
-            self._idle.put(reader)
+        self._readers = Pool([self._reader() for _ in range(config.readers)])
+        self._guests = Pool([self._reader() for _ in range(config.guests)])
 
     @classmethod
     def open(cls, folder: Path, config: EmbeddedConfig | None = None) -> "EmbeddedDatabase":
@@ -85,43 +84,47 @@ class EmbeddedDatabase:
         finally:
             path.unlink(missing_ok=True)
 
-    @contextmanager
-    def reader(self, *, within: float = 10.0) -> Iterator[Any]:
+    def reader(self, *, within: float = LEND_WITHIN_S) -> AbstractContextManager[Any]:
         """Lend a reader's client to this thread, waiting at most ``within`` seconds; raises QueryFailed."""
-        if self._closed.is_set():
-            raise QueryFailed(QueryFailed.Kind.CLOSED, "the database is closing")
-        try:
-            client = self._idle.get(timeout=within)
-        except queue.Empty:
-            raise QueryFailed(QueryFailed.Kind.BUSY, f"no reader became free in {within:g} s") from None
-        try:
-            if self._closed.is_set():
-                raise QueryFailed(QueryFailed.Kind.CLOSED, "the database is closing")
-            yield client
-        finally:
-            self._idle.put(client)
+        return self._readers.lend(within)
+
+    def guest(self, *, within: float = LEND_WITHIN_S) -> AbstractContextManager[Any]:
+        """Lend a session for a person's query, as `reader` does."""
+        return self._guests.lend(within)
 
     def kill(self, mark: str) -> None:
-        """End the running queries whose text starts with the comment ``/* mark */``; '' means every reader's."""
+        """End the running queries whose text starts with the comment ``/* mark */``; '' means all of them."""
         with suppress(ClickHouseError):
             self.control.command(f"KILL QUERY WHERE startsWith(query, '/* {mark}') ASYNC")
 
     def close(self) -> None:
-        """Refuse new queries, end running ones, wait for their threads to let go, close every client."""
-        if self._closed.is_set():
+        """Refuse new queries, end running ones, wait for their threads to let go, close every client.
+
+        What does not end within seconds is left behind, and `stuck` says so.
+        """
+        if self._closed:
             return
-        self._closed.set()
+        self._closed = True
+        pools = (self._readers, self._guests)
+        for pool in pools:
+            pool.refuse()
         deadline = time.monotonic() + CLOSE_SECONDS
         returned: list[Any] = []
-        while len(returned) < len(self._readers) and time.monotonic() < deadline:
+        while True:
             self.kill("")
-            with suppress(queue.Empty):
-                returned.append(self._idle.get(timeout=0.2))
-        if len(returned) < len(self._readers):
-            LOG.error("%d queries did not end within %g s", len(self._readers) - len(returned), CLOSE_SECONDS)
+            returned += [client for pool in pools for client in pool.take_back(0.1)]
+            if not self.stuck or time.monotonic() > deadline:
+                break
+        if self.stuck:
+            LOG.error("%d queries did not end within %g s", self.stuck, CLOSE_SECONDS)
         for client in (*returned, self.writer, self.control):
             client.close()
         self._lock.close()
+
+    @property
+    def stuck(self) -> int:
+        """How many queries `close` has left behind. 0 before it."""
+        return self._readers.out + self._guests.out if self._closed else 0
 
     def __enter__(self) -> Self:
         return self

@@ -1,7 +1,8 @@
-"""Queries of people: any SQL that reads, any output format, bounded in time, rows, bytes and memory.
+"""Queries: any SQL that reads, any output format, bounded in time, rows, bytes and memory.
 
-The reader's session cannot write. Not guaranteed: safety from a hostile query; file() and url() still work, so
-only the operator's own SQL may come here, never a visitor's.
+`query` runs the program's own SQL, `guest_query` that of a person, which is checked first and has sessions of its
+own. Not guaranteed: safety from a hostile guest; file() and url() read whatever this user can read, so only the
+operator's own SQL may come here, never a visitor's.
 """
 
 import re
@@ -14,11 +15,11 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from spanpulse_sinks.clickhouse._config import QueryLimits
 from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
 from spanpulse_sinks.clickhouse._errors import QueryFailed, failure_of_query
+from spanpulse_sinks.clickhouse._statement import read_statement
 
-__all__ = ["Cancel", "query"]
+__all__ = ["Cancel", "guest_query", "query"]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-OWN_FORMAT = re.compile(r"\bFORMAT\s+[A-Za-z]\w*\s*$", re.IGNORECASE)
 
 
 class Cancel:
@@ -47,23 +48,49 @@ def query(
     limits: QueryLimits | None = None,
     cancel: Cancel | None = None,
 ) -> bytes:
-    """Return a query's result in a ClickHouse format (the query's own FORMAT clause wins); raises QueryFailed."""
+    """Return the result of the program's own SQL, which names no format. Raises QueryFailed."""
+    cancel = cancel or Cancel()
+    with database.reader() as client:
+        _set_limits(client, limits or database.config.limits)
+        return _run(client, sql, f"\nFORMAT {output_format}", cancel)
+
+
+def guest_query(
+    database: EmbeddedDatabase,
+    sql: str,
+    *,
+    output_format: str = "JSONEachRow",
+    limits: QueryLimits | None = None,
+    cancel: Cancel | None = None,
+) -> bytes:
+    """Return the result of one statement that reads, in a ClickHouse format; its own FORMAT clause wins.
+
+    Raises QueryFailed; its message shows the person's own text and positions in it alone.
+    """
     if not NAME.fullmatch(output_format):
         raise QueryFailed(QueryFailed.Kind.FAILED, f"{output_format!r} is no format")
     cancel = cancel or Cancel()
-    text = sql.strip().rstrip(";").rstrip()
-    if not OWN_FORMAT.search(text):
-        text = f"{text}\nFORMAT {output_format}"
-    with database.reader() as client:
-        try:
-            _set_limits(client, limits or database.config.limits)
-            if cancel.asked:
-                raise QueryFailed(QueryFailed.Kind.CANCELLED, "cancelled before it began")
-            return bytes(client.raw_query(f"/* {cancel.mark} */ {text}"))
-        except ClickHouseError as error:
-            raise failure_of_query(error) from error
+    with database.guest() as client:
+        _set_limits(client, limits or database.config.limits)
+        statement = read_statement(client, sql)
+        return _run(client, statement.text, "" if statement.formatted else f"\nFORMAT {output_format}", cancel)
+
+
+def _run(client: Any, text: str, suffix: str, cancel: Cancel) -> bytes:
+    if cancel.asked:
+        raise QueryFailed(QueryFailed.Kind.CANCELLED, "cancelled before it began")
+    mark = f"/* {cancel.mark} */ "
+    try:
+        return bytes(client.raw_query(f"{mark}{text}{suffix}"))
+    except ClickHouseError as error:
+        failure = failure_of_query(error)
+        said = str(failure).replace(mark, "")
+        raise QueryFailed(failure.kind, said.replace(suffix, "") if suffix else said) from error
 
 
 def _set_limits(client: Any, limits: QueryLimits) -> None:
     """Give the session these limits. They stay until the next query on it sets its own."""
-    client.command("SET " + ", ".join(f"{name} = {value}" for name, value in limits.settings().items()))
+    try:
+        client.command("SET " + ", ".join(f"{name} = {value}" for name, value in limits.settings().items()))
+    except ClickHouseError as error:
+        raise failure_of_query(error) from error

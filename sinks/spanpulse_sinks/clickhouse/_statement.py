@@ -1,0 +1,52 @@
+"""What a person's statement does, told by ClickHouse's own parser before it runs.
+
+Guarantee: one statement, and one that only reads: no INSERT into a table function and no INTO OUTFILE, which a
+read-only session of the embedded engine would allow. Not guaranteed: where it reads; file() and url() work.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from spanpulse_sinks.clickhouse._errors import QueryFailed, failure_of_query
+
+__all__ = ["Statement", "read_statement"]
+
+# In the parser's own spelling: words in capitals, one space between them, texts and odd names in quotes.
+READS = re.compile(r"(SELECT|WITH|SHOW|DESCRIBE|EXISTS|EXPLAIN)\b|\(")
+WRITES = re.compile(r"\b(INTO OUTFILE|INSERT INTO|PARALLEL WITH)\b")
+FORMAT = re.compile(r"\bFORMAT \w+(?= SETTINGS |$)")
+QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+OF_CHECK = re.compile(r":? In scope SELECT formatQuerySingleLine\(.*\)(?=\. \([A-Z_]+\))", re.DOTALL)
+ALLOWED = "one statement that reads is allowed: SELECT, WITH, SHOW, DESCRIBE, EXISTS or EXPLAIN"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement that may run; ``text`` can be continued, ``formatted`` says whether it names its own format."""
+
+    text: str
+    formatted: bool
+
+
+def read_statement(client: Any, text: str) -> Statement:
+    """Return the statement in ``text``; nothing of it runs. Raises QueryFailed; positions are those of ``text``."""
+    literal = text.replace("\\", "\\\\").replace("'", "\\'")
+    try:
+        literal.encode()
+        answer = client.raw_query(f"SELECT formatQuerySingleLine('{literal}')\nFORMAT TSVRaw")
+    except UnicodeEncodeError:
+        raise QueryFailed(QueryFailed.Kind.FAILED, "the query is no valid UTF-8") from None
+    except ClickHouseError as error:
+        failure = failure_of_query(error)
+        raise QueryFailed(failure.kind, OF_CHECK.sub("", str(failure))) from error
+    whole = bytes(answer).decode("utf-8", "replace").strip()
+    spelled = QUOTED.sub("''", whole)
+    if READS.match(spelled) is None:
+        raise QueryFailed(QueryFailed.Kind.READ_ONLY, f"{spelled.split(maxsplit=1)[0]} is refused; {ALLOWED}")
+    if found := WRITES.search(spelled):
+        raise QueryFailed(QueryFailed.Kind.READ_ONLY, f"{found[0]} is refused; {ALLOWED}")
+    own = text.strip().rstrip(";").rstrip()
+    return Statement(whole if ";" in own else own, FORMAT.search(spelled) is not None)
