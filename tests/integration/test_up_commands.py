@@ -84,6 +84,17 @@ def test_status_tells_what_became_of_every_span(running: Running) -> None:
     assert "ready" in shown
 
 
+def test_status_counts_what_was_refused(running: Running) -> None:
+    url = f"{running.otlp}/v1/traces"
+    assert httpx.post(url, content=b"\x0a\xff", headers={"content-type": PROTOBUF}).status_code == 400
+    assert httpx.post(url, content=b"{}", headers={"content-type": "application/json"}).status_code == 415
+    assert httpx.post(url, content=b"", headers={"content-type": PROTOBUF, "x-pad": "y" * 70_000}).status_code == 431
+    assert running.status()["refused_requests_since_start"] == {"400": 1, "415": 1, "431": 1}
+    shown = spanpulse("status", "--data", str(running.data), folder=running.data.parent).out
+    assert "3 requests since the start" in shown
+    assert "1 with 415 unsupported media type" in shown
+
+
 def test_a_folder_in_use_is_refused_and_its_owner_named(running: Running) -> None:
     said = up(running.data.parent, "--data", str(running.data))
     assert "in use" in said
@@ -104,6 +115,15 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, place: str) ->
     said = up(tmp_path, "--data", place)
     assert place in said
     assert "--data" in said
+
+
+def test_a_ready_file_that_cannot_be_written_is_known_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place, reason in (("none/ready", "no folder"), ("file/ready", "no folder"), (str(tmp_path), "a folder")):
+        said = up(tmp_path, "--ready-file", place)
+        assert "--ready-file" in said
+        assert reason in said
+    assert not (tmp_path / ".spanpulse").exists()
 
 
 def test_another_address_needs_a_key(tmp_path: Path) -> None:

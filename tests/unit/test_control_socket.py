@@ -40,6 +40,36 @@ async def test_query_and_status_travel_over_a_private_socket(data: Path) -> None
     finally:
         await server.stop()
     assert not socket_path(data).exists()
+    folder = socket_path(data).parent
+    assert folder.exists() == (folder.name == data.name)  # one that was made for the socket is gone too
+
+
+async def test_a_query_is_cancelled_when_its_client_goes_and_when_the_server_stops(data: Path) -> None:
+    begun, ended = asyncio.Semaphore(0), asyncio.Semaphore(0)
+
+    async def forever(_sql: str, _format: str) -> bytes:
+        begun.release()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.release()
+        return b""
+
+    server = ControlServer(socket_path(data), Operations(forever, _status, (ValueError,)))
+    await server.start()
+    async with asyncio.timeout(10):
+        _, writer = await asyncio.open_unix_connection(str(socket_path(data)))
+        body = b'{"query": "q", "format": "f"}'
+        writer.write(b"POST /sql HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+        await begun.acquire()
+        writer.close()
+        await ended.acquire()
+        asked = asyncio.create_task(asyncio.to_thread(ControlClient(data, timeout=8).query, "q", "f"))
+        await begun.acquire()
+        await server.stop()
+        await ended.acquire()
+        with pytest.raises(RequestRefused, match="the running process stops"):
+            await asked
 
 
 def test_without_a_process_the_client_says_so(data: Path) -> None:

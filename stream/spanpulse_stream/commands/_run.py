@@ -4,14 +4,25 @@ An error that a person can mend (`SettingsError` and every `CommandError`) is on
 code 2, never a traceback; anything else is a defect and shows its traceback.
 """
 
+import os
+import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 import typer
 from rich.console import Console
 
 from spanpulse_stream.settings import SettingsError
 
-__all__ = ["CommandError", "run_command"]
+__all__ = ["CommandError", "LeaveAtOnce", "run_command"]
+
+
+class LeaveAtOnce(Exception):  # noqa: N818 -- what to do
+    """All is done and closed, but a thread is still inside the database's engine: the process ends here."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class CommandError(Exception):
@@ -31,6 +42,8 @@ def run_command(name: str, function: Callable[..., int | None], arguments: list[
         return 2
     except typer.Exit as stop:
         return stop.exit_code
+    except LeaveAtOnce as leave:
+        _leave(leave.code)
     except typer.Abort:
         return 130
     except Exception as error:
@@ -39,3 +52,10 @@ def run_command(name: str, function: Callable[..., int | None], arguments: list[
         show()
         return int(getattr(error, "exit_code", 2))
     return int(code or 0)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process without the interpreter's own end, which would tear the engine down under the thread."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from spanpulse_sinks.clickhouse import SinkError
+from spanpulse_stream.commands._run import LeaveAtOnce
 from spanpulse_stream.embedded import EmbeddedProcess, FolderUnusable, settle, tame_memory
 from spanpulse_stream.gateway import BindingRefused, InvalidKey
 from spanpulse_stream.log import LogInUse, LogUnusable
@@ -58,11 +59,13 @@ async def _serve(settings: Settings, ready_file: Path | None) -> int:
         console.print("stopping ...")
         failing.cancel()
         await process.stop()
-    if stopping.done():
-        return 0
-    console.print(f"spanpulse cannot go on: {failing.result()}", style="red", markup=False)
-    console.print("nothing is lost: `spanpulse up` goes on where it stopped", markup=False)
-    return FAILED
+    if not stopping.done():
+        console.print(f"spanpulse cannot go on: {failing.result()}", style="red", markup=False)
+        console.print("nothing is lost: `spanpulse up` goes on where it stopped", markup=False)
+    code = 0 if stopping.done() else FAILED
+    if process.stuck:
+        raise LeaveAtOnce(code)
+    return code
 
 
 def signalled() -> "asyncio.Task[bool]":

@@ -22,14 +22,20 @@ def run(arguments: list[str]) -> int:
 
 
 def _sql(
-    query: Annotated[str, typer.Argument(help="a SELECT; tables and views are listed by SHOW TABLES")],
+    query: Annotated[str, typer.Argument(help="one statement that reads; SHOW TABLES lists tables and views")],
     data: Annotated[Path | None, typer.Option(help="data folder")] = None,
     output_format: Annotated[
         str | None, typer.Option("--format", help="a ClickHouse output format, such as JSONEachRow or CSVWithNames")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="configuration file (default: ./spanpulse.toml)")] = None,
 ) -> None:
-    """Run QUERY on the database of a data folder and print its result."""
+    """Run QUERY on the database of a data folder and print its result.
+
+    QUERY is a SELECT, WITH, SHOW, DESCRIBE, EXISTS or EXPLAIN. It changes nothing, in the database or in files: INSERT,
+    INTO OUTFILE, SET and whatever else is no reading are refused. It may read what you may read: file() reads your
+    files and url() asks other machines, each of which has ten seconds to answer.
+    """
+    _check_unicode(query)
     settings = load_settings({"data": data}, file=config).settings
     chosen = output_format or ("PrettyCompactMonoBlock" if sys.stdout.isatty() else "TabSeparatedWithNames")
     try:
@@ -40,6 +46,14 @@ def _sql(
         raise CommandError(str(refusal)) from None
     sys.stdout.buffer.write(answer)
     sys.stdout.flush()
+
+
+def _check_unicode(query: str) -> None:
+    """Raise CommandError where the command line's bytes were no text."""
+    try:
+        query.encode()
+    except UnicodeEncodeError:
+        raise CommandError("the query is no valid UTF-8") from None
 
 
 def _offline(settings: Settings, query: str, output_format: str) -> bytes:

@@ -1,6 +1,7 @@
 """Show how a running spanpulse does: completeness, lag, rates, disk, unpriced models."""
 
 import json
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,12 +65,25 @@ def _show(found: dict[str, Any]) -> None:
             )
 
 
+def _refused(requests: dict[str, int], records: int) -> str:
+    """Say how many requests were refused, why, and how many records are known to have been in them."""
+    if not requests:
+        return "nothing since the start"
+    why = ", ".join(f"{count_of(count)} with {code} {_phrase(int(code))}" for code, count in requests.items())
+    known = f"; {count_of(records)} records in those that were read" if records else ""
+    return f"{count_of(sum(requests.values()))} requests since the start (their senders know): {why}{known}"
+
+
+def _phrase(code: int) -> str:
+    return HTTPStatus(code).phrase.lower()
+
+
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     counts, lag, disk = found["completeness"], found["lag"], found["disk"]
     names = ("accepted", "stored", "duplicate", "dead_lettered", "filtered", "pending", "unjoined")
     lines = [("OTLP/HTTP", found["addresses"]["otlp_http"]), ("web", found["addresses"]["web"])]
     lines += [("records", ", ".join(f"{count_of(counts[name])} {name.replace('_', '-')}" for name in names))]
-    lines += [("refused", f"{count_of(counts['refused_since_start'])} records since the start (their senders know)")]
+    lines += [("refused", _refused(found["refused_requests_since_start"], counts["refused_since_start"]))]
     if counts["unaccounted"]:
         lines.append(("UNACCOUNTED", f"{counts['unaccounted']} records; this must be 0"))
     waiting = f"{count_of(lag['records'])} records, {bytes_of(lag['bytes'])}, oldest {lag['oldest_seconds']:.1f} s"

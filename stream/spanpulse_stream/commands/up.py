@@ -1,6 +1,7 @@
 """Start spanpulse on this machine: OTLP in, costs, percentiles and errors out, one process."""
 
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -30,9 +31,25 @@ def _up(
     """Start spanpulse and serve until Ctrl-C."""
     given = {"data": data, "host": host, "otlp_http": otlp_http, "otlp_grpc": otlp_grpc, "web": web}
     settings = load_settings(given, file=config).settings
+    if ready_file is not None:
+        _check_writable(ready_file)
     from spanpulse_stream.commands._serve import CANNOT_START, serve  # noqa: PLC0415 -- takes a second or two
 
     try:
         return serve(settings, ready_file)
     except CANNOT_START as error:
         raise CommandError(str(error)) from None
+
+
+def _check_writable(ready_file: Path) -> None:
+    """Raise CommandError where the file could not be written at the end of a start."""
+    folder = ready_file.parent
+    if not folder.is_dir():
+        raise CommandError(f"--ready-file {ready_file}: there is no folder {folder}")
+    if ready_file.is_dir():
+        raise CommandError(f"--ready-file {ready_file}: this is a folder")
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise CommandError(f"--ready-file {ready_file}: cannot write into {folder}: {error.strerror}") from None

@@ -1,10 +1,12 @@
 """The server of the control socket: POST /sql and GET /status.
 
 An answer is sent whole, bounded by the limits of the query itself. A query that fails is a 400 with
-ClickHouse's own message; nothing else of the process is reachable here.
+ClickHouse's own message; one whose client went away, or that a stop meets, is cancelled. Nothing else of the process
+is reachable here.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,19 +18,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from spanpulse_stream.control._socket import bind_private
+from spanpulse_stream.control._socket import bind_private, remove
 
 __all__ = ["ControlServer", "Operations"]
 
 LONGEST_QUERY = 4 * 1024 * 1024
-STOP_WITHIN = 5
+STOP_WITHIN = 2  # seconds for queries to end that were cancelled
 
 
 @dataclass(frozen=True, slots=True)
 class Operations:
     """What a running process can do for its operator.
 
-    ``query(sql, format)`` returns the result's bytes and raises ``query_errors`` with a message for a person.
+    ``query(sql, format)`` returns the result's bytes, raises ``query_errors`` with a message for a person, and ends
+    the query when it is cancelled.
     """
 
     query: Callable[[str, str], Awaitable[bytes]]
@@ -55,6 +58,7 @@ class ControlServer:
         )
         self._server = uvicorn.Server(config)
         self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         """Bind the socket and begin to answer. Raises OSError where the socket cannot be made."""
@@ -66,20 +70,56 @@ class ControlServer:
             self._task.result()
 
     async def stop(self) -> None:
-        """Finish what is being answered, within a bound, and remove the socket."""
+        """Cancel the queries, finish what else is being answered, within a bound, and remove the socket."""
+        self._stopping.set()
         self._server.should_exit = True
         if self._task is not None:
             await self._task
-        self._path.unlink(missing_ok=True)
+        remove(self._path)
 
     async def _sql(self, request: Request) -> Response:
         body = await request.json()
         if len(body["query"]) > LONGEST_QUERY:
             return PlainTextResponse(f"the query is longer than {LONGEST_QUERY} characters", 413)
+        work = asyncio.ensure_future(self._operations.query(body["query"], body["format"]))
         try:
-            return Response(await self._operations.query(body["query"], body["format"]))
+            await self._until_pointless(work, request)
+            if not work.done():
+                return PlainTextResponse("the running process stops", 503)
+            return Response(work.result())
         except self._operations.query_errors as error:
             return PlainTextResponse(str(error), 400)
+        finally:
+            await _cancelled(work)
+
+    async def _until_pointless(self, work: "asyncio.Future[bytes]", request: Request) -> None:
+        """Wait until the work is done, the client has gone or the server stops."""
+        others: list[asyncio.Future[Any]] = [
+            asyncio.create_task(_gone(request)),
+            asyncio.create_task(self._stopping.wait()),
+        ]
+        try:
+            await asyncio.wait([work, *others], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for other in others:
+                other.cancel()
 
     async def _status(self, _request: Request) -> Response:
-        return JSONResponse(await self._operations.status())
+        try:
+            return JSONResponse(await self._operations.status())
+        except self._operations.query_errors as error:
+            return PlainTextResponse(str(error), 503)
+
+
+async def _gone(request: Request) -> None:
+    """Wait until the client has gone; only after the body was read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _cancelled(work: "asyncio.Future[bytes]") -> None:
+    """Cancel work that is not done, and wait until it is."""
+    if not work.done():
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work

@@ -4,6 +4,7 @@ A Unix socket's path may have about 108 bytes (104 on macOS); a data folder with
 in a private folder of the system's temporary directory, named by a hash of the data folder's path.
 """
 
+import contextlib
 import hashlib
 import os
 import socket
@@ -11,7 +12,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-__all__ = ["bind_private", "socket_path"]
+__all__ = ["bind_private", "remove", "socket_path"]
 
 LONGEST = 100
 NAME = "control.sock"
@@ -27,6 +28,14 @@ def socket_path(data: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"{FOLDER}{os.getuid()}-{digest}" / NAME
 
 
+def remove(path: Path) -> None:
+    """Remove the socket, and the folder that was made for it alone."""
+    path.unlink(missing_ok=True)
+    if _is_shared(path):
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
+
+
 def bind_private(path: Path) -> socket.socket:
     """Return a listening-ready socket bound to ``path`` with mode 0600, replacing a dead one.
 
@@ -36,8 +45,7 @@ def bind_private(path: Path) -> socket.socket:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     # A link that somebody else laid in the shared folder would point wherever they like.
     parent = path.parent.lstat()
-    shared = path.parent.parent == Path(tempfile.gettempdir()) and path.parent.name.startswith(FOLDER)
-    if shared and (not stat.S_ISDIR(parent.st_mode) or parent.st_uid != os.getuid()):
+    if _is_shared(path) and (not stat.S_ISDIR(parent.st_mode) or parent.st_uid != os.getuid()):
         raise PermissionError(f"{path.parent} is no folder of this user; remove it, or use a shorter data path")
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -50,3 +58,8 @@ def bind_private(path: Path) -> socket.socket:
     finally:
         os.umask(before)
     return listener
+
+
+def _is_shared(path: Path) -> bool:
+    """Whether the socket's folder lies in the system's temporary directory."""
+    return path.parent.parent == Path(tempfile.gettempdir()) and path.parent.name.startswith(FOLDER)

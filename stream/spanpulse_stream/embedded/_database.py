@@ -3,10 +3,12 @@
 import orjson
 
 from spanpulse_sinks.clickhouse import (
+    Cancel,
     EmbeddedConfig,
     EmbeddedDatabase,
     QueryLimits,
     Retention,
+    guest_query,
     query,
 )
 from spanpulse_stream.embedded._folder import DataFolder
@@ -38,9 +40,9 @@ def open_database(folder: DataFolder, settings: Settings) -> EmbeddedDatabase:
     return EmbeddedDatabase.open(folder.database, config)
 
 
-def run_query(database: EmbeddedDatabase, sql: str, output_format: str) -> bytes:
+def run_query(database: EmbeddedDatabase, sql: str, output_format: str, cancel: Cancel | None = None) -> bytes:
     """Return the result of an operator's query within the configured limits. Raises QueryFailed."""
-    return query(database, sql, output_format=output_format)
+    return guest_query(database, sql, output_format=output_format, cancel=cancel)
 
 
 def highest_source(database: EmbeddedDatabase) -> int:

@@ -22,9 +22,9 @@ from spanpulse_stream.embedded._database import (
     highest_source,
     open_database,
     reached_ends,
-    run_query,
 )
 from spanpulse_stream.embedded._folder import DataFolder
+from spanpulse_stream.embedded._guests import ask
 from spanpulse_stream.embedded._kernels import warm_up
 from spanpulse_stream.embedded._messages import LogMessages
 from spanpulse_stream.embedded._monitor import Monitor
@@ -57,6 +57,7 @@ class EmbeddedProcess:
         self._addresses: dict[str, str | None] = {"otlp_http": None, "otlp_grpc": None, "web": None}
         self.folder: DataFolder
         self.log: LocalLog
+        self._opened = False
         self.database: EmbeddedDatabase
         self.status: StatusReader
         self._processors: Processors
@@ -86,13 +87,21 @@ class EmbeddedProcess:
         return await self._processors.failed()
 
     async def stop(self) -> None:
-        """Stop every part that was started. May be called again."""
+        """Stop every part that was started. May be called again.
+
+        Where ``stuck`` is true then, the interpreter must not end by itself.
+        """
         self.health.report(Condition.STOPPING, "the process stops")
         await self._stack.aclose()
 
+    @property
+    def stuck(self) -> bool:
+        """Whether a query that waits for another machine is all that is left after `stop`."""
+        return self._opened and self.database.stuck > 0
+
     async def query(self, sql: str, output_format: str) -> bytes:
-        """Return the result of an operator's query. Raises QueryFailed."""
-        return await asyncio.to_thread(run_query, self.database, sql, output_format)
+        """Return the result of an operator's query; a cancelled caller ends it. Raises QueryFailed."""
+        return await ask(self.database, sql, output_format)
 
     async def _start(self) -> None:
         settings, stack = self.settings, self._stack
@@ -102,6 +111,7 @@ class EmbeddedProcess:
         compiled = asyncio.create_task(asyncio.to_thread(warm_up))
         stack.push_async_callback(_finished, compiled)
         self.database = await _in_thread(open_database, self.folder, settings)
+        self._opened = True
         stack.push_async_callback(asyncio.to_thread, self.database.close)
         self.log = await _in_thread(self._open_log)
         stack.push_async_callback(self.log.aclose)
@@ -147,7 +157,8 @@ class EmbeddedProcess:
             "otlp_http": (receiver, settings.otlp_http),
         }
         for setting, (app, port) in apps.items():
-            server = HttpServer(app, host=settings.host, port=port, setting=setting)
+            counting = {"on_refused": receiver.refused} if app is receiver else {}
+            server = HttpServer(app, host=settings.host, port=port, setting=setting, **counting)
             await server.start()
             stack.push_async_callback(server.stop)
             self._addresses[setting] = server.address

@@ -1,8 +1,9 @@
 """The stream processors of one process: the Faust app with its agent, and how it is started again after a failure.
 
-A batch that could not be written is tried again by a new app, which replays what the log says was claimed; waits
-between attempts grow and have jitter. Whatever else ends an app (a broken part, a defect) ends the process.
-Not guaranteed: that `stop` finishes what waits in the log; it waits for the batch that is being written alone.
+A batch that could not be written, or whose state could not be read for want of memory, time or a free session, is
+tried again by a new app, which replays what the log says was claimed; waits between attempts grow and have jitter.
+Whatever else ends an app (a broken part, a defect) ends the process. Not guaranteed: that `stop` finishes what waits
+in the log; it waits for the batch that is being written alone.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from importlib.metadata import version
 from random import random
 from typing import Any
 
-from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, WriteFailed, WriteReport
+from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, QueryFailed, WriteFailed, WriteReport
 from spanpulse_stream.embedded._recorder import Recorder
 from spanpulse_stream.log import TOPIC, LocalLog
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
@@ -27,6 +28,7 @@ __all__ = ["Processors", "versions_now"]
 LOG = logging.getLogger(__name__)
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
+PASSING = (QueryFailed.Kind.LIMIT, QueryFailed.Kind.BUSY, QueryFailed.Kind.CANCELLED)
 
 
 @dataclass(slots=True)
@@ -76,13 +78,13 @@ class Processors:
         while True:
             reason = await failed(self._app)
             await self._end()
-            if not isinstance(reason, WriteFailed):
+            if not _may_pass(reason):
                 return reason or RuntimeError("the stream processors stopped by themselves")
             self._failures += 1
             self.health.report(Condition.DATABASE_FAILING, str(reason))
             self.metrics.add(catalog.PIPELINE_RESTARTS)
             wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self._failures, 10)) * (0.5 + random())  # noqa: S311
-            LOG.error("a batch could not be written; trying again in %.1f s: %s", wait, reason)
+            LOG.error("a batch could not be read or written; trying again in %.1f s: %s", wait, reason)
             await asyncio.sleep(wait)
             await self._begin(url, tools)
 
@@ -128,6 +130,13 @@ def versions_now(settings: Settings, books: PriceBooks) -> Versions:
         max_depth=settings.max_depth,
         program=version("spanpulse"),
     )
+
+
+def _may_pass(reason: BaseException | None) -> bool:
+    """Whether another attempt can help."""
+    if isinstance(reason, QueryFailed):
+        return reason.kind in PASSING
+    return isinstance(reason, WriteFailed)
 
 
 def _constant(text: str) -> Callable[[], str]:

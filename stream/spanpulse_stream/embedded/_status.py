@@ -1,8 +1,10 @@
 """What `spanpulse status` shows: completeness, lag, rates, disk, unpriced models.
 
-Counts come from the log's counters and from `batches`, which outlive the process; only `refused_since_start` is
-the process's own. accepted = stored + duplicate + dead_lettered + filtered + pending, and `unaccounted`, what is
-left of that equation, must be 0.
+Counts come from the log's counters and from `batches`, which outlive the process; only what ends in `_since_start`
+is the process's own. accepted = stored + duplicate + dead_lettered + filtered + pending, and `unaccounted`, what is
+left of that equation, must be 0. offered = accepted + refused; most refusals happen before the records of a request
+are counted, so `refused_requests_since_start` counts requests, by HTTP status, and `refused_since_start` the records
+of those that were counted.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ import orjson
 
 from spanpulse_sinks.clickhouse import EmbeddedDatabase, free_bytes, query
 from spanpulse_stream.embedded._folder import DataFolder
+from spanpulse_stream.gateway import REFUSALS
 from spanpulse_stream.log import TOPIC, LocalLog, PartitionStats
 from spanpulse_stream.observe import Health, Metrics, catalog
 from spanpulse_stream.settings import Settings
@@ -66,6 +69,7 @@ class StatusReader:
             "reasons": reasons,
             "addresses": self.addresses(),
             "completeness": self._completeness(partitions),
+            "refused_requests_since_start": self._refused(),
             "lag": {
                 "records": sum(each.lag_records for each in partitions),
                 "bytes": sum(each.pending_bytes for each in partitions),
@@ -96,6 +100,15 @@ class StatusReader:
             "unaccounted": accepted - known - pending,
             "refused_since_start": int(refused),
         }
+
+    def _refused(self) -> dict[str, int]:
+        """Return HTTP status -> requests that were refused with it."""
+        requests = self.metrics.value
+        found = {
+            str(code): sum(requests(catalog.RECEIVER_REQUESTS, signal, str(code)) for signal in (*SIGNALS, "none"))
+            for code in REFUSALS
+        }
+        return {code: int(count) for code, count in found.items() if count}
 
     def _partitions(self) -> list[PartitionStats]:
         return [each for each in self.log.stats().partitions if each.topic == TOPIC]

@@ -1,0 +1,113 @@
+"""Operators' queries while it runs: what they may keep waiting, and what is left when they or the process go."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from command_line import spanpulse
+from otlp.requests import PROTOBUF, some_traces
+from running import ENVIRONMENT, Running
+from spanpulse_stream.control import RequestRefused
+
+HEADERS = {"content-type": PROTOBUF}
+FOREVER = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
+RUNNING = "toInt64(count()) FROM system.processes WHERE query LIKE '%sipHash64(number)%' AND query NOT LIKE '%system%'"
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    with Running(tmp_path) as process:
+        yield process
+
+
+def until(true: Callable[[], bool], within: float = 20) -> None:
+    deadline = time.monotonic() + within
+    waiting = threading.Event()
+    while not true():
+        assert time.monotonic() < deadline
+        waiting.wait(0.02)
+
+
+def busy(running: Running) -> bool:
+    try:
+        running.one("1")
+    except RequestRefused as refusal:
+        return "other queries hold every session" in str(refusal)
+    return False
+
+
+def asking(running: Running, sql: str) -> "subprocess.Popen[bytes]":
+    """`spanpulse sql` as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "spanpulse", "sql", sql, "--data", str(running.data)],
+        env={**os.environ, **ENVIRONMENT},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_a_query_ends_when_its_client_goes_away(running: Running) -> None:
+    client = asking(running, FOREVER)
+    until(lambda: running.one(RUNNING) == 1)
+    client.send_signal(signal.SIGKILL)
+    client.wait()
+    until(lambda: running.one(RUNNING) == 0, within=5)
+
+
+@pytest.mark.parametrize("insisting", [False, True])
+def test_a_stop_does_not_wait_for_queries(running: Running, insisting: bool) -> None:
+    """One computes, one asks a machine that takes the call and says nothing, longer than the default if it insists."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        more = " SETTINGS http_receive_timeout = 60" if insisting else ""
+        url = f"SELECT * FROM url('http://127.0.0.1:{silent.getsockname()[1]}/x', 'CSV', 'a Int32'){more}"
+        clients = [asking(running, FOREVER)]
+        until(lambda: running.one(RUNNING) == 1)
+        clients.append(asking(running, url))
+        silent.accept()
+        begun = time.monotonic()
+        assert running.stop() == 0, running.output
+        assert time.monotonic() - begun < 10
+        assert [client.wait(5) for client in clients] == [2, 2]
+    running.start()  # it left the folder whole
+    assert running.status()["ready"]
+
+
+def test_queries_keep_neither_the_pipeline_nor_the_status_waiting(running: Running) -> None:
+    clients = [asking(running, FOREVER) for _ in range(6)]
+    until(lambda: busy(running))
+    for first in (1, 10):
+        answer = httpx.post(f"{running.otlp}/v1/traces", content=some_traces(3, first=first), headers=HEADERS)
+        answer.raise_for_status()
+        assert running.drain(within=8)["completeness"]["stored"] >= 3
+    for client in clients:
+        client.kill()
+        client.wait()
+    until(lambda: running.one("1") == 1)
+    assert running.stop() == 0, running.output
+
+
+def test_sql_is_the_same_whether_it_runs_or_not(tmp_path: Path) -> None:
+    statements = {
+        "SELECT 1 INTO OUTFILE 'out.csv'": "INTO OUTFILE is refused",
+        "INSERT INTO FUNCTION file('out.csv', 'CSV', 'a Int32') SELECT 1": "INSERT is refused",
+        "SELECT 1,\n  2 FORM x y": "(line 2, col 10)",
+        "SELECT '\udcff'": "UTF-8",
+    }
+    with Running(tmp_path) as running:
+        live = {sql: spanpulse("sql", sql, "--data", str(running.data), folder=tmp_path) for sql in statements}
+    for sql, part in statements.items():
+        offline = spanpulse("sql", sql, "--data", str(running.data), folder=tmp_path)
+        assert (offline.code, offline.out) == (2, "")
+        assert live[sql] == offline
+        assert part in offline.err
+        assert "Traceback" not in offline.err
+    assert not list(tmp_path.rglob("out.csv"))
