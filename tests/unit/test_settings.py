@@ -38,6 +38,7 @@ def test_a_list_is_separated_by_commas_and_stays_secret() -> None:
     [
         ({"SPANPULSE_WBE": "1"}, ["SPANPULSE_WBE", "SPANPULSE_WEB"]),
         ({"SPANPULSE_WEB": "many"}, ["web", "SPANPULSE_WEB"]),
+        ({"SPANPULSE_DATA": ""}, ["data (from SPANPULSE_DATA) is empty"]),
         ({"SPANPULSE_WEB": "70000"}, ["web", "65535"]),
         ({"SPANPULSE_CONTENT": "truncate"}, ["content"]),
     ],
@@ -48,7 +49,7 @@ def test_a_bad_variable_is_named(environ: dict[str, str], names: list[str]) -> N
     assert all(name in str(caught.value) for name in names)
 
 
-@pytest.mark.parametrize("content", ["wbe = 1", "web = ", "web = true\nkeep = 'some'", "\xff"])
+@pytest.mark.parametrize("content", ["wbe = 1", "web = ", "data = ''", "web = true\nkeep = 'some'", "\xff"])
 def test_a_bad_file_is_named(tmp_path: Path, content: str) -> None:
     file = tmp_path / "spanpulse.toml"
     file.write_bytes(content.encode("latin-1"))

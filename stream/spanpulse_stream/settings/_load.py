@@ -73,6 +73,7 @@ def load_settings(
     values: dict[str, Any] = {}
     sources = dict.fromkeys(Settings.model_fields, "default")
     for source, layer in layers:
+        _check_filled(source, layer)
         values.update(layer)
         sources.update(dict.fromkeys(layer, source))
     try:
@@ -110,6 +111,13 @@ def _environment_layers(env: Mapping[str, str]) -> list[tuple[str, dict[str, Any
             decoded = reader.prepare_field_value(key, field, value, is_complex)
             layers.append((f"{PREFIX}{key.upper()}", {key: decoded}))
     return layers
+
+
+def _check_filled(source: str, layer: Mapping[str, object]) -> None:
+    """Raise SettingsError for an empty text: an empty path would be the working folder, an empty host every one."""
+    for key, value in layer.items():
+        if value == "":
+            raise SettingsError(f"{key} (from {source}) is empty; leave it out for the default")
 
 
 def _schema() -> type[BaseSettings]:
