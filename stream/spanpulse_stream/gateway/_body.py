@@ -67,7 +67,7 @@ def _check_declared(value: bytes | None, limits: RequestLimits) -> None:
 
 
 async def _collect(
-    receive: Receive, limits: RequestLimits, held: Reservation, pace: _Pace, clock: asyncio.Timeout
+    receive: Receive, limits: RequestLimits, held: Reservation, pace: _Pace, bound: asyncio.Timeout
 ) -> bytes:
     pieces: list[bytes] = []
     size = 0
