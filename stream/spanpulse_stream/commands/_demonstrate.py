@@ -13,9 +13,9 @@ from spanpulse_stream.commands._run import CommandError, LeaveAtOnce
 from spanpulse_stream.commands._serve import announce, signalled
 from spanpulse_stream.commands._summary import print_summary
 from spanpulse_stream.embedded import EmbeddedProcess, run_query
-from spanpulse_stream.observe import configure_logging
+from spanpulse_stream.observe import catalog, configure_logging
 from spanpulse_stream.settings import Settings
-from spanpulse_stream.traffic import Outgoing, Report, Sender, TraceName, corpus_requests, expected_totals, replay
+from spanpulse_stream.traffic import Outgoing, Report, Sender, TraceName, corpus_requests, replay
 
 __all__ = ["demonstrate"]
 
@@ -102,14 +102,18 @@ async def _show(process: EmbeddedProcess, console: Console, progress: Console, t
 
 async def _send(process: EmbeddedProcess, progress: Console, trace: TraceName) -> Report:
     now = datetime.now(UTC)
-    total = expected_totals(trace).requests
     sender = Sender(f"http://{process.addresses['otlp_http']}", at_once=AT_ONCE)
     async with doing(progress, "sending ...") as update:
 
         def on_sent(report: Report) -> None:
-            update(f"sending: {report.acknowledged_records:,} spans of {total:,} requests ...")
+            update(f"sending: {_received(process):,} records in {report.acknowledged:,} exports ...")
 
         return await sender.send(_requests(now, trace), on_sent=on_sent)
+
+
+def _received(process: EmbeddedProcess) -> int:
+    signals = ("traces", "logs")
+    return int(sum(process.metrics.value(catalog.RECEIVER_RECORDS, signal, "accepted") for signal in signals))
 
 
 def _requests(now: datetime, trace: TraceName) -> Iterator[Outgoing]:
