@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from sinks_batches import DAY, SOURCE, batch
 from sinks_process import CONFIG, counts
@@ -172,9 +173,9 @@ def failures(folder: Path) -> dict[str, str]:
         "fine": "SELECT 1",
     }
     found = {}
-    with EmbeddedDatabase.open(folder, CONFIG) as database:
+    with EmbeddedDatabase.open(folder, replace(CONFIG, limits=limits)) as database:
         for name, sql in queries.items():
-            found[name] = _outcome(lambda sql=sql: guest_query(database, sql, limits=limits))
+            found[name] = _outcome(lambda sql=sql: guest_query(database, sql))
         found["format"] = _outcome(lambda: guest_query(database, "SELECT 1", output_format="TSV; DROP"))
         found["tsv"] = guest_query(database, "SELECT 1, 'x';\n", output_format="TSV").decode()
         found["bytes"] = query(database, "SELECT unhex('ff41') AS a").decode()
@@ -207,6 +208,29 @@ def answers(folder: Path, statements: list[str]) -> dict[str, str]:
     return found
 
 
+def left_behind(folder: Path) -> dict[str, list[Any]]:
+    """How a query failed -> what the next ones in the same session return."""
+    failing = {
+        "rows": "SELECT number FROM numbers(3000000) FORMAT TSVWithNames",
+        "arrow": "SELECT number FROM numbers(3000000) FORMAT ArrowStream",
+        "thrown": "SELECT throwIf(number = 200000) FROM numbers(300000) FORMAT CSVWithNames",
+        "memory": "SELECT groupArray(number) FROM numbers(100000000) FORMAT JSONEachRow",
+    }
+    found: dict[str, list[Any]] = {}
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        for lend in (database.reader, database.guest):
+            with lend() as session:
+                for name, sql in failing.items():
+                    with suppress(ClickHouseError):
+                        found[name] = [session.raw_query(sql)]
+                        continue
+                    found.setdefault(name, []).append(session.raw_query("SELECT 1 FORMAT TSV"))
+        with suppress(ClickHouseError):
+            database.writer.query("SELECT throwIf(number = 2000000) AS a FROM numbers(3000000)")
+        found["writer"] = list(database.writer.query("SELECT 7 AS b").result_rows)
+    return found
+
+
 def guests_apart(folder: Path) -> dict[str, str]:
     """What guests leave of the program's own sessions while they hold all of theirs."""
     with EmbeddedDatabase.open(folder, CONFIG) as database, database.guest(), database.guest():
@@ -220,17 +244,17 @@ def guests_apart(folder: Path) -> dict[str, str]:
 
 
 def asking_another_machine(folder: Path) -> dict[str, Any]:
-    """Two guests ask a machine that does not answer; one of them insists. Then the database closes."""
+    """A query asks a machine that refuses it, another one that says nothing. Then the database closes."""
     database = EmbeddedDatabase.open(folder, CONFIG)
     with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"url('http://127.0.0.1:{closed.getsockname()[1]}/x', 'CSV', 'a Int32')"
         closed.close()
         begun = time.monotonic()
-        found: dict[str, Any] = {"refused": _outcome(lambda: guest_query(database, f"SELECT * FROM {url}"))}
+        found: dict[str, Any] = {"refused": _outcome(lambda: query(database, f"SELECT * FROM {url}"))}
         found["refused in"] = time.monotonic() - begun
         url = f"url('http://127.0.0.1:{silent.getsockname()[1]}/x', 'CSV', 'a Int32')"
-        insisting = f"SELECT * FROM {url} SETTINGS http_max_tries = 3, http_receive_timeout = 30"
-        work = threading.Thread(target=lambda: _outcome(lambda: guest_query(database, insisting)), daemon=True)
+        insisting = f"SELECT * FROM {url} SETTINGS http_receive_timeout = 30"
+        work = threading.Thread(target=lambda: _outcome(lambda: query(database, insisting)), daemon=True)
         work.start()
         silent.accept()
         begun = time.monotonic()

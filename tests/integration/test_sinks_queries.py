@@ -44,6 +44,19 @@ REFUSED = [
     "SYSTEM SHUTDOWN",
     "ATTACH TABLE x",
     "BACKUP TABLE seen TO File($FILE)",
+    "SELECT 1 SETTINGS max_memory_usage = 0",
+    "SELECT 1 FORMAT CSV SETTINGS max_execution_time = 0",
+    "SELECT * FROM file('/etc/hostname', 'LineAsString')",
+    "SELECT file('/etc/hostname')",
+    "SELECT * FROM (SELECT File('/dev/zero'))",
+    "DESCRIBE file('/etc/hostname')",
+    "DESCRIBE TABLE url('http://127.0.0.1:9/')",
+    "SELECT * FROM url('http://127.0.0.1:9/', 'CSV', 'a Int32')",
+    "SELECT * FROM s3('http://127.0.0.1:9/bucket/x.csv', 'CSV', 'a Int8')",
+    "SELECT * FROM remote('127.0.0.1:9', 'system', 'one')",
+    "SELECT * FROM mysql('127.0.0.1:9', 'a', 'b', 'c', 'd')",
+    "SELECT * FROM executable('x', 'TSV', 'a Int32')",
+    "SELECT * FROM python(x)",
 ]
 
 
@@ -62,7 +75,6 @@ def test_the_statement_is_read_as_the_database_reads_it(inside: Inside, tmp_path
         "SELECT 'INTO OUTFILE', `a;b` FROM (SELECT 2 AS `a;b`);": '"INTO OUTFILE",2\n',
         "SELECT 1 AS a FORMAT CSVWithNames;": '"a"\n1\n',
         "SELECT 1 AS a FORMAT CSVWithNames -- it has a name": '"a"\n1\n',
-        "SELECT 1 AS a FORMAT CSVWithNames SETTINGS max_threads = 1": '"a"\n1\n',
         "(SELECT 1) UNION ALL (SELECT 1)": "1\n1\n",
         "FROM numbers(2) SELECT number": "0\n1\n",
         "/* q */ EXISTS TABLE seen": "1\n",
@@ -85,6 +97,12 @@ def test_an_error_shows_the_text_that_was_given(inside: Inside, tmp_path: Path) 
     for sql, part in wrong.items():
         assert part in said[sql]
         assert not any(ours in said[sql] for ours in ("FORMAT CSV", "/*", "formatQuery", "q:"))
+
+
+def test_a_failed_query_leaves_nothing_in_front_of_the_next_result(inside: Inside, tmp_path: Path) -> None:
+    found = inside(reading.left_behind, tmp_path)
+    assert found.pop("writer") == [(7,)]
+    assert found == {name: [b"1\n", b"1\n"] for name in ("rows", "arrow", "thrown", "memory")}
 
 
 def test_guests_do_not_keep_the_program_waiting(inside: Inside, tmp_path: Path) -> None:

@@ -6,7 +6,15 @@ Every setting here is a measured choice or closes a loss found by experiment; do
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["DATABASE", "READ_SETTINGS", "WRITE_SETTINGS", "EmbeddedConfig", "QueryLimits", "Retention"]
+__all__ = [
+    "DATABASE",
+    "GUEST_SETTINGS",
+    "READ_SETTINGS",
+    "WRITE_SETTINGS",
+    "EmbeddedConfig",
+    "QueryLimits",
+    "Retention",
+]
 
 DATABASE = "spanpulse"
 MIB = 1024 * 1024
@@ -44,6 +52,9 @@ READ_SETTINGS: Mapping[str, int | str] = {
     "max_query_size": 16 * MIB,  # long lists of ids; the text is quoted once more when it is checked
     "readonly": 2,
 }
+
+# Sessions of guests. They cannot write, change a setting or reach anything but the database: no file, no address.
+GUEST_SETTINGS: Mapping[str, int | str] = {**READ_SETTINGS, "readonly": 1}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO, Any, Self
@@ -19,10 +20,11 @@ import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from spanpulse_sinks.clickhouse._config import DATABASE, READ_SETTINGS, WRITE_SETTINGS, EmbeddedConfig
+from spanpulse_sinks.clickhouse._config import DATABASE, GUEST_SETTINGS, READ_SETTINGS, WRITE_SETTINGS, EmbeddedConfig
 from spanpulse_sinks.clickhouse._errors import DatabaseInUse, Failure, SinkError
 from spanpulse_sinks.clickhouse._migrate import migrate
 from spanpulse_sinks.clickhouse._pool import Pool
+from spanpulse_sinks.clickhouse._session import Session
 
 __all__ = ["EmbeddedDatabase"]
 
@@ -47,8 +49,8 @@ class EmbeddedDatabase:
         self.control.database = DATABASE
         migrate(self.control, config)
         self.writer = self._client({**WRITE_SETTINGS}, DATABASE)
-        self._readers = Pool([self._reader() for _ in range(config.readers)])
-        self._guests = Pool([self._reader() for _ in range(config.guests)])
+        self._readers = Pool([self._reader(READ_SETTINGS) for _ in range(config.readers)])
+        self._guests = Pool([self._reader(GUEST_SETTINGS) for _ in range(config.guests)])
 
     @classmethod
     def open(cls, folder: Path, config: EmbeddedConfig | None = None) -> "EmbeddedDatabase":
@@ -139,16 +141,17 @@ class EmbeddedDatabase:
 
     def _client(self, settings: dict[str, Any], database: str | None = None) -> Any:
         options = {**self.config.engine_options(), "tmp_path": f"{self.folder / 'tmp'}{os.sep}"}
-        return clickhouse_connect.get_client(
+        client = clickhouse_connect.get_client(
             interface="chdb",
             path=str(self.folder / "store"),
             chdb_options=options,
             settings=settings,
             database=database,
         )
+        return Session(client)
 
-    def _reader(self) -> Any:
-        return self._client({**self.config.limits.settings(), **READ_SETTINGS}, DATABASE)
+    def _reader(self, settings: Mapping[str, int | str]) -> Any:
+        return self._client({**self.config.limits.settings(), **settings}, DATABASE)
 
 
 def _unreadable(folder: Path, error: ClickHouseError) -> str:

@@ -1,8 +1,8 @@
 """Queries: any SQL that reads, any output format, bounded in time, rows, bytes and memory.
 
 `query` runs the program's own SQL, `guest_query` that of a person, which is checked first and has sessions of its
-own. Not guaranteed: safety from a hostile guest; file() and url() read whatever this user can read, so only the
-operator's own SQL may come here, never a visitor's.
+own, which reach nothing but the database. Not guaranteed: safety from a hostile guest, who may read every tenant's
+rows and keep two threads busy; only the operator's own SQL may come here, never a visitor's.
 """
 
 import re
@@ -60,18 +60,17 @@ def guest_query(
     sql: str,
     *,
     output_format: str = "JSONEachRow",
-    limits: QueryLimits | None = None,
     cancel: Cancel | None = None,
 ) -> bytes:
     """Return the result of one statement that reads, in a ClickHouse format; its own FORMAT clause wins.
 
-    Raises QueryFailed; its message shows the person's own text and positions in it alone.
+    The limits are those of the configuration, whatever the statement says. Raises QueryFailed; its message shows the
+    person's own text and positions in it alone.
     """
     if not NAME.fullmatch(output_format):
         raise QueryFailed(QueryFailed.Kind.FAILED, f"{output_format!r} is no format")
     cancel = cancel or Cancel()
     with database.guest() as client:
-        _set_limits(client, limits or database.config.limits)
         statement = read_statement(client, sql)
         return _run(client, statement.text, "" if statement.formatted else f"\nFORMAT {output_format}", cancel)
 

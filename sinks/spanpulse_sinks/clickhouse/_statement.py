@@ -1,7 +1,7 @@
 """What a person's statement does, told by ClickHouse's own parser before it runs.
 
-Guarantee: one statement, and one that only reads: no INSERT into a table function and no INTO OUTFILE, which a
-read-only session of the embedded engine would allow. Not guaranteed: where it reads; file() and url() work.
+Guarantee: one statement, and one that only reads. A read-only session refuses most of what is refused here too, but
+not INTO OUTFILE, KILL, file() as a function, python(), nor a look at a file or an address by DESCRIBE.
 """
 
 import re
@@ -16,11 +16,13 @@ __all__ = ["Statement", "read_statement"]
 
 # In the parser's own spelling: words in capitals, one space between them, texts and odd names in quotes.
 READS = re.compile(r"(SELECT|WITH|SHOW|DESCRIBE|EXISTS|EXPLAIN)\b|\(")
-WRITES = re.compile(r"\b(INTO OUTFILE|INSERT INTO|PARALLEL WITH)\b")
+REFUSED = re.compile(
+    r"\b(INTO OUTFILE|INSERT INTO|PARALLEL WITH)\b|\b(?i:file|python)(?=\()|\bDESCRIBE TABLE (?=[A-Za-z]\w*\()"
+)
 FORMAT = re.compile(r"\bFORMAT \w+(?= SETTINGS |$)")
 QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 OF_CHECK = re.compile(r":? In scope SELECT formatQuerySingleLine\(.*\)(?=\. \([A-Z_]+\))", re.DOTALL)
-ALLOWED = "one statement that reads is allowed: SELECT, WITH, SHOW, DESCRIBE, EXISTS or EXPLAIN"
+ALLOWED = "one statement that reads the database is allowed: SELECT, WITH, SHOW, DESCRIBE, EXISTS or EXPLAIN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def read_statement(client: Any, text: str) -> Statement:
     spelled = QUOTED.sub("''", whole)
     if READS.match(spelled) is None:
         raise QueryFailed(QueryFailed.Kind.READ_ONLY, f"{spelled.split(maxsplit=1)[0]} is refused; {ALLOWED}")
-    if found := WRITES.search(spelled):
-        raise QueryFailed(QueryFailed.Kind.READ_ONLY, f"{found[0]} is refused; {ALLOWED}")
+    if found := REFUSED.search(spelled):
+        raise QueryFailed(QueryFailed.Kind.READ_ONLY, f"{found[0].strip()} is refused; {ALLOWED}")
     own = text.strip().rstrip(";").rstrip()
     return Statement(whole if ";" in own else own, FORMAT.search(spelled) is not None)

@@ -31,9 +31,8 @@ def _sql(
 ) -> None:
     """Run QUERY on the database of a data folder and print its result.
 
-    QUERY is a SELECT, WITH, SHOW, DESCRIBE, EXISTS or EXPLAIN. It changes nothing, in the database or in files: INSERT,
-    INTO OUTFILE, SET and whatever else is no reading are refused. It may read what you may read: file() reads your
-    files and url() asks other machines, each of which has ten seconds to answer.
+    QUERY is one SELECT, WITH, SHOW, DESCRIBE, EXISTS or EXPLAIN. It changes nothing and reads nothing but the database:
+    INSERT, INTO OUTFILE, SETTINGS, file(), url() and their like are refused.
     """
     _check_unicode(query)
     settings = load_settings({"data": data}, file=config).settings
