@@ -46,6 +46,10 @@ REFUSED = [
     "BACKUP TABLE seen TO File($FILE)",
     "SELECT 1 SETTINGS max_memory_usage = 0",
     "SELECT 1 FORMAT CSV SETTINGS max_execution_time = 0",
+    "SELECT 1 SETTINGS max_threads = 1, readonly = 0",
+    "SELECT 1 SETTINGS output_format_schema = $FILE",
+    "SELECT 1 FORMAT Template SETTINGS format_template_row = $FILE",
+    "SELECT * FROM url('http://127.0.0.1:9/') SETTINGS max_threads = 1",
     "SELECT * FROM file('/etc/hostname', 'LineAsString')",
     "SELECT file('/etc/hostname')",
     "SELECT * FROM (SELECT File('/dev/zero'))",
@@ -72,6 +76,9 @@ def test_a_guest_sends_one_statement(inside: Inside, tmp_path: Path) -> None:
 def test_the_statement_is_read_as_the_database_reads_it(inside: Inside, tmp_path: Path) -> None:
     expected = {
         "SELECT 1 ; -- done": "1\n",
+        "SELECT ' SETTINGS a = 1', 2": '" SETTINGS a = 1",2\n',
+        "SELECT 1, 2 SETTINGS format_csv_delimiter = ';', max_threads = 1;": "1;2\n",
+        "SELECT getSetting('readonly') FORMAT TSV SETTINGS max_threads = 1": "1\n",
         "SELECT 'INTO OUTFILE', `a;b` FROM (SELECT 2 AS `a;b`);": '"INTO OUTFILE",2\n',
         "SELECT 1 AS a FORMAT CSVWithNames;": '"a"\n1\n',
         "SELECT 1 AS a FORMAT CSVWithNames -- it has a name": '"a"\n1\n',

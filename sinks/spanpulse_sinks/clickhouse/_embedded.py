@@ -11,8 +11,8 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -21,7 +21,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanpulse_sinks.clickhouse._config import DATABASE, GUEST_SETTINGS, READ_SETTINGS, WRITE_SETTINGS, EmbeddedConfig
-from spanpulse_sinks.clickhouse._errors import DatabaseInUse, Failure, SinkError
+from spanpulse_sinks.clickhouse._errors import DatabaseInUse, Failure, SinkError, failure_of_query
 from spanpulse_sinks.clickhouse._migrate import migrate
 from spanpulse_sinks.clickhouse._pool import Pool
 from spanpulse_sinks.clickhouse._session import Session
@@ -93,6 +93,20 @@ class EmbeddedDatabase:
     def guest(self, *, within: float = LEND_WITHIN_S) -> AbstractContextManager[Any]:
         """Lend a session for a person's query, as `reader` does."""
         return self._guests.lend(within)
+
+    @contextmanager
+    def guest_with(self, settings: Mapping[str, str]) -> Iterator[Any]:
+        """Make a guest's session with settings of its own, for who holds one already. Raises QueryFailed."""
+        asked = {**GUEST_SETTINGS, **settings}
+        asked["readonly"] = asked.pop("readonly")  # last: nothing can be set behind it
+        try:
+            session = self._reader(asked)
+        except ClickHouseError as error:
+            raise failure_of_query(error) from error
+        try:
+            yield session
+        finally:
+            session.close()
 
     def kill(self, mark: str) -> None:
         """End the running queries whose text starts with the comment ``/* mark */``; '' means all of them."""

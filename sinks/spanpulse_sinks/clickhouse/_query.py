@@ -72,7 +72,11 @@ def guest_query(
     cancel = cancel or Cancel()
     with database.guest() as client:
         statement = read_statement(client, sql)
-        return _run(client, statement.text, "" if statement.formatted else f"\nFORMAT {output_format}", cancel)
+        suffix = "" if statement.formatted else f"\nFORMAT {output_format}"
+        if not statement.settings:
+            return _run(client, statement.text, suffix, cancel)
+        with database.guest_with(statement.settings) as session:
+            return _run(session, statement.text, suffix, cancel)
 
 
 def _run(client: Any, text: str, suffix: str, cancel: Cancel) -> bytes:

@@ -32,7 +32,7 @@ def _sql(
     """Run QUERY on the database of a data folder and print its result.
 
     QUERY is one SELECT, WITH, SHOW, DESCRIBE, EXISTS or EXPLAIN. It changes nothing and reads nothing but the database:
-    INSERT, INTO OUTFILE, SETTINGS, file(), url() and their like are refused.
+    INSERT, INTO OUTFILE, file(), url() and their like are refused, and settings other than those that shape a result.
     """
     _check_unicode(query)
     settings = load_settings({"data": data}, file=config).settings
