@@ -66,7 +66,7 @@ def _response(span: Span) -> tuple[object, ...] | None:
 
 
 def _preference(span: Span) -> tuple[int, ...]:
-    return (span.rank, usage_of(span), span.start, -span.end, -span.span, -span.trace)
+    return (usage_of(span), span.rank, span.start, -span.end, -span.span, -span.trace)
 
 
 def _counts(span: Span, known: dict[Key, Span]) -> bool:
@@ -83,21 +83,49 @@ def _excludes(other: Span, span: Span, known: dict[Key, Span]) -> bool:
         return True
     if other.kind == span.kind and _is_below(span, other, known) and _is_shadow(span, other):
         return True
-    framework = span.rank <= 1
-    closer = other.rank >= 2 if framework else other.rank == 3 > span.rank
-    return not span.response_id and closer and _same_moment(other, span)
+    return _gives_way(span, other) or _yields_nothing(span, other)
+
+
+def _level(span: Span) -> int:
+    return 0 if span.rank <= 1 else 3 if span.rank == 3 else 2 if span.response_id else 1
+
+
+def _may_be_one(outer: Span, closer: Span) -> bool:
+    levels = (_level(outer), _level(closer))
+    apart = levels[0] < levels[1] and (levels[0] == 0 or levels == (1, 3))
+    return apart and not (levels[0] == 0 and outer.response_id) and _same_moment(closer, outer)
+
+
+def _gives_way(span: Span, closer: Span) -> bool:
+    if not _may_be_one(span, closer):
+        return False
+    if usage_of(span):
+        tokens = [(one.input_tokens or 0, one.output_tokens or 0) for one in (span, closer)]
+        return usage_of(closer) and tokens[0] == tokens[1]
+    return span.status == "error" or closer.status != "error"
+
+
+def _yields_nothing(span: Span, outer: Span) -> bool:
+    empty = not usage_of(span) and span.status != "error"
+    return empty and usage_of(outer) and _may_be_one(outer, span)
 
 
 def _is_shadow(span: Span, above: Span) -> bool:
-    nothing = not span.response_id and not usage_of(span) and span.status != "error"
-    return nothing and bool(above.response_id) and above.rank >= span.rank
+    if usage_of(span) or span.status == "error":
+        return False
+    if span.response_id:
+        return usage_of(above) and (above.rank <= 1 or not above.response_id)
+    return usage_of(above) or (bool(above.response_id) and above.rank >= span.rank)
 
 
 def _repeats(span: Span, below: Span) -> bool:
-    if span.response_id:
-        closer = below.rank >= 2 or usage_of(below) if span.rank <= 1 else below.rank >= span.rank and usage_of(below)
-        return not below.response_id and closer
-    return usage_of(below) or below.rank > span.rank or (below.rank == span.rank and not usage_of(span))
+    if not span.response_id:
+        return usage_of(below) or (not usage_of(span) and below.rank >= span.rank)
+    if span.rank >= 2:
+        return not below.response_id and below.rank >= span.rank and usage_of(below)
+    if usage_of(below):
+        return below.rank >= 2 or not below.response_id
+    return not usage_of(span) and not below.response_id and below.rank >= 2
 
 
 def _same_moment(closer: Span, span: Span) -> bool:

@@ -207,3 +207,32 @@ def test_corrections_name_their_target_and_cause() -> None:
     assert (row["counted"], row["user_id"], row["reason"]) == (False, None, "response_id")
     assert row["received_at"].microsecond == 71_000
     assert row["target_received_at"].microsecond == 5_000
+
+
+def test_calls_with_other_tokens_are_other_calls_however_close(one_by_one: bool) -> None:
+    frameworks = [llm(n, trace=n, rank=1, input_tokens=1000 + n, **at(n * 50, 8_000)) for n in range(2, 7)]
+    other = llm(1, trace=1, rank=2, response_id="chatcmpl-h7000901", input_tokens=7, **at(300, 2_300))
+    assert counted([*frameworks, other], one_by_one=one_by_one) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("trace", [1, 9])
+def test_a_span_with_usage_does_not_give_way_to_one_without(trace: int, one_by_one: bool) -> None:
+    framework = llm(1, rank=1, input_tokens=50, output_tokens=5, **at(0, 3_000))
+    below = llm(2, parent=1, trace=trace, rank=2, **at(10, 2_900))
+    failed = llm(3, parent=1, trace=trace, rank=2, status="error", **at(10, 500))
+    assert counted([framework, below], one_by_one=one_by_one) == [1]
+    assert counted([framework, failed], one_by_one=one_by_one) == [1, 3]
+
+
+def test_one_id_counts_where_its_usage_is(one_by_one: bool) -> None:
+    spans = [
+        llm(1, trace=1, rank=2, response_id="chatcmpl-h7000902"),
+        llm(2, trace=2, rank=1, response_id="chatcmpl-h7000902", input_tokens=50),
+    ]
+    assert counted(spans, one_by_one=one_by_one) == [2]
+
+
+def test_a_framework_with_an_id_of_its_own_gives_way_to_its_call(one_by_one: bool) -> None:
+    framework = llm(1, rank=1, response_id="chatcmpl-litellm-0001", input_tokens=50)
+    below = llm(2, parent=1, rank=2, response_id="resp_h7000903", input_tokens=50)
+    assert counted([framework, below], one_by_one=one_by_one) == [2]

@@ -107,6 +107,7 @@ def _rows(columns: SpanColumns, state: PartitionState) -> NDArray[Any]:
     identified = digests[:, 1] != 0
     usage = columns.input_tokens.valid | columns.output_tokens.valid
     rank = np.minimum(columns.usage_rank, NATIVE_RANK)
+    rows["usage"] = np.where(is_call & usage, _usage_hashes(columns), 0)
     failed = np.array([value == "error" for value in columns.status.values] + [False])[columns.status.codes]
     call = kind | usage * np.uint8(CALL_USAGE) | identified * np.uint8(CALL_IDENTIFIED) | rank << CALL_RANK
     rows["call"] = np.where(is_call, call | failed * np.uint8(CALL_FAILED), kind)
@@ -126,6 +127,12 @@ def _describe_moments(rows: NDArray[Any], columns: SpanColumns, places: NDArray[
     families = Words(provider.codes, [value.rpartition(".")[2] for value in provider.values])
     rows["provider"][places] = word_hashes(families) & np.uint64(0xFFFFFFFF)
     rows["start"][places], rows["end"][places] = columns.start_time[places], columns.end_time[places]
+
+
+def _usage_hashes(columns: SpanColumns) -> NDArray[np.uint32]:
+    """Return a number for the tokens in and out of each row, never 0."""
+    mixed = mix_columns(columns.input_tokens.values.astype(np.uint64), columns.output_tokens.values.astype(np.uint64))
+    return (mixed >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
 
 
 def _take(words: Words, places: NDArray[np.intp]) -> Words:

@@ -1,16 +1,18 @@
 """Which spans of one call exclude each other without being nested: the same response id, or the same moment.
 
-Response id: the best span of a group counts, by rank, then usage, then the later start, the earlier end and the
+Response id: the best span of a group counts, by usage, then rank, then the later start, the earlier end and the
 smaller ids; an order that does not depend on arrival. The later start is that of the inner span: an agent's loop may
 carry the sum of its calls and the id of the last one.
 
-Moment: a span without response id does not count where one closer to the wire, of the same process, kind, model and
-provider, starts within START_NS of it, and one interval holds the other (give or take TOLERANCE_NS): an
-instrumentor's beside the native one, a framework's around an instrumentor's or native one. That is how streams and
-calls that failed before they had an id are told apart from two. Who watches an SDK sees all of its calls, so each
-of many concurrent calls has its span closer to the wire, which counts; spans of the same closeness are never held
-against each other. Each lookup visits at most MOST_VISITED spans a second of traffic, so that thousands of calls in
-one instant take no quadratic time.
+Moment: two spans may be one call if they are of the same process, kind, model and provider, start within START_NS of
+each other, and one interval holds the other (give or take TOLERANCE_NS): an instrumentor's beside the native one, a
+framework's around an instrumentor's or native one. Streams and calls that failed before they had an id are found so.
+Of two that report the same tokens the one closer to the wire counts, of two of which one reports tokens that one. Two
+that report different tokens are two calls, and spans of the same closeness are never held against each other; nor is
+a framework's that has a response id. What succeeded is not what failed, but a framework may fail after its call.
+Each lookup visits at most MOST_VISITED spans a second of traffic, so that thousands of calls in one instant take no
+quadratic time. Not guaranteed: a call without usage that only its framework reported, beside another of the same
+model that begins and ends inside it, is taken for the same.
 """
 
 import numpy as np
@@ -18,11 +20,11 @@ import numpy as np
 from spanpulse_stream.jit import helper
 from spanpulse_stream.usage._memory import (
     BUCKETS,
+    CALL_FAILED,
     CALL_IDENTIFIED,
     CALL_RANK,
     CALL_USAGE,
     GROUPS,
-    STATE_COUNTED,
     STATE_LISTED,
     Batch,
     Memory,
@@ -42,11 +44,11 @@ RESPONSE_ID, NATIVE_SPAN, SAME_MOMENT = np.int64(1), np.int64(3), np.int64(4)  #
 @helper
 def _is_better(memory: Memory, one: Number, other: Number) -> bool:
     a, b = memory.rows[one], memory.rows[other]
+    if a.call & CALL_USAGE != b.call & CALL_USAGE:
+        return bool(a.call & CALL_USAGE)
     rank_a, rank_b = (a.call >> CALL_RANK) & 3, (b.call >> CALL_RANK) & 3
     if rank_a != rank_b:
         return bool(rank_a > rank_b)
-    if a.call & CALL_USAGE != b.call & CALL_USAGE:
-        return bool(a.call & CALL_USAGE)
     if a.start != b.start:
         return bool(a.start > b.start)
     if a.end != b.end:
@@ -86,7 +88,7 @@ def leave_group(memory: Memory, slot: Number) -> None:
 
 @helper
 def _is_same_moment(memory: Memory, one: Number, other: Number) -> bool:
-    """Tell whether ``one`` and ``other``, which is closer to the wire, are at the same moment."""
+    """Tell whether ``one`` and ``other``, which is closer to the wire, can be one call by their intervals."""
     a, b = memory.rows[one], memory.rows[other]
     if a.provider not in (b.provider, np.uint32(0)) and b.provider != 0:
         return False
@@ -111,6 +113,20 @@ def _list(memory: Memory, slot: Number) -> None:
 
 
 @helper
+def _settle(memory: Memory, batch: Batch, outer: Number, closer: Number, reason: Number) -> None:
+    """Let one of two spans at the same moment stop to count, if they are one call; ``closer`` is closer to the wire."""
+    a, b = memory.rows[outer], memory.rows[closer]
+    if not a.call & CALL_USAGE:
+        if a.call & CALL_FAILED or not b.call & CALL_FAILED:
+            discount(memory, batch, outer, reason)
+    elif b.call & CALL_USAGE:
+        if a.usage == b.usage:
+            discount(memory, batch, outer, reason)
+    elif not b.call & CALL_FAILED:
+        discount(memory, batch, closer, reason)
+
+
+@helper
 def _compare_with_level(memory: Memory, batch: Batch, slot: Number, other_level: Number) -> None:
     level = level_of(memory.rows[slot])
     reason = NATIVE_SPAN if max(level, other_level) == 3 else SAME_MOMENT
@@ -119,14 +135,10 @@ def _compare_with_level(memory: Memory, batch: Batch, slot: Number, other_level:
         other = slot_at(memory, BUCKETS, find(memory, BUCKETS, key))
         visited = 0
         while other >= 0 and visited < MOST_VISITED:
-            following = np.int64(memory.rows[other].bucket_next)
-            if level > other_level:
-                if _is_same_moment(memory, other, slot):
-                    discount(memory, batch, other, reason)
-            elif _is_same_moment(memory, slot, other):
-                discount(memory, batch, slot, reason)
-                return
-            other = following
+            outer, closer = (other, np.int64(slot)) if level > other_level else (np.int64(slot), other)
+            if _is_same_moment(memory, outer, closer):
+                _settle(memory, batch, outer, closer, reason)
+            other = np.int64(memory.rows[other].bucket_next)
             visited += 1
 
 
@@ -135,14 +147,10 @@ def compare_by_moment(memory: Memory, batch: Batch, slot: Number) -> None:
     """Hold the new call in ``slot`` against those of its moment that are closer to the wire or less close."""
     row = memory.rows[slot]
     level = level_of(row)
-    is_framework = level == 0
-    if row.call_key == 0:
-        return
-    if is_framework and (row.call & CALL_IDENTIFIED or not row.state & STATE_COUNTED):
+    if row.call_key == 0 or (level == 0 and row.call & CALL_IDENTIFIED):
         return
     for other in range(4):
         # A framework's against all others, and an instrumentor's without an id against native ones.
         if other != level and (min(level, other) == 0 or (level, other) in ((1, 3), (3, 1))):
             _compare_with_level(memory, batch, slot, np.int64(other))
-    if not is_framework or row.state & STATE_COUNTED:
-        _list(memory, slot)
+    _list(memory, slot)

@@ -1,6 +1,6 @@
 """The memory of a partition: a ring of the last spans, the tables that find them, and what a batch gives back.
 
-All of it is flat arrays, allocated once for the window and paged in as it fills: about 215 bytes a span of the
+All of it is flat arrays, allocated once for the window and paged in as it fills: about 220 bytes a span of the
 window when full. Rows are addressed by their slot in the ring; slot -1 is none. Nothing here computes.
 """
 
@@ -80,6 +80,7 @@ ROW = np.dtype(
         ("ordinal", "i4"),
         ("tenant", "i4"),  # interned
         ("provider", "u4"),  # hash of the provider's family, 0 none
+        ("usage", "u4"),  # hash of the tokens in and out, 0 none
         ("parent", "i4"),  # slots from here on
         ("child", "i4"),
         ("next", "i4"),  # siblings, or spans that wait for the same parent
@@ -87,8 +88,8 @@ ROW = np.dtype(
         ("bucket_next", "i4"),
         ("bucket_previous", "i4"),
         ("correction", "i4"),  # its row in Memory.corrections, if that row still names this span
-        ("below", "u2"),  # what calls its descendants are
-        ("above", "u1"),  # which calls among its ancestors have response ids
+        ("below", "u4"),  # what calls its descendants are
+        ("above", "u2"),  # what calls its ancestors are
         ("call", "u1"),
         ("state", "u1"),
     ],
@@ -126,7 +127,7 @@ class Memory(NamedTuple):
 class Batch(NamedTuple):
     """One batch, as the kernels see it: what came in, and one entry a row of what became of it."""
 
-    incoming: NDArray[Any]  # (n,) of ROW; only its first columns, to `provider`, and `call` are read
+    incoming: NDArray[Any]  # (n,) of ROW; only its first columns, to `usage`, and `call` are read
     context: NDArray[np.int32]  # (n, 4) in: own; out: own or inherited
     keep: NDArray[np.bool_]
     counted: NDArray[np.bool_]

@@ -84,8 +84,6 @@ def discount(memory: Memory, batch: Batch, slot: Number, reason: Number) -> None
     if not row.state & STATE_COUNTED:
         return
     row.state &= 255 - STATE_COUNTED
-    if level_of(row) == 0:
-        unlist(memory, slot)  # nobody needs to find it any more
     place = _row_of_batch(memory, batch, slot)
     if place >= 0:
         batch.counted[place] = False

@@ -31,6 +31,7 @@ SEEN_SCHEMA = pa.schema(
         ("response_low", pa.uint64()),
         ("call_key", pa.uint64()),
         ("provider", pa.uint32()),
+        ("usage", pa.uint32()),
         ("start_time", pa.int64()),
         ("end_time", pa.int64()),
         *((field, pa.string()) for field in CONTEXT_FIELDS),
@@ -50,6 +51,7 @@ NUMBERS = {
     "response_low": "response_low",
     "call_key": "call_key",
     "provider": "provider",
+    "usage": "usage",
     "start": "start_time",
     "end": "end_time",
 }

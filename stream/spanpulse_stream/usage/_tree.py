@@ -1,11 +1,12 @@
 """Parents and children: who wraps whom, and which context comes down.
 
 Spans link up in whatever order they arrive. Facts travel along the links: the context goes down from the nearest
-ancestor that has it, and so does what calls above have response ids; a summary of the calls below goes up. What a
-tool calls are other calls, so no summary passes a tool's span. A span takes each context column once and its
-summaries only grow, so the whole work is linear in the number of spans, however deep or wide a trace is and in
-whatever order it comes. A parent link that closes a ring is not followed (looked for up to MOST_STEPS up, which
-bounds the work; a longer ring ends all the same, but its spans may see themselves as their own ancestors).
+ancestor that has it, and so does a summary of the calls above; one of the calls below goes up. A span with usage
+never gives way to one without, whichever is closer to the wire: its tokens would be lost. What a tool calls are other
+calls, so no summary passes a tool's span. A span takes each context column once and its summaries only grow, so the
+whole work is linear in the number of spans, however deep or wide a trace is and in whatever order it comes. A parent
+link that closes a ring is not followed (looked for up to MOST_STEPS up, which bounds the work; a longer ring ends all
+the same, but its spans may see themselves as their own ancestors).
 """
 
 import numpy as np
@@ -32,10 +33,13 @@ __all__ = ["adopt_children", "detach", "inherit_down", "join_parent", "pass_summ
 
 MOST_STEPS = 1024
 
-# A summary has one byte for each kind. Bit r: a call of rank r or more. 16: a call with usage. 32: a call that has
-# no response id, and is closer to the wire than a framework or carries usage; 64 and 128: one without an id, with
-# usage, of rank 2 or 3 at least.
-BELOW_USAGE, BELOW_UNIDENTIFIED, BELOW_INSTRUMENTOR, BELOW_NATIVE = 16, 32, 64, 128
+# A summary of the calls below has two bytes for each kind. Bit r: a call of rank r or more. USAGE: one with usage;
+# LOOSE: without a response id too; CLOSE: an instrumentor's or native. UNIDENTIFIED: an instrumentor's or native one
+# without a response id. INSTRUMENTOR and NATIVE: one of at least that rank with usage and without an id.
+BELOW_USAGE, BELOW_LOOSE, BELOW_CLOSE, BELOW_UNIDENTIFIED, BELOW_INSTRUMENTOR, BELOW_NATIVE = 16, 32, 64, 128, 256, 512
+# One of the calls above has a byte for each kind. Bit r: a call with an id of rank r or more. USAGE: one with usage,
+# REPEATS such a one of a framework or without an id.
+ABOVE_USAGE, ABOVE_REPEATS = 16, 32
 DESCENDANT, ANCESTOR = np.int64(2), np.int64(5)  # in REASONS
 
 
@@ -46,12 +50,12 @@ def _own_summary(call: Number) -> Number:
     rank = (call >> CALL_RANK) & 3
     summary = (2 << rank) - 1
     if call & CALL_USAGE:
-        summary |= BELOW_USAGE
-        if not call & CALL_IDENTIFIED and rank >= 2:
-            summary |= BELOW_INSTRUMENTOR if rank == 2 else BELOW_INSTRUMENTOR | BELOW_NATIVE
-    if not call & CALL_IDENTIFIED and (rank >= 2 or call & CALL_USAGE):
+        summary |= BELOW_USAGE | (BELOW_CLOSE if rank >= 2 else 0)
+        if not call & CALL_IDENTIFIED:
+            summary |= BELOW_LOOSE | (BELOW_INSTRUMENTOR if rank >= 2 else 0) | (BELOW_NATIVE if rank == 3 else 0)
+    if not call & CALL_IDENTIFIED and rank >= 2:
         summary |= BELOW_UNIDENTIFIED
-    return summary if call & CALL_LLM else summary << 8
+    return summary if call & CALL_LLM else summary << 16
 
 
 @helper
@@ -60,16 +64,14 @@ def _is_wrapper(call: Number, below: Number) -> bool:
     if call & (CALL_LLM | CALL_EMBEDDING) == 0:
         return False
     if not call & CALL_LLM:
-        below >>= 8
+        below >>= 16
     rank = (call >> CALL_RANK) & 3
-    if call & CALL_IDENTIFIED:
-        if rank <= 1:
-            return bool(below & BELOW_UNIDENTIFIED)
+    if not call & CALL_IDENTIFIED:
+        return bool(below & BELOW_USAGE or (not call & CALL_USAGE and below & (1 << rank)))
+    if rank >= 2:
         return bool(below & (BELOW_INSTRUMENTOR if rank == 2 else BELOW_NATIVE))
-    if below & BELOW_USAGE:
-        return True
-    closer = rank + 1 if call & CALL_USAGE else rank
-    return bool(closer <= 3 and below & (1 << closer))
+    # The id may be the framework's own.
+    return bool(below & (BELOW_LOOSE | BELOW_CLOSE) or (not call & CALL_USAGE and below & BELOW_UNIDENTIFIED))
 
 
 @helper
@@ -80,23 +82,28 @@ def _news_up(call: Number, below: Number) -> Number:
 
 @helper
 def _news_down(call: Number, above: Number) -> Number:
-    """Return what a span's children hear of it and of the calls above: bit r, one with an id of rank r or more."""
+    """Return what a span's children hear of it and of the calls above."""
     if call & CALL_TOOL:
         return 0
-    if not call & CALL_IDENTIFIED:
+    if call & (CALL_LLM | CALL_EMBEDDING) == 0:
         return above
-    ranks = (2 << ((call >> CALL_RANK) & 3)) - 1
-    return above | (ranks if call & CALL_LLM else ranks << 4)
+    rank = (call >> CALL_RANK) & 3
+    own = (2 << rank) - 1 if call & CALL_IDENTIFIED else 0
+    if call & CALL_USAGE:
+        own |= ABOVE_USAGE | (ABOVE_REPEATS if rank <= 1 or not call & CALL_IDENTIFIED else 0)
+    return above | (own if call & CALL_LLM else own << 8)
 
 
 @helper
 def _is_shadow(call: Number, above: Number) -> bool:
-    """Tell whether a call has nothing to tell that a call above does not tell better."""
-    if call & (CALL_LLM | CALL_EMBEDDING) == 0 or call & (CALL_IDENTIFIED | CALL_USAGE | CALL_FAILED):
+    """Tell whether a call has nothing to tell that a call above does not tell better. A failed attempt has."""
+    if call & (CALL_LLM | CALL_EMBEDDING) == 0 or call & (CALL_USAGE | CALL_FAILED):
         return False
     if not call & CALL_LLM:
-        above >>= 4
-    return bool(above >> ((call >> CALL_RANK) & 3) & 1)
+        above >>= 8
+    if call & CALL_IDENTIFIED:
+        return bool(above & ABOVE_REPEATS)
+    return bool(above & (ABOVE_USAGE | (1 << ((call >> CALL_RANK) & 3))))
 
 
 @helper

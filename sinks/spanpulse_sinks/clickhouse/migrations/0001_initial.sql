@@ -174,6 +174,7 @@ CREATE TABLE IF NOT EXISTS seen
     response_low   UInt64 CODEC(ZSTD(1)),
     call_key       UInt64 CODEC(ZSTD(1)), -- hash of resource, request model and kind
     provider       UInt32 CODEC(ZSTD(1)), -- hash of the provider's family
+    usage          UInt32 CODEC(ZSTD(1)), -- hash of the tokens in and out
     start_time     Int64 CODEC(ZSTD(1)),  -- ns since the epoch
     end_time       Int64 CODEC(ZSTD(1)),
     user_id        String CODEC(ZSTD(1)),
