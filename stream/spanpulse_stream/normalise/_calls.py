@@ -27,6 +27,7 @@ from spanpulse_stream.normalise.dialects import DIALECTS
 __all__ = ["Models", "call_durations", "first_token", "read_models", "read_stream", "response_ids"]
 
 _LONGEST_WAIT_S: Final = 86_400.0
+_ROUNDED_NS: Final = 10**6  # what emitters that write ms may be late by
 _TRUTH: Final = {"true": 1, "false": 0, "1": 1, "0": 0}
 
 
@@ -107,10 +108,13 @@ def read_stream(resolved: Resolved, parameters: dict[int, dict[str, Any]]) -> Nu
     return out
 
 
-def first_token(resolved: Resolved, nature: Nature, events: Events, times: Times, stream: Numbers) -> Numbers:
+def first_token(
+    resolved: Resolved, nature: Nature, events: Events, start: NDArray[np.int64], duration: Numbers, stream: Numbers
+) -> Numbers:
     """Return ns from a call's start to its first token. Fills in ``stream`` where that alone tells.
 
-    A call that did not stream has none, whatever its emitter says.
+    A call that did not stream has none, whatever its emitter says. ``start`` and ``duration`` are those of the calls,
+    in ns; what comes after the end by less than emitters round is at the end.
     """
     seconds = read_floats(resolved, Slot.FIRST_TOKEN_S)
     milliseconds = read_floats(resolved, Slot.FIRST_TOKEN_MS)
@@ -118,17 +122,20 @@ def first_token(resolved: Resolved, nature: Nature, events: Events, times: Times
     moments = _moments(resolved)
     for row, moment in {**events.first_token, **moments}.items():
         if np.isnan(seconds[row]):
-            seconds[row] = (moment - int(times.start[row])) / 1e9
+            seconds[row] = (moment - int(start[row])) / 1e9
     told = resolved.has(Slot.FIRST_TOKEN_S) | resolved.has(Slot.FIRST_TOKEN_MS) | ~np.isnan(seconds)
     wanted = nature.is_call & told & ~(stream.valid & (stream.values == 0))
     sound = wanted & (seconds >= 0) & (seconds <= _LONGEST_WAIT_S)
+    nanoseconds = np.rint(np.where(sound, seconds, 0) * 1e9).astype(np.int64)
+    sound &= ~duration.valid | (nanoseconds <= duration.values + _ROUNDED_NS)
+    nanoseconds = np.where(duration.valid, np.minimum(nanoseconds, duration.values), nanoseconds)
     resolved.spans.anomalies.note(Anomaly.FIRST_TOKEN_OUT_OF_RANGE, wanted & ~sound)
     streamed = sound & ~np.array([each.times_whole_responses for each in DIALECTS])[resolved.spans.dialect]
     stream.values[streamed & ~stream.valid] = 1
     stream.valid[streamed] = True
     for slot in (Slot.FIRST_TOKEN_S, Slot.FIRST_TOKEN_MS, Slot.FIRST_TOKEN_TIME):
         resolved.take(slot, sound)
-    return Numbers(np.rint(np.where(sound, seconds, 0) * 1e9).astype(np.int64), sound)
+    return Numbers(np.where(sound, nanoseconds, 0), sound)
 
 
 def call_durations(resolved: Resolved, nature: Nature, times: Times) -> Numbers:

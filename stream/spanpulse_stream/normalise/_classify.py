@@ -1,7 +1,8 @@
 """What a span is: its operation in the words of the conventions, and the kind that follows from it.
 
-Where no attribute tells, the start of the span's name may; where that does not either, a span with a model and
-tokens or a provider is taken for a chat, as older conventions had no operation. A word that no dialect knows is a
+Where no attribute tells, the start of the span's name may; where that does not either, `_evidence` has what the
+other attributes show: a call of a tool, a query to a vector store, or else a chat where there is a model with tokens
+or a provider, as older conventions had no operation. A word that no dialect knows is a
 model call if a model is named, unless the word itself speaks of something else: never because of tokens, which a
 call that failed has not, so that failures count beside the successes.
 """
@@ -16,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Words
+from spanpulse_stream.normalise._evidence import has_model, has_tokens, shown
 from spanpulse_stream.normalise._resolved import Resolved
-from spanpulse_stream.normalise._slots import TOKENS, Slot
+from spanpulse_stream.normalise._slots import Slot
 from spanpulse_stream.normalise.dialects import DIALECTS
 
 __all__ = ["KINDS", "Nature", "classify", "coded"]
@@ -49,6 +51,9 @@ _NO_CALLS: Final = frozenset(
     )
 )
 """Parts of unknown words that speak of no model call, whatever model and tokens their spans have."""
+
+_IMAGES: Final = frozenset(("audio", "image", "images", "speech", "video"))
+"""Parts of unknown words that speak of models which are paid by the piece, unless there are tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +109,16 @@ def classify(resolved: Resolved, name: Words, told: Mapping[int, str]) -> Nature
         codes = by_word.codes.copy()
         codes[rows] = np.where(named.codes >= 0, named.codes + np.int32(len(by_word.values)), np.int32(-1))
         by_word = Words(codes, by_word.values + named.values)
-    evidence = _looks_like_a_call(resolved)
-    guessed = (by_word.codes < 0) & (written.codes < 0) & evidence
-    codes = np.where(guessed, np.int32(len(by_word.values)), by_word.codes)
-    codes[list(told)] = [len(by_word.values) + 1 + place for place in range(len(told))]
-    operation = Words(codes, [*by_word.values, "chat", *told.values()])
+    evidence = shown(resolved, name, written.codes < 0)
+    codes = np.where((by_word.codes < 0) & (evidence.codes >= 0), evidence.codes + len(by_word.values), by_word.codes)
+    known = [*by_word.values, *evidence.values]
+    codes[list(told)] = [len(known) + place for place in range(len(told))]
+    operation = Words(codes.astype(np.int32), [*known, *told.values()])
     kinds = np.array([KINDS.index(_KIND_OF.get(value, "other")) for value in operation.values] + [OTHER], np.int8)
     calls = np.array([_may_be_call(value) for value in operation.values] + [False])
-    kind = np.where(calls[operation.codes] & _has_model(resolved), np.int8(LLM), kinds[operation.codes])
+    images = np.array([not _IMAGES.isdisjoint(_parts(value)) for value in operation.values] + [False])
+    is_call = calls[operation.codes] & has_model(resolved) & (~images[operation.codes] | has_tokens(resolved))
+    kind = np.where(is_call, np.int8(LLM), kinds[operation.codes])
     kind[_is_no_call(resolved, name) & (kind <= EMBEDDING)] = OTHER
     return Nature(operation, kind)
 
@@ -169,24 +176,13 @@ def _operation_of_word(dialect: int, word: str) -> str | None:
 @lru_cache(maxsize=8192)
 def _operation_of_name(dialect: int, name: str) -> str | None:
     found = [start for start in DIALECTS[dialect].span_names if name.startswith(start)]
-    return DIALECTS[dialect].span_names[max(found, key=len)] if found else None
+    return DIALECTS[dialect].span_names[max(found, key=len)] or None if found else None
 
 
 def _may_be_call(word: str) -> bool:
     """Tell whether an unknown word speaks of nothing but a model call."""
-    return word not in _KIND_OF and _NO_CALLS.isdisjoint(re.split(r"[^a-z0-9]+", word))
+    return word not in _KIND_OF and _NO_CALLS.isdisjoint(_parts(word))
 
 
-def _has_model(resolved: Resolved) -> NDArray[np.bool_]:
-    models = (Slot.REQUEST_MODEL, Slot.RESPONSE_MODEL, Slot.MODEL)
-    has_model: NDArray[np.bool_] = np.logical_or.reduce([resolved.has(slot) for slot in models])
-    return has_model
-
-
-def _looks_like_a_call(resolved: Resolved) -> NDArray[np.bool_]:
-    has_model = _has_model(resolved)
-    signs = [resolved.has(slot) for slot in (Slot.PROVIDER, Slot.USAGE, *map(Slot, TOKENS)) if resolved.found[slot]]
-    if not signs:
-        return np.zeros(len(has_model), np.bool_)
-    looks: NDArray[np.bool_] = has_model & np.logical_or.reduce(signs)
-    return looks
+def _parts(word: str) -> list[str]:
+    return re.split(r"[^a-z0-9]+", word)

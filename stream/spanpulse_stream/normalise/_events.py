@@ -18,7 +18,10 @@ from spanpulse_stream.normalise.dialects import DIALECTS
 __all__ = ["Event", "Events", "links_column", "read_events"]
 
 _FIRST_TOKEN: Final = frozenset(
-    {"First Token Stream Event", "ai.stream.firstChunk", "gen_ai.content.completion.chunk", "mlflow.chunk.item.0"}
+    (
+        *("First Token Stream Event", "ai.stream.firstChunk", "mlflow.chunk.item.0"),
+        *("gen_ai.content.completion.chunk", "llm.content.completion.chunk"),
+    )
 )
 _MESSAGES: Final = "gen_ai."
 _CHUNK: Final = "gen_ai.content.completion.chunk"

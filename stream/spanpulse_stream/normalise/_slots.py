@@ -60,6 +60,12 @@ class Slot(IntEnum):
     WEIGHT = 37
     STREAM = 38
     DURATION_S = 39  # seconds, where the span's own times do not tell
+    # what tells the kind of a span; these stay with the other attributes
+    TOOL_NAME = 40
+    TOOL_CALL_ID = 41
+    MCP_METHOD = 42
+    DB_SYSTEM = 43
+    DB_OPERATION = 44
 
 
 class Family(IntEnum):
@@ -74,7 +80,7 @@ class Family(IntEnum):
     EMBEDDINGS = 6  # flattened texts to embed
 
 
-TEXTS: Final = range(Slot.OPERATION, Slot.RETRIEVAL_QUERY + 1)
+TEXTS: Final = (*range(Slot.OPERATION, Slot.RETRIEVAL_QUERY + 1), *range(Slot.TOOL_NAME, Slot.DB_OPERATION + 1))
 CONTENT: Final = range(Slot.INPUT_MESSAGES, Slot.OUTPUT_TOOL_CALLS + 1)
 TOKENS: Final = range(Slot.INPUT_TOKENS, Slot.TOTAL_TOKENS + 1)
 

@@ -80,7 +80,6 @@ def _columns(decoded: DecodedSpans, origin: Origin, rows: NDArray[np.intp]) -> S
         parent_span_id=_parent(decoded, rows, anomalies),
         start_time=when.start,
         end_time=when.end,
-        duration_ns=call_durations(found, nature, when),
         name=name,
         span_kind=np.where(decoded.span_kind[rows] <= 5, decoded.span_kind[rows], 0).astype(np.uint8),
         service_name=resources.service_name,
@@ -123,7 +122,8 @@ def _call(found: Resolved, nature: Nature, events: Events, when: Times, emitters
     parameters = read_objects(found, Slot.PARAMETERS, nature.is_call)
     parameters |= {row: call.parameters for row, call in events.calls.items()}
     stream = read_stream(found, parameters)
-    first = first_token(found, nature, events, when, stream)
+    duration = call_durations(found, nature, when)
+    first = first_token(found, nature, events, when.start, duration, stream)
     invented = _invented(found, emitters, stream)
     lacking = ~found.has(Slot.RESPONSE_ID) | ~(found.has(Slot.INPUT_TOKENS) | found.has(Slot.USAGE))
     raw = read_objects(found, Slot.OUTPUT, nature.is_call & lacking)
@@ -136,6 +136,7 @@ def _call(found: Resolved, nature: Nature, events: Events, when: Times, emitters
         "response_model": models.response,
         "response_id": response_ids(found, responses),
         "stream": stream,
+        "duration_ns": duration,
         "time_to_first_token_ns": first,
         "service_tier": service_tier(found),
         "usage_status": usage.status,

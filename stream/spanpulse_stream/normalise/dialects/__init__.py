@@ -14,6 +14,7 @@ from spanpulse_stream.normalise.dialects import (
     openllmetry,
     otel,
     pydantic_ai,
+    vector_stores,
     vercel,
     vllm,
 )
@@ -37,4 +38,5 @@ DIALECTS: tuple[Dialect, ...] = (
     llama_index.DIALECT,
     llama_index_otel.DIALECT,
     vllm.DIALECT,
+    vector_stores.DIALECT,
 )

@@ -23,7 +23,7 @@ class Dialect:
     best first. Spans of any scope are read with the keys of all dialects, those of their own dialect first: ``private``
     keys, too common to mean the same elsewhere, are read in their own dialect alone. ``operations`` maps the emitter's
     words to those of OpenTelemetry, in lower case ('' for none); ``span_names`` does so for starts of span names where
-    no attribute tells. Input tokens are taken to include the cached ones unless those exceed them.
+    no attribute tells, the longest first. Input tokens are taken to include the cached ones unless those exceed them.
     """
 
     name: str

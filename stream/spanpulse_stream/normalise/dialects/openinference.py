@@ -26,7 +26,10 @@ DIALECT = Dialect(
         Slot.INPUT_TOKENS: ("llm.token_count.prompt",),
         Slot.OUTPUT_TOKENS: ("llm.token_count.completion",),
         Slot.TOTAL_TOKENS: ("llm.token_count.total",),
-        Slot.CACHE_READ_TOKENS: ("llm.token_count.prompt_details.cache_read",),
+        Slot.CACHE_READ_TOKENS: (
+            "llm.token_count.prompt_details.cache_read",
+            "llm.token_count.prompt_details.cache_input",
+        ),
         Slot.CACHE_WRITE_TOKENS: ("llm.token_count.prompt_details.cache_write",),
         Slot.INPUT_AUDIO_TOKENS: ("llm.token_count.prompt_details.audio",),
         Slot.OUTPUT_AUDIO_TOKENS: ("llm.token_count.completion_details.audio",),

@@ -21,7 +21,16 @@ DIALECT = Dialect(
     },
     attributes={
         Slot.OPERATION: ("gen_ai.operation.name", "llm.request.type", "traceloop.span.kind"),
+        Slot.PROVIDER: ("gen_ai.provider.name", "gen_ai.system", "llm.vendor"),
+        Slot.REQUEST_MODEL: ("gen_ai.request.model", "llm.request.model"),
+        Slot.RESPONSE_MODEL: ("gen_ai.response.model", "llm.response.model"),
         Slot.STREAM: ("gen_ai.is_streaming", "llm.is_streaming"),
+        Slot.INPUT_TOKENS: ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens"),
+        Slot.OUTPUT_TOKENS: (
+            "gen_ai.usage.output_tokens",
+            "gen_ai.usage.completion_tokens",
+            "llm.usage.completion_tokens",
+        ),
         Slot.TOTAL_TOKENS: ("llm.usage.total_tokens",),
         Slot.REASONING_TOKENS: ("llm.usage.reasoning_tokens",),
         Slot.FINISH_REASONS: ("llm.response.finish_reason", "llm.response.stop_reason"),

@@ -72,6 +72,11 @@ DIALECT = Dialect(
         Slot.SYSTEM_INSTRUCTIONS: ("gen_ai.system_instructions", "gen_ai.system.instructions"),
         Slot.RETRIEVAL_QUERY: ("gen_ai.retrieval.query.text", "gen_ai.retrieval.query"),
         Slot.RETRIEVAL_DOCUMENTS: ("gen_ai.retrieval.documents",),
+        Slot.TOOL_NAME: ("gen_ai.tool.name",),
+        Slot.TOOL_CALL_ID: ("gen_ai.tool.call.id",),
+        Slot.MCP_METHOD: ("mcp.method.name",),
+        Slot.DB_SYSTEM: ("db.system.name", "db.system", "vector_db.vendor"),
+        Slot.DB_OPERATION: ("db.operation.name", "db.operation"),
     },
     families={
         "spanpulse.experiment.": Family.EXPERIMENT,

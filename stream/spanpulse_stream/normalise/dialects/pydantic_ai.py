@@ -1,6 +1,7 @@
 """Pydantic AI: OpenTelemetry's conventions, with users in an agent's metadata.
 
-An agent's sums are `gen_ai.aggregated_usage.*`, which fill nothing.
+An agent's sums are `gen_ai.aggregated_usage.*`, which fill nothing. Older versions tell what a span is by its name
+alone: `agent run`, `running tool`, `running 2 tools`.
 """
 
 from spanpulse_stream.normalise._slots import Slot
@@ -15,5 +16,6 @@ DIALECT = Dialect(
         Slot.METADATA: ("metadata",),
         Slot.INPUT: ("inputs",),
     },
+    span_names={"agent run": "invoke_agent", "running ": "execute_tool"},
     private=frozenset({"metadata", "inputs"}),
 )
