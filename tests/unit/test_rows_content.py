@@ -115,18 +115,74 @@ def test_no_string_stays_longer_than_the_limit_and_nothing_else_changes(tree: An
     assert cut == shortened(tree, limit)
 
 
-def shortened(value: Any, limit: int, key: str = "") -> Any:
-    if (
-        isinstance(value, str)
-        and len(value) > limit
-        and key not in {"role", "type", "id", "name", "finish_reason", "time"}
-    ):
-        return f"{value[:limit]}…[+{len(value) - limit}]"
+def shortened(value: Any, limit: int) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= limit else f"{value[:limit]}…[+{len(value) - limit}]"
     if isinstance(value, list):
         return [shortened(item, limit) for item in value]
     if isinstance(value, dict):
-        return {name: shortened(item, limit, name) for name, item in value.items()}
+        out: dict[str, Any] = {}
+        for name, item in value.items():
+            key, number = shortened(name, limit), 2
+            while key in out:
+                key, number = f"{shortened(name, limit)}#{number}", number + 1
+            out[key] = shortened(item, limit)
+        return out
     return value
+
+
+MAP = pa.map_(pa.string(), pa.string())
+WORDS = "a_tool-1"
+LONG = "the patient John Smith, born in 1970"
+
+
+def cut_messages(parts: list[Any]) -> Any:
+    made = replace(span_columns([llm(1)]), output_messages=pa.array([dumps([{"role": "assistant", "parts": parts}])]))
+    (message,) = orjson.loads(ContentPolicy(3).spans(made).output_messages[0].as_py())
+    assert message["role"] == "assistant"
+    return message["parts"]
+
+
+def test_words_of_the_conventions_stay_in_messages_and_parts_alone() -> None:
+    free = {"name": WORDS, "id": WORDS, "type": WORDS, "role": WORDS, "time": WORDS, WORDS: 1}
+    cut = {"name": "a_t…[+5]", "id": "a_t…[+5]", "type": "a_t…[+5]", "role": "a_t…[+5]", "time": "a_t…[+5]"}
+    cut_free = {shortened(key, 3): value for key, value in {**cut, WORDS: 1}.items()}
+    call = {"type": "tool_call", "id": WORDS, "name": WORDS, "arguments": free}
+    text = {"type": "text", "content": "abc", "name": WORDS}
+    answer = {"type": "tool_call_response", "id": WORDS, "response": [free]}
+    assert cut_messages([call, text, answer, WORDS]) == [
+        {**call, "arguments": cut_free},
+        {"type": "text", "content": "abc", "nam…[+1]": "a_t…[+5]"},
+        {**answer, "response": [cut_free]},
+        "a_t…[+5]",
+    ]
+
+
+@pytest.mark.parametrize("key", ["type", "id", "name", "arguments", "response"])
+def test_more_than_a_word_is_cut_wherever_it_stands(key: str) -> None:
+    ((part),) = cut_messages([{"type": "tool_call", key: LONG}])
+    assert part[key] == f"the…[+{len(LONG) - 3}]"
+
+
+def test_documents_keep_their_ids_and_no_more() -> None:
+    given = [{"id": "doc-1", "content": "abcd", "score": 1, "metadata": {"name": WORDS}}, {"id": LONG}]
+    made = replace(span_columns([llm(1)]), retrieval_documents=pa.array([dumps(given)]))
+    assert orjson.loads(ContentPolicy(3).spans(made).retrieval_documents[0].as_py()) == [
+        {"id": "doc-1", "content": "abc…[+1]", "score": 1, "metadata": {"nam…[+1]": "a_t…[+5]"}},
+        {"id": f"the…[+{len(LONG) - 3}]"},
+    ]
+
+
+def test_json_nested_deeper_than_is_read_is_left_out() -> None:
+    deep = "[" * 900 + f'"{LONG}"' + "]" * 900
+    for key in ("gen_ai.input.messages", "payload"):
+        text = deep if key != "payload" else f'{{"gen_ai.prompt":1,"x":{deep}}}'
+        made = replace(
+            span_columns([llm(1)]), input_messages=pa.array([deep]), attributes=pa.array([[(key, text)]], MAP)
+        )
+        for limit in (0, 3):
+            left = ContentPolicy(limit).spans(made)
+            assert "John" not in str([left.input_messages, left.attributes])
 
 
 ATTRIBUTES = [
@@ -187,10 +243,9 @@ CONTENT_KEYS = [
 ]  # fmt: skip
 OTHER_KEYS = [
     "gen_ai.agent.name", "gen_ai.memory.store.id", "llm.openai.id", "llm.openai.usage", "llm.is_streaming",
-    "llm.openai.input_tokens", "logfire.span_type", "lk.agent_name", "http.route", "user_prompt_length",
+    "logfire.span_type", "lk.agent_name", "http.route", "user_prompt_length",
     "gen_ai.tool.call.id", "traceloop.prompt.template_name", "exception.message",
 ]  # fmt: skip
-MAP = pa.map_(pa.string(), pa.string())
 
 
 def told(key: str) -> SpanColumns:
