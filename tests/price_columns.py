@@ -31,6 +31,7 @@ class Call:
     at: datetime = NOW
     tier: str | None = None
     status: str | None = "reported"
+    stated: int | None = None  # 1e-12 USD
     usage: dict[str, int] = field(default_factory=dict)
 
 
@@ -62,5 +63,9 @@ def columns(calls: list[Call]) -> SpanColumns:
         "service_tier": words([call.tier for call in calls]),
         "usage_status": words([call.status for call in calls]),
         "counted": np.zeros(0, np.bool_),
+        "stated_cost": Numbers(
+            np.array([call.stated or 0 for call in calls], np.int64),
+            np.array([call.stated is not None for call in calls], np.bool_),
+        ),
     }
     return SpanColumns(**fields)

@@ -107,7 +107,7 @@ class SpanColumns:
     input_audio_tokens: Numbers
     output_audio_tokens: Numbers
     service_tier: Words  # NULL, batch, flex, priority
-    usage_status: Words  # reported, missing, estimated, invalid; aggregate: no model call, but has tokens; else NULL
+    usage_status: Words  # reported, missing, invalid; aggregate: no model call, but has tokens; else NULL
     usage_rank: NDArray[np.uint8]
     # outcome
     status: Words  # unset, ok, error
@@ -135,6 +135,8 @@ class SpanColumns:
     events: pa.Array  # string, JSON list of {time, name, attributes}
     links: pa.Array  # string, JSON list of {trace_id, span_id, attributes}
     anomalies: pa.Array  # list<string>: end_before_start, negative_tokens, ...
+    # what the emitter says a call costs, 1e-12 USD; not stored: it is the cost where the price book has none
+    stated_cost: Numbers = field(default_factory=lambda: Numbers.absent(0))
     # filled by later steps
     counted: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     cost: Numbers = field(default_factory=lambda: Numbers.absent(0))

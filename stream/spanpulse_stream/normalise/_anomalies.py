@@ -25,6 +25,7 @@ class Anomaly(IntEnum):
     FIRST_TOKEN_OUT_OF_RANGE = 9
     USAGE_NOT_JSON = 10
     DOCUMENTS_NOT_JSON = 11
+    COST_OUT_OF_RANGE = 12
 
 
 _TYPE: Final = pa.list_(pa.string())

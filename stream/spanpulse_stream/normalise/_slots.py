@@ -66,6 +66,9 @@ class Slot(IntEnum):
     MCP_METHOD = 42
     DB_SYSTEM = 43
     DB_OPERATION = 44
+    # what a call costs as the emitter says, USD; these too stay
+    STATED_COST = 45  # a number, in a text perhaps
+    COST_DETAILS = 46  # an object with a total
 
 
 class Family(IntEnum):
@@ -96,6 +99,8 @@ def _accepted() -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
             kinds: tuple[ValueKind, ...] = _SCALARS
         elif slot == Slot.STREAM:
             kinds = (ValueKind.BOOL, ValueKind.STRING)
+        elif slot == Slot.COST_DETAILS:
+            kinds = _STRUCTURES
         else:
             kinds = _NUMBERS if slot >= Slot.INPUT_TOKENS else _STRUCTURES
         table[slot, list(kinds)] = True

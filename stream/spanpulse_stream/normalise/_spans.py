@@ -34,6 +34,7 @@ from spanpulse_stream.normalise._resolved import Resolved, Spans, resolved
 from spanpulse_stream.normalise._responses import response_of
 from spanpulse_stream.normalise._retrieval import read_retrieval
 from spanpulse_stream.normalise._slots import TOKENS, Family, Slot
+from spanpulse_stream.normalise._stated_cost import stated_costs
 from spanpulse_stream.normalise._usage import read_usage
 from spanpulse_stream.normalise._who import read_weight, read_who
 from spanpulse_stream.normalise.dialects import DIALECTS
@@ -140,6 +141,7 @@ def _call(found: Resolved, nature: Nature, events: Events, when: Times, emitters
         "time_to_first_token_ns": first,
         "service_tier": service_tier(found),
         "usage_status": usage.status,
+        "stated_cost": stated_costs(found, nature, responses),
         **{slot.name.lower(): usage.counts[slot] for slot in USAGE_COLUMNS},
     }
 

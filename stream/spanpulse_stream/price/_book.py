@@ -38,9 +38,10 @@ class Priced:
     """Costs of a batch, one row a span.
 
     ``cost`` is in 1e-12 USD, rounded half-even. ``confidence`` is computed; estimated (usage was estimated, or its
-    counts contradicted each other); missing (no usable usage); unpriced (no price known, or a cost beyond int64);
-    NULL for spans that are no model call. `provider` is kept for costs that a provider states itself.
-    ``unpriced`` lists (provider, model, requests) without a price; ``overflow`` the rows beyond int64 ($9.2 M).
+    counts contradicted each other); provider (not computed, for want of a price or of usage, but stated with the call);
+    missing (no usable usage); unpriced (no price known, or a cost beyond int64); NULL for spans that are no model call.
+    ``unpriced`` lists (provider, model, requests) with neither a price nor a stated cost; ``overflow`` the rows beyond
+    int64 ($9.2 M).
     """
 
     cost: Numbers
@@ -108,11 +109,15 @@ class PriceBook:
         guessed = repaired | _is(columns.usage_status, priced, ("estimated",))
         codes[priced] = np.where(guessed, Confidence.ESTIMATED, Confidence.COMPUTED)
         codes[priced[~found.valid]] = Confidence.UNPRICED
+        nameless = rows[~known]
+        stated = _stated(columns, np.concatenate([nameless, calls[~usable]]))
+        cost.values[stated], cost.valid[stated] = columns.stated_cost.values[stated], True
+        codes[stated] = Confidence.PROVIDER
         return Priced(
             cost=cost,
             confidence=Words(codes, list(CONFIDENCE)),
             price_version=self.version,
-            unpriced=_count_unpriced(columns, rows[~known]),
+            unpriced=_count_unpriced(columns, nameless[~np.isin(nameless, stated)]),
             overflow=priced[~found.valid],
         )
 
@@ -145,6 +150,13 @@ def _count_unpriced(columns: SpanColumns, rows: I64) -> list[tuple[str, str, int
         provider, response, request, _ = _name(columns, row)
         requests[provider or "", response or request or ""] += times
     return [(provider, model, times) for (provider, model), times in sorted(requests.items())]
+
+
+def _stated(columns: SpanColumns, rows: I64) -> I64:
+    """Return those of some rows that state their cost; one whose usage is invalid states nothing that is believed."""
+    if columns.stated_cost.valid.size != columns.size:
+        return rows[:0]
+    return rows[columns.stated_cost.valid[rows] & ~_is(columns.usage_status, rows, ("invalid",))]
 
 
 def _name(columns: SpanColumns, row: np.int64) -> Name:

@@ -28,6 +28,7 @@ LARGEST: Final = 2**63 - 1
 class Confidence:
     """Codes of the words in ``CONFIDENCE``."""
 
+    PROVIDER: Final = 0
     COMPUTED: Final = 1
     ESTIMATED: Final = 2
     MISSING: Final = 3

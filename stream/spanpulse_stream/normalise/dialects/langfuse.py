@@ -15,6 +15,7 @@ DIALECT = Dialect(
         Slot.MODEL: (_OBSERVATION + "model.name",),
         Slot.PARAMETERS: (_OBSERVATION + "model.parameters",),
         Slot.USAGE: (_OBSERVATION + "usage_details",),
+        Slot.COST_DETAILS: (_OBSERVATION + "cost_details",),
         Slot.FIRST_TOKEN_TIME: (_OBSERVATION + "completion_start_time",),
         Slot.FINISH_REASONS: (_OBSERVATION + "metadata.finish_reason", _OBSERVATION + "metadata.status"),
         Slot.RESPONSE_ID: (_OBSERVATION + "metadata.id",),

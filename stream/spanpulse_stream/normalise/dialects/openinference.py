@@ -34,6 +34,7 @@ DIALECT = Dialect(
         Slot.INPUT_AUDIO_TOKENS: ("llm.token_count.prompt_details.audio",),
         Slot.OUTPUT_AUDIO_TOKENS: ("llm.token_count.completion_details.audio",),
         Slot.REASONING_TOKENS: ("llm.token_count.completion_details.reasoning",),
+        Slot.STATED_COST: ("llm.cost.total",),
         Slot.FINISH_REASONS: ("llm.finish_reason",),
         Slot.PROMPT_NAME: ("llm.prompt_template.name", "prompt.id"),
         Slot.PROMPT_VERSION: ("llm.prompt_template.version",),

@@ -77,6 +77,7 @@ DIALECT = Dialect(
         Slot.MCP_METHOD: ("mcp.method.name",),
         Slot.DB_SYSTEM: ("db.system.name", "db.system", "vector_db.vendor"),
         Slot.DB_OPERATION: ("db.operation.name", "db.operation"),
+        Slot.STATED_COST: ("gen_ai.usage.cost", "gen_ai.usage.total_cost", "gen_ai.cost.total_cost"),
     },
     families={
         "spanpulse.experiment.": Family.EXPERIMENT,

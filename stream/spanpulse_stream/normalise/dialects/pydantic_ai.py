@@ -13,6 +13,7 @@ DIALECT = Dialect(
     name="pydantic_ai",
     scopes={"pydantic-ai": FRAMEWORK},
     attributes={
+        Slot.STATED_COST: ("operation.cost",),
         Slot.METADATA: ("metadata",),
         Slot.INPUT: ("inputs",),
     },
