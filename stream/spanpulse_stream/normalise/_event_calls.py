@@ -10,11 +10,20 @@ from typing import Any, Final
 
 from spanpulse_stream.normalise._json import parsed
 
-__all__ = ["EventCall", "call_of"]
+__all__ = ["EventCall", "call_of", "response_of_details"]
 
 _RAW: Final = "response.raw."
 _ABSENT: Final = frozenset((None, "", "null"))
 _DEEPEST: Final = 4
+
+_USAGE: Final = {
+    "gen_ai.usage.input_tokens": ("prompt_tokens", ""),
+    "gen_ai.usage.output_tokens": ("completion_tokens", ""),
+    "gen_ai.usage.cache_read.input_tokens": ("prompt_tokens_details", "cached_tokens"),
+    "gen_ai.usage.cache_creation.input_tokens": ("prompt_tokens_details", "cache_write_tokens"),
+    "gen_ai.usage.reasoning.output_tokens": ("completion_tokens_details", "reasoning_tokens"),
+}
+"""Where a usage object has what the conventions have as attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,18 @@ def call_of(operation: str, events: list[dict[str, Any]]) -> EventCall:
         [_message(each) for each in asked] if isinstance(asked, list) else told.get("prompt"),
         _answer(told),
     )
+
+
+def response_of_details(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the response that the attributes of an event of the conventions tell of, empty where of none."""
+    usage: dict[str, Any] = {}
+    for key, (name, part) in _USAGE.items():
+        if key in told and part:
+            usage.setdefault(name, {})[part] = told[key]
+        elif key in told:
+            usage[name] = told[key]
+    found = {"id": told.get("gen_ai.response.id"), "model": told.get("gen_ai.response.model"), "usage": usage}
+    return {name: value for name, value in found.items() if value}
 
 
 def _read(value: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from spanpulse_stream.decode import Attributes, decode_value
-from spanpulse_stream.normalise._event_calls import EventCall, call_of
+from spanpulse_stream.normalise._event_calls import EventCall, call_of, response_of_details
 from spanpulse_stream.normalise._json import json_bytes
 from spanpulse_stream.normalise._resolved import Spans
 from spanpulse_stream.normalise.dialects import DIALECTS
@@ -25,6 +25,7 @@ _FIRST_TOKEN: Final = frozenset(
 )
 _MESSAGES: Final = "gen_ai."
 _CHUNK: Final = "gen_ai.content.completion.chunk"
+_DETAILS: Final = "gen_ai.client.inference.operation.details"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Events:
     first_token: dict[int, int] = field(default_factory=dict)  # ns since the Unix epoch
     messages: dict[int, list[Event]] = field(default_factory=dict)
     calls: dict[int, EventCall] = field(default_factory=dict)
+    responses: dict[int, dict[str, Any]] = field(default_factory=dict)  # what events tell of those
 
 
 def read_events(spans: Spans) -> Events:
@@ -75,6 +77,8 @@ def _learn(out: Events, row: int, events: list[Event]) -> None:
             out.exception_type[row] = event.attributes["exception.type"]
         elif event.name in _FIRST_TOKEN:
             out.first_token.setdefault(row, event.time)
+        elif event.name == _DETAILS and (response := response_of_details(event.attributes)):
+            out.responses.setdefault(row, response)
     messages = [event for event in events if event.name.startswith(_MESSAGES) and event.name != _CHUNK]
     if messages:
         out.messages[row] = messages

@@ -173,15 +173,29 @@ def _read(value: Value) -> Any:
 
 def _of_event(event: Event, side: Side) -> list[dict[str, Any]]:
     """Return the messages of one side that an event carries: `gen_ai.user.message`, `gen_ai.choice` and so on."""
-    about, attributes = event.name.removeprefix("gen_ai."), event.attributes
+    about, attributes = event.name.removeprefix("gen_ai."), _body(event)
     if side.event in attributes:
         return messages_of(_read(attributes[side.event]), side.role)
     exact = "gen_ai.input.messages" if side.role == INPUT else "gen_ai.output.messages"
     if exact in attributes:
         return messages_of(_read(attributes[exact]), side.role)
     if side.role == OUTPUT and about == "choice":
-        return messages_of({**attributes, "message": _read(attributes.get("message"))}, OUTPUT)
+        return messages_of(_choice(attributes), OUTPUT)
     if side.role == INPUT and about.endswith(".message"):
         read = {name: _read(value) for name, value in attributes.items()}
         return messages_of({"role": about.removesuffix(".message"), **read}, INPUT)
     return []
+
+
+def _body(event: Event) -> dict[str, Any]:
+    """Return an event's attributes, with the body that Azure's clients write as JSON into one of them."""
+    body = _read(event.attributes.get("gen_ai.event.content"))
+    return {**event.attributes, **body} if isinstance(body, dict) else event.attributes
+
+
+def _choice(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return a choice whose message is one, where an emitter (Strands) writes its content alone."""
+    said = _read(attributes.get("message"))
+    if said is None or isinstance(said, dict):
+        return {**attributes, "message": said}
+    return {"message": {"role": OUTPUT, "content": said}, "finish_reason": attributes.get("finish_reason")}

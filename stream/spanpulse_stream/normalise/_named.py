@@ -9,7 +9,7 @@ from spanpulse_stream.normalise._anomalies import Anomaly
 from spanpulse_stream.normalise._classify import Nature
 from spanpulse_stream.normalise._events import Events
 from spanpulse_stream.normalise._outcome import ERROR, recoded
-from spanpulse_stream.normalise._providers import provider_name
+from spanpulse_stream.normalise._providers import FRAMEWORKS, provider_name, provider_of_model
 from spanpulse_stream.normalise._resolved import LONGEST_WORD, Resolved, Spans
 from spanpulse_stream.normalise._slots import Slot
 from spanpulse_stream.normalise.dialects import DIALECTS
@@ -30,8 +30,11 @@ def span_names(spans: Spans) -> Words:
     return spans.pool.words(offset, length)
 
 
-def providers(found: Resolved, nature: Nature, name: Words) -> Words:
-    """Return the providers' canonical names; where no attribute tells, the name of a call's span may."""
+def providers(found: Resolved, nature: Nature, name: Words, model: Words) -> Words:
+    """Return the providers' canonical names; where no attribute tells, the name of a call's span may.
+
+    The name of a framework is none where the model tells whose it is.
+    """
     words = found.words(Slot.PROVIDER)
     words = recoded(words, [provider_name(value) or None for value in words.values])
     dialect = found.spans.dialect
@@ -43,7 +46,18 @@ def providers(found: Resolved, nature: Nature, name: Words) -> Words:
             if provider not in values:
                 values.append(provider)
             codes[row] = values.index(provider)
-    return Words(codes, values)
+    return _without_frameworks(Words(codes, values), model)
+
+
+def _without_frameworks(words: Words, model: Words) -> Words:
+    frameworks = [code for code, value in enumerate(words.values) if value in FRAMEWORKS]
+    if not frameworks:
+        return words
+    codes, values = words.codes.copy(), {value: code for code, value in enumerate(words.values)}
+    for row in np.flatnonzero(np.isin(codes, frameworks) & (model.codes >= 0)).tolist():
+        provider = provider_of_model(model.values[int(model.codes[row])])
+        codes[row] = codes[row] if provider is None else values.setdefault(provider, len(values))
+    return Words(codes, list(values))
 
 
 def _provider_of_name(dialect: int, name: str) -> str | None:

@@ -1,9 +1,13 @@
 """Provider names as the conventions have them, from what emitters write."""
 
+import re
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["provider_name"]
+__all__ = ["FRAMEWORKS", "provider_name", "provider_of_model"]
+
+FRAMEWORKS: Final = frozenset({"strands-agents"})
+"""What frameworks write for the provider, whoever that is."""
 
 _CANONICAL: Final = (
     *("anthropic", "aws.bedrock", "azure.ai.inference", "azure.ai.openai", "cohere", "deepseek", "gcp.gemini"),
@@ -37,6 +41,19 @@ _ALIASES: Final = {
     "mistralai": "mistral_ai",
     "xai": "x_ai",
 }
+_MODELS: Final = (
+    (
+        re.compile(
+            r"(?:(?:global|us|us-gov|eu|apac|jp|au)\.)?(?:amazon|anthropic|meta|mistral|cohere|ai21|deepseek)\."
+        ),
+        "aws.bedrock",
+    ),
+    (re.compile(r"arn:aws[\w-]*:bedrock:"), "aws.bedrock"),
+    (re.compile(r"gpt-\d|chatgpt-|o\d(?:-|$)|text-embedding-(?:3|ada)"), "openai"),
+    (re.compile(r"claude-"), "anthropic"),
+    (re.compile(r"gemini-"), "gcp.gemini"),
+)
+"""Starts of names of models, and who answers to them; gateways write their own before."""
 _NAMES: Final = {**{name: name for name in _CANONICAL}, **_ALIASES}
 
 
@@ -53,3 +70,10 @@ def provider_name(written: str) -> str:
             return _NAMES[start]
         start = start.rpartition(".")[0]
     return name
+
+
+@lru_cache(maxsize=4096)
+def provider_of_model(model: str) -> str | None:
+    """Return the provider whose model has such a name, None where several or none may."""
+    name = model.strip().lower()
+    return next((provider for pattern, provider in _MODELS if pattern.match(name)), None)

@@ -87,7 +87,7 @@ def _columns(decoded: DecodedSpans, origin: Origin, rows: NDArray[np.intp]) -> S
         environment=_or(found.words(Slot.ENVIRONMENT), resources.environment),
         operation=nature.operation,
         kind=Words(nature.kind.astype(np.int32), list(KINDS)),
-        provider=providers(found, nature, name),
+        provider=providers(found, nature, name, call["request_model"]),
         status=status_with(status, errors),
         status_message=spans.pool.strings(
             decoded.status_message_offset[rows], _absent_if_empty(decoded.status_message_length[rows])
@@ -130,6 +130,8 @@ def _call(found: Resolved, nature: Nature, events: Events, when: Times, emitters
     raw = read_objects(found, Slot.OUTPUT, nature.is_call & lacking)
     responses = {row: response for row, said in raw.items() if (response := response_of(said))}
     responses |= {row: call.response for row, call in events.calls.items()}
+    told = {row: each for row, each in events.responses.items() if nature.is_call[row]}
+    responses |= {row: each | responses.get(row, {}) for row, each in told.items()}
     models = read_models(found, parameters, responses)
     usage = read_usage(found, nature, emitters.exclusive, invented, responses)
     return {
