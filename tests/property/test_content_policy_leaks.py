@@ -1,4 +1,4 @@
-"""Nothing that stands under a content key, at any depth, is in a stored column under `none`, its start under `truncate`.
+"""Nothing that stands under a content key, at any depth, is stored under `none`, its start under `truncate`.
 
 From the bytes of an export to the rows of each table and the dead letters.
 """

@@ -32,16 +32,16 @@ class Kind(IntEnum):
 
 
 _ROOTS: Final = (
-    "agentops|ai|anthropic|autogen|crewai|dspy|embedding|gen_ai|haystack|honeyhive|langfuse|langsmith|litellm|lk"
-    "|llamaindex|llm|lmnr|logfire|mcp|metadata|mlflow|openai|pydantic_ai|reranker|retrieval|smolagents|strands"
-    "|traceloop"
+    "agentops|ai|anthropic|autogen|braintrust|claude_code|codex|crewai|dify|dspy|embedding|galileo|gen_ai|haystack"
+    "|honeyhive|langchain|langfuse|langsmith|litellm|lk|llamaindex|llm|lmnr|logfire|mcp|metadata|mlflow|openai|opik"
+    "|promptflow|pydantic_ai|reranker|retrieval|semantic_kernel|smolagents|strands|traceloop|weave"
 )
 ROOTS: Final = frozenset(_ROOTS.split("|"))
 """First parts of names below which everything is an emitter's."""
 
 _NAMESPACES: Final = (
     rf"({_ROOTS}|input|output|message|message_content|image|audio|document|tool|tool_call"
-    r"|gcp\.vertex\.agent|spring\.ai)\.|lk_|(metadata|hidden_params|raw_gen_ai_request)$"
+    r"|gcp\.vertex\.agent|gcp\.gen_ai|google\.genai|spring\.ai)\.|genkit:|lk_|crew_|(metadata|hidden_params|raw_gen_ai_request)$"
 )
 
 # One line an emitter, or a few that name things alike.
@@ -113,7 +113,7 @@ _EVENT: Final = (
     r"|(LLM|Embedding|SparseEmbedding|Query|Retrieval|ReRank|Synthesize|GetResponse|Agent|StreamChat|SpanDrop)\w*Event\b)"
 )
 _MENTION: Final = (
-    rf"""["']\s*((?i:{_ROOTS}|input|output|message|image|audio|document|tool|lk_|gcp\.vertex|spring"""
+    rf"""["']\s*((?i:{_ROOTS}|input|output|message|image|audio|document|tool|lk_|gcp\.|google\.|spring|genkit|crew_"""
     r"|hidden_params|raw_gen_ai|db\.|all_messages|final_result|request_data|response_data|events|model_request|user_prompt"
     rf"|prompt|completion|instructions|system_prompt|docs|combined_chunk)|{_EVENT})|\\u"
 )
