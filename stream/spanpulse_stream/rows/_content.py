@@ -13,12 +13,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from spanpulse_stream.columns import LogColumns, SpanColumns, TextColumns, Words
 from spanpulse_stream.rows._content_keys import Kind, is_number, is_word, kinds_of, mentions_content
 from spanpulse_stream.rows._cutting import Cutter
 
 __all__ = ["ContentPolicy"]
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +82,40 @@ def _attributes(attributes: pa.MapArray, cutter: Cutter) -> pa.MapArray:
     """Return the attributes without contents, or with shortened ones."""
     keys, items, bounds = attributes.keys, attributes.items, attributes.offsets
     contents = _contents(keys, items)
-    nested = pc.and_(pc.invert(contents), _maps_with_contents(items))
-    items = _replaced(items, nested, cutter.without_contents)
+    nested = _tested(items, ~contents, _may_be_json)
+    nested = _tested(items, nested, mentions_content)
+    items = _replaced(items, pa.array(nested), cutter.without_contents)
     if cutter.limit:
-        long = pc.and_(contents, pc.greater(pc.binary_length(items), cutter.limit))
+        long = pc.and_(pa.array(contents), pc.greater(pc.binary_length(items), cutter.limit))
         return pa.MapArray.from_arrays(bounds, keys, _replaced(items, long, cutter.any_text))
-    gone = pc.or_(contents, pc.and_(nested, items.is_null()))
-    if not pc.any(gone).as_py():
+    keep = ~contents
+    keep[nested] = items.filter(pa.array(nested)).is_valid().to_numpy(zero_copy_only=False)
+    if keep.all():
         return pa.MapArray.from_arrays(bounds, keys, items)
-    keep = pc.invert(gone)
-    before = np.concatenate([[0], np.cumsum(keep.to_numpy(zero_copy_only=False))]).astype(np.int32)
-    return pa.MapArray.from_arrays(pa.array(before[bounds.to_numpy()]), keys.filter(keep), items.filter(keep))
+    before = np.concatenate([[0], np.cumsum(keep)]).astype(np.int32)
+    stays = pa.array(keep)
+    return pa.MapArray.from_arrays(pa.array(before[bounds.to_numpy()]), keys.filter(stays), items.filter(stays))
 
 
-def _contents(keys: pa.Array, items: pa.Array) -> pa.Array:
+def _contents(keys: pa.Array, items: pa.Array) -> Mask:
     """Return which attributes are contents, by their keys and, where those do not tell, by what they look like."""
     kinds = kinds_of(keys)
-    unknown, named = pa.array(kinds == Kind.UNKNOWN), pa.array(kinds == Kind.NAMED)
-    contents = pc.or_(pa.array(kinds == Kind.CONTENT), pc.and_not(unknown, is_number(items).fill_null(True)))
-    return pc.or_(contents, pc.and_not(named, is_word(items).fill_null(True)))
+    unknown, named = kinds == Kind.UNKNOWN, kinds == Kind.NAMED
+    harmless = _tested(items, unknown, is_number) | _tested(items, named, is_word)
+    contents: Mask = (kinds != Kind.OTHER) & ~harmless
+    return contents
 
 
-def _maps_with_contents(items: pa.Array) -> pa.Array:
-    return pc.and_(pc.match_substring_regex(items, r"^\s*[\[{]"), mentions_content(items)).fill_null(False)
+def _tested(texts: pa.Array, rows: Mask, test: Callable[[pa.Array], pa.Array]) -> Mask:
+    """Return which of the rows pass a test; the others are not looked at."""
+    passed = np.zeros(len(texts), np.bool_)
+    found = texts.filter(pa.array(rows))
+    passed[rows] = test(found).fill_null(False).to_numpy(zero_copy_only=False)
+    return passed
+
+
+def _may_be_json(texts: pa.Array) -> pa.Array:
+    return pc.match_substring_regex(texts, r"^\s*[\[{]")
 
 
 def _resources(resources: Words, cutter: Cutter) -> Words:

@@ -6,7 +6,7 @@ chose them. Not guaranteed: that cut keys stay in the order of the whole ones.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -64,7 +64,7 @@ class Cutter:
             return GONE
         if isinstance(value, list):
             return [self.value(item, depth + 1) for item in value]
-        return self._pairs((key, self.value(item, depth + 1)) for key, item in value.items())
+        return self._pairs({key: self.value(item, depth + 1) for key, item in value.items()})
 
     def without_contents(self, text: str) -> str | None:
         """Return JSON without what its keys say is content, or with it cut; None if all of it has to go."""
@@ -132,8 +132,9 @@ class Cutter:
         return [self._object(item, known) if isinstance(item, dict) else self.value(item) for item in value]
 
     def _object(self, value: dict[str, Any], known: Known) -> dict[str, Any]:
-        others = self._pairs((key, self.value(item)) for key, item in value.items() if key not in known)
-        return {key: known[key](item) for key, item in value.items() if key in known} | others
+        others = {key: self.value(item) for key, item in value.items() if key not in known}
+        defined = {key: known[key](item) for key, item in value.items() if key in known}
+        return defined | self._pairs(others) if others else defined
 
     def _parts(self, value: Any) -> Any:
         if not isinstance(value, list):
@@ -149,10 +150,12 @@ class Cutter:
         """Keep what says what a thing is; more than a word tells something."""
         return value if isinstance(value, str) and WORD.fullmatch(value) else self.value(value)
 
-    def _pairs(self, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    def _pairs(self, pairs: dict[str, Any]) -> dict[str, Any]:
         """Return an object with cut keys; one that another key was cut to already is numbered."""
+        if max(map(len, pairs), default=0) <= self.limit:
+            return pairs
         out: dict[str, Any] = {}
-        for key, item in pairs:
+        for key, item in pairs.items():
             name = cut = self.text(key)
             number = 2
             while name in out:
