@@ -137,6 +137,8 @@ class SpanColumns:
     anomalies: pa.Array  # list<string>: end_before_start, negative_tokens, ...
     # what the emitter says a call costs, 1e-12 USD; not stored: it is the cost where the price book has none
     stated_cost: Numbers = field(default_factory=lambda: Numbers.absent(0))
+    # evaluation results in span events; ``record`` is the row here. Not picked with the rows, but apart
+    scores: "ScoreColumns | None" = None
     # filled by later steps
     counted: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     cost: Numbers = field(default_factory=lambda: Numbers.absent(0))
@@ -156,6 +158,13 @@ class TextColumns:
     position: NDArray[np.int32]
     messages: pa.Array  # string, JSON list of the OTel GenAI message schema
     event_name: Words
+
+    @classmethod
+    def empty(cls) -> "TextColumns":
+        """Return no texts."""
+        rows, ids, none = np.zeros(0, np.int32), np.zeros(0, np.uint64), Words.absent(0)
+        texts = pa.array([], pa.string())
+        return cls(rows, ids.reshape(0, 2), ids, np.zeros(0, np.int64), none, rows, texts, none)
 
 
 @dataclass(slots=True)

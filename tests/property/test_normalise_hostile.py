@@ -170,7 +170,7 @@ def check_shape(got: Normalised) -> None:
     columns = got.columns
     for field in columns.__dataclass_fields__:
         column = getattr(columns, field)
-        if field in ("size", "log_source", "counted", "cost", "cost_confidence", "price_version"):
+        if field in ("size", "log_source", "counted", "cost", "cost_confidence", "price_version", "scores"):
             continue
         if isinstance(column, Words):
             assert len(column.codes) == columns.size
@@ -209,7 +209,8 @@ def check_values(got: Normalised) -> None:
 
 
 def as_rows(got: Normalised) -> list[tuple[object, ...]]:
-    skipped = ("size", "log_source", "log_offset", "ordinal", "counted", "cost", "cost_confidence", "price_version")
+    places = ("size", "log_source", "log_offset", "ordinal")
+    skipped = (*places, "counted", "cost", "cost_confidence", "price_version", "scores")
     return got.rows(*[field for field in got.columns.__dataclass_fields__ if field not in skipped])
 
 

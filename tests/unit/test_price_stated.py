@@ -24,9 +24,9 @@ def test_a_stated_cost_stands_where_none_can_be_computed() -> None:
     ]
     priced = BOOK.price(columns(calls))
     costs = np.where(priced.cost.valid, priced.cost.values, -1).tolist()
-    assert costs == [3_250_000_000, 3_250_000_000, 7, 0, -1, 7, -1, -1, -1, -1]
+    assert costs == [3_250_000_000, 3_250_000_000, 7, 0, -1, -1, -1, -1, -1, -1]
     assert priced.confidence.tolist() == [
         *("computed", "computed", "provider", "provider", "unpriced"),
-        *("provider", "missing", "missing", None, None),
+        *("missing", "missing", "missing", None, None),
     ]
     assert priced.unpriced == [("own", "own", 1)]

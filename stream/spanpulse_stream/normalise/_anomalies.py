@@ -26,6 +26,7 @@ class Anomaly(IntEnum):
     USAGE_NOT_JSON = 10
     DOCUMENTS_NOT_JSON = 11
     COST_OUT_OF_RANGE = 12
+    MISSING_EVALUATION_NAME = 13
 
 
 _TYPE: Final = pa.list_(pa.string())

@@ -25,7 +25,9 @@ _FIRST_TOKEN: Final = frozenset(
 )
 _MESSAGES: Final = "gen_ai."
 _CHUNK: Final = "gen_ai.content.completion.chunk"
+_SCORE: Final = "gen_ai.evaluation.result"
 _DETAILS: Final = "gen_ai.client.inference.operation.details"
+_NO_MESSAGES: Final = frozenset({_CHUNK, _SCORE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Events:
     first_token: dict[int, int] = field(default_factory=dict)  # ns since the Unix epoch
     messages: dict[int, list[Event]] = field(default_factory=dict)
     calls: dict[int, EventCall] = field(default_factory=dict)
+    scores: list[tuple[int, Event]] = field(default_factory=list)
     responses: dict[int, dict[str, Any]] = field(default_factory=dict)  # what events tell of those
 
 
@@ -77,9 +80,11 @@ def _learn(out: Events, row: int, events: list[Event]) -> None:
             out.exception_type[row] = event.attributes["exception.type"]
         elif event.name in _FIRST_TOKEN:
             out.first_token.setdefault(row, event.time)
+        elif event.name == _SCORE:
+            out.scores.append((row, event))
         elif event.name == _DETAILS and (response := response_of_details(event.attributes)):
             out.responses.setdefault(row, response)
-    messages = [event for event in events if event.name.startswith(_MESSAGES) and event.name != _CHUNK]
+    messages = [event for event in events if event.name.startswith(_MESSAGES) and event.name not in _NO_MESSAGES]
     if messages:
         out.messages[row] = messages
 

@@ -14,7 +14,7 @@ from spanpulse_stream.normalise._json import scalar_text
 from spanpulse_stream.normalise._logs_slots import Slots
 from spanpulse_stream.normalise._pool import ABSENT, Pool
 
-__all__ = ["MAP", "attribute_maps", "place_texts", "score_values"]
+__all__ = ["MAP", "attribute_maps", "number_of", "place_texts", "score_values"]
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
@@ -48,6 +48,13 @@ def score_values(values: Values, rows: I32, pool: Pool) -> pa.Array:
         offset, length = values.offset[rows[place]], values.length[rows[place]]
         numbers[place] = _number(pool.text(int(offset), int(length)))
     return pa.array(numbers, from_pandas=True)
+
+
+def number_of(value: Value) -> float:
+    """Return the number that a value is or holds as a text, NaN where it is none."""
+    if isinstance(value, str):
+        return _number(value.encode())
+    return float(value) if isinstance(value, int | float) else np.nan
 
 
 def _number(text: bytes) -> float:

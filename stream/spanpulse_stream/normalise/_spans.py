@@ -34,6 +34,7 @@ from spanpulse_stream.normalise._resolved import Resolved, Spans, resolved
 from spanpulse_stream.normalise._responses import response_of
 from spanpulse_stream.normalise._retrieval import read_retrieval
 from spanpulse_stream.normalise._slots import TOKENS, Family, Slot
+from spanpulse_stream.normalise._span_scores import find_span_scores
 from spanpulse_stream.normalise._stated_cost import stated_costs
 from spanpulse_stream.normalise._usage import read_usage
 from spanpulse_stream.normalise._who import read_weight, read_who
@@ -114,6 +115,7 @@ def _columns(decoded: DecodedSpans, origin: Origin, rows: NDArray[np.intp]) -> S
         attributes=attributes_map(found),
         anomalies=pa.nulls(0),
     )
+    columns.scores = find_span_scores(columns, events.scores, anomalies)
     columns.anomalies = anomalies.column()
     return columns
 

@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from spanpulse_sinks.clickhouse import Batch
 from spanpulse_sinks.dead_letters import DeadLetter, dead_letter_rows
+from spanpulse_stream.columns import LogColumns
 from spanpulse_stream.normalise import Rejection
 from spanpulse_stream.pipeline._logs import log_tables
 from spanpulse_stream.pipeline._read import PROCESSING_FAILED, WHOLE_MESSAGE, read_logs, read_spans, whole
+from spanpulse_stream.pipeline._scores import score_tables
 from spanpulse_stream.pipeline._spans import span_tables
 from spanpulse_stream.pipeline._task import Task
 from spanpulse_stream.rows import ContentPolicy
@@ -39,22 +41,27 @@ def compute(task: Task) -> Computed:
     """Compute a batch; the task's memory advances, so that it cannot be computed twice with the same."""
     parts: list[Mapping[str, pa.RecordBatch]] = []
     rejected: list[Rejection] = []
+    scored: list[LogColumns] = []
     if task.of_signal("traces"):
         spans = read_spans(task)
         rejected += spans.rejected
-        parts.append(span_tables(spans.columns, task))
+        tables, scored = span_tables(spans.columns, task)
+        parts.append(tables)
     if task.of_signal("logs"):
         logs = read_logs(task)
         rejected += logs.rejected
-        parts.append(log_tables(logs.columns, task))
+        tables, stored = log_tables(logs.columns, task)
+        parts.append(tables)
+        scored.append(stored)
+    parts.append(score_tables(scored, task))
     rejected += [whole(message, UNKNOWN_SIGNAL) for message in task.messages if message.signal not in SIGNALS]
     _count_rejected(rejected, task)
-    tables = _joined(parts)
-    tables["dead_letters"] = dead_letter_rows(task.log_source, [_letter(each, task.policy) for each in rejected])
-    tables["batches"] = task.tally.table(task.log_source, task.versions.dump())
-    task.memory.advance(task.end, tables)
+    found = _joined(parts)
+    found["dead_letters"] = dead_letter_rows(task.log_source, [_letter(each, task.policy) for each in rejected])
+    found["batches"] = task.tally.table(task.log_source, task.versions.dump())
+    task.memory.advance(task.end, found)
     day = EPOCH + timedelta(days=task.day)
-    return Computed(Batch(task.log_source, task.first, task.end - 1, day, tables), task, rejected)
+    return Computed(Batch(task.log_source, task.first, task.end - 1, day, found), task, rejected)
 
 
 def _joined(parts: list[Mapping[str, pa.RecordBatch]]) -> dict[str, pa.RecordBatch | None]:

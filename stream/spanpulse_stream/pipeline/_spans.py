@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from spanpulse_stream.columns import SpanColumns
+from spanpulse_stream.columns import LogColumns, SpanColumns
+from spanpulse_stream.pipeline._scores import scored_spans
 from spanpulse_stream.pipeline._task import Task
 from spanpulse_stream.rollup import RollupRows, concat, correction_rows, roll_up
 from spanpulse_stream.rows import keep_mask, select, span_batch
@@ -17,8 +18,11 @@ COST_OVERFLOW = "cost_overflow"
 ANOMALIES = pa.list_(pa.string())
 
 
-def span_tables(columns: SpanColumns, task: Task) -> dict[str, pa.RecordBatch]:
-    """Return what the spans add to each table; the memory's part in usage advances, the counts are made."""
+def span_tables(columns: SpanColumns, task: Task) -> tuple[dict[str, pa.RecordBatch], list[LogColumns]]:
+    """Return what the spans add to each table, and the scores in their events.
+
+    The memory's part in usage advances, the counts are made.
+    """
     with task.stages("attribute"):
         attribution = attribute_usage(columns, task.memory.usage)
         new = attribution.keep
@@ -42,7 +46,7 @@ def span_tables(columns: SpanColumns, task: Task) -> dict[str, pa.RecordBatch]:
         tables |= {"seen": attribution.seen, "span_rows": span_batch(stored)}
         if attribution.corrections.size:
             tables["span_updates"] = attribution.corrections.record_batch()
-    return tables
+    return tables, scored_spans(columns, new, task)
 
 
 def _attributed(columns: SpanColumns, attribution: Attribution) -> SpanColumns:

@@ -38,7 +38,7 @@ class Priced:
     """Costs of a batch, one row a span.
 
     ``cost`` is in 1e-12 USD, rounded half-even. ``confidence`` is computed; estimated (usage was estimated, or its
-    counts contradicted each other); provider (not computed, for want of a price or of usage, but stated with the call);
+    counts contradicted each other); provider (no price known, but a cost stated with the call);
     missing (no usable usage); unpriced (no price known, or a cost beyond int64); NULL for spans that are no model call.
     ``unpriced`` lists (provider, model, requests) with neither a price nor a stated cost; ``overflow`` the rows beyond
     int64 ($9.2 M).
@@ -110,7 +110,7 @@ class PriceBook:
         codes[priced] = np.where(guessed, Confidence.ESTIMATED, Confidence.COMPUTED)
         codes[priced[~found.valid]] = Confidence.UNPRICED
         nameless = rows[~known]
-        stated = _stated(columns, np.concatenate([nameless, calls[~usable]]))
+        stated = _stated(columns, nameless)
         cost.values[stated], cost.valid[stated] = columns.stated_cost.values[stated], True
         codes[stated] = Confidence.PROVIDER
         return Priced(
@@ -153,10 +153,10 @@ def _count_unpriced(columns: SpanColumns, rows: I64) -> list[tuple[str, str, int
 
 
 def _stated(columns: SpanColumns, rows: I64) -> I64:
-    """Return those of some rows that state their cost; one whose usage is invalid states nothing that is believed."""
+    """Return those of some rows that state their cost."""
     if columns.stated_cost.valid.size != columns.size:
         return rows[:0]
-    return rows[columns.stated_cost.valid[rows] & ~_is(columns.usage_status, rows, ("invalid",))]
+    return rows[columns.stated_cost.valid[rows]]
 
 
 def _name(columns: SpanColumns, row: np.int64) -> Name:

@@ -99,4 +99,6 @@ def _rows_of(values: NDArray[Any], mask: Mask) -> NDArray[Any]:
     return values[mask] if len(values) == len(mask) else values
 
 
-COLUMN_NAMES = tuple(f.name for f in fields(SpanColumns) if f.name not in {"size", "log_source", "price_version"})
+COLUMN_NAMES = tuple(
+    f.name for f in fields(SpanColumns) if f.name not in {"size", "log_source", "price_version", "scores"}
+)
