@@ -166,6 +166,28 @@ async def test_undecodable_bodies_are_400_with_a_bad_request(body, log):
     assert log.appends == []
 
 
+UNKNOWN = b"\x78\x01" * 20_000  # field 15
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        some_traces() + UNKNOWN,
+        some_traces() + length_delimited(1, UNKNOWN),
+        some_traces() + length_delimited(1, length_delimited(1, UNKNOWN)),
+        some_traces() + length_delimited(1, length_delimited(1, length_delimited(1, UNKNOWN))),
+        some_traces() + length_delimited(1, b"\x0a\x00" * 20_000),
+    ],
+    ids=["request", "resource spans", "resource", "attribute", "resources"],
+)
+async def test_fields_that_nobody_knows_are_few(body, log):
+    async with receiver(log) as got:
+        answer = await post(got, body)
+    assert answer.status_code == 400
+    assert "fields" in status_of(answer.content).message
+    assert log.appends == []
+
+
 @pytest.mark.parametrize(
     ("body", "encoding"),
     [

@@ -8,6 +8,7 @@ from spanpulse_stream.gateway._inflate import inflate
 from spanpulse_stream.gateway._limits import RequestLimits, Reservation
 from spanpulse_stream.gateway._resource import partition_of, resource_key
 from spanpulse_stream.gateway._split import split_request
+from spanpulse_stream.gateway._wire import TooManyFields
 from spanpulse_stream.log import TOPIC, Message, Signal
 
 __all__ = ["Intake", "Sender", "prepare"]
@@ -52,12 +53,15 @@ def prepare(
         checked = check(body, signal, decoding)
     except Malformed as error:
         raise RequestRefused(400, str(error)) from None
-    pieces = split_request(
-        body,
-        checked.records,
-        lambda start, end: resource_key(body, start, end, sender.peer),
-        limits.most_message_bytes,
-    )
+    try:
+        pieces = split_request(
+            body,
+            checked.records,
+            lambda start, end: resource_key(body, start, end, sender.peer),
+            limits.most_message_bytes,
+        )
+    except TooManyFields as error:
+        raise RequestRefused(400, str(error)) from None
     messages = [
         Message(
             TOPIC,

@@ -10,7 +10,7 @@ of the request itself are kept only where it is not cut.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from spanpulse_stream.gateway._wire import LENGTH, fields, length_delimited
+from spanpulse_stream.gateway._wire import LENGTH, fields_around, length_delimited
 
 __all__ = ["Piece", "split_request"]
 
@@ -44,7 +44,7 @@ def split_request(body: bytes, records: int, key_of: Callable[[int, int], bytes]
     """Return the pieces of a checked request of ``records`` records, each of at most ``most_bytes`` where possible.
 
     ``key_of(start, end)`` gives the key of the ResourceSpans or ResourceLogs in that range of ``body``; those with
-    one key stay together. Raises ValueError or IndexError for a body that was not checked.
+    one key stay together. Raises TooManyFields, and ValueError or IndexError for a body that was not checked.
     """
     if not records:
         return []
@@ -64,7 +64,7 @@ def split_request(body: bytes, records: int, key_of: Callable[[int, int], bytes]
 def _divide(body: bytes, start: int, end: int, level: int) -> tuple[bytes, list[_Child]]:
     """Return what stands beside the children of a message, and the children."""
     head, children = [], []
-    for number, wire, first, value, last in fields(body, start, end):
+    for number, wire, first, value, last in fields_around(body, start, end, CHILD[level]):
         if number == CHILD[level] and wire == LENGTH:
             children.append(_Child(first, value, last))
         else:

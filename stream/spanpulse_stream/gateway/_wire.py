@@ -6,14 +6,20 @@ past its end, and is never half used.
 
 from collections.abc import Iterator
 
-__all__ = ["Field", "fields", "length_delimited", "varint", "varint_field"]
+__all__ = ["Field", "TooManyFields", "fields", "fields_around", "length_delimited", "varint", "varint_field"]
 
 LENGTH = 2
 START_GROUP = 3
 END_GROUP = 4
 FIXED_SIZES = {1: 8, 5: 4}
 
+MOST_BESIDE = 1_000  # senders write a handful
+
 Field = tuple[int, int, int, int, int]
+
+
+class TooManyFields(ValueError):  # noqa: N818 -- what the message has
+    """A message has more fields than any sender writes: made to cost time."""
 
 
 def read_varint(data: bytes, pos: int) -> tuple[int, int]:
@@ -48,6 +54,20 @@ def fields(data: bytes, pos: int, end: int) -> Iterator[Field]:
         if pos > end:
             raise ValueError(f"field {number} at byte {start} reaches past the end of its message")
         yield number, wire, start, value, pos
+
+
+def fields_around(data: bytes, pos: int, end: int, child: int) -> Iterator[Field]:
+    """Like `fields`, of a message that has any number of submessages ``child`` and little beside them.
+
+    Raises TooManyFields.
+    """
+    beside = 0
+    for field in fields(data, pos, end):
+        if field[0] != child or field[1] != LENGTH:
+            beside += 1
+            if beside > MOST_BESIDE:
+                raise TooManyFields(f"a message has more than {MOST_BESIDE} fields beside its records and attributes")
+        yield field
 
 
 def _skip(data: bytes, pos: int, wire: int) -> int:
