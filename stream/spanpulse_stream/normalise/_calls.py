@@ -127,8 +127,9 @@ def first_token(
     wanted = nature.is_call & told & ~(stream.valid & (stream.values == 0))
     sound = wanted & (seconds >= 0) & (seconds <= _LONGEST_WAIT_S)
     nanoseconds = np.rint(np.where(sound, seconds, 0) * 1e9).astype(np.int64)
-    sound &= ~duration.valid | (nanoseconds <= duration.values + _ROUNDED_NS)
-    nanoseconds = np.where(duration.valid, np.minimum(nanoseconds, duration.values), nanoseconds)
+    bounded = duration.valid & ~np.array([each.ends_before_streams for each in DIALECTS])[resolved.spans.dialect]
+    sound &= ~bounded | (nanoseconds <= duration.values + _ROUNDED_NS)
+    nanoseconds = np.where(bounded, np.minimum(nanoseconds, duration.values), nanoseconds)
     resolved.spans.anomalies.note(Anomaly.FIRST_TOKEN_OUT_OF_RANGE, wanted & ~sound)
     streamed = sound & ~np.array([each.times_whole_responses for each in DIALECTS])[resolved.spans.dialect]
     stream.values[streamed & ~stream.valid] = 1

@@ -45,5 +45,7 @@ class Dialect:
     """Operations by names of span events: of a span with such an event only its events tell."""
     times_whole_responses: bool = False
     """The time to the first token does not tell that the response was streamed."""
+    ends_before_streams: bool = False
+    """The span of a stream may end before its first token, which is no mistake."""
     counts_streams_itself: bool = False
     """Tokens of a stream without a cache count (`CACHE_READ_TOKENS`) are the emitter's guess, not the provider's."""

@@ -13,5 +13,6 @@ DIALECT = Dialect(
         Slot.METADATA: ("metadata",),
     },
     private=frozenset({"metadata"}),
+    ends_before_streams=True,
     not_calls=("._prepare_chat_with_tools",),
 )
