@@ -71,3 +71,16 @@ def test_a_list_that_is_no_json_is_named_and_never_shown() -> None:
     with pytest.raises(SettingsError, match="SPANPULSE_API_KEYS") as raised:
         load_settings(environ={"SPANPULSE_API_KEYS": '["acme:plain:secret-secret-secret"'})
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("key", ["web", "partitions", "otlp_http"])
+def test_a_switch_is_no_number(key: str, tmp_path: Path) -> None:
+    file = tmp_path / "spanpulse.toml"
+    file.write_text(f"{key} = true\n")
+    with pytest.raises(SettingsError, match=f"{key} .*is true"):
+        load_settings(file=file, environ={})
+
+
+def test_variables_are_checked_in_any_case() -> None:
+    with pytest.raises(SettingsError, match="unknown variable spanpulse_fooo"):
+        load_settings(environ={"spanpulse_fooo": "1"})

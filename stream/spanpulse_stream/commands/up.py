@@ -19,7 +19,7 @@ def run(arguments: list[str]) -> int:
 
 def _up(
     data: Annotated[Path | None, typer.Option(help="folder of the log and the database")] = None,
-    host: Annotated[str | None, typer.Option(help="address to listen on; any but loopback needs API keys")] = None,
+    host: Annotated[str | None, typer.Option(help="address for OTLP; any but loopback needs API keys")] = None,
     otlp_http: Annotated[int | None, typer.Option(help="port of OTLP/HTTP; 0 takes a free one")] = None,
     otlp_grpc: Annotated[int | None, typer.Option(help="port of OTLP/gRPC; 0 takes a free one")] = None,
     web: Annotated[int | None, typer.Option(help="port of /metrics, /healthz, /readyz; 0 takes a free one")] = None,

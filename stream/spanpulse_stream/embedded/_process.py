@@ -153,12 +153,12 @@ class EmbeddedProcess:
         receiver = OtlpApp(self.log, options, self.metrics, self.health)
         stack.callback(receiver.close)
         apps: dict[str, Any] = {
-            "web": (observe_app(self.metrics, self.health, pulse), settings.web),
-            "otlp_http": (receiver, settings.otlp_http),
+            "web": (observe_app(self.metrics, self.health, pulse), settings.web_host, settings.web),
+            "otlp_http": (receiver, settings.host, settings.otlp_http),
         }
-        for setting, (app, port) in apps.items():
+        for setting, (app, host, port) in apps.items():
             counting = {"on_refused": receiver.refused} if app is receiver else {}
-            server = HttpServer(app, host=settings.host, port=port, setting=setting, **counting)
+            server = HttpServer(app, host=host, port=port, setting=setting, **counting)
             await server.start()
             stack.push_async_callback(server.stop)
             self._addresses[setting] = server.address

@@ -99,8 +99,8 @@ def _file_layer(file: Path | None, env: Mapping[str, str]) -> list[tuple[str, di
 
 def _environment_layers(env: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
     for name in env:
-        key = name.removeprefix(PREFIX).lower()
-        if name.startswith(PREFIX) and name not in NOT_SETTINGS and key not in Settings.model_fields:
+        key = name[len(PREFIX) :].lower()
+        if name.upper().startswith(PREFIX) and name.upper() not in NOT_SETTINGS and key not in Settings.model_fields:
             raise SettingsError(f"environment: unknown variable {name}{_hint(key, PREFIX)}")
     reader = _Environment(_schema(), env_prefix=PREFIX)
     reader.env_vars = {name.lower(): value for name, value in env.items()}
@@ -114,10 +114,12 @@ def _environment_layers(env: Mapping[str, str]) -> list[tuple[str, dict[str, Any
 
 
 def _check_filled(source: str, layer: Mapping[str, object]) -> None:
-    """Raise SettingsError for an empty text: an empty path would be the working folder, an empty host every one."""
+    """Raise SettingsError for what another value would be made of: an empty path is the working folder, true is 1."""
     for key, value in layer.items():
         if value == "":
             raise SettingsError(f"{key} (from {source}) is empty; leave it out for the default")
+        if isinstance(value, bool):
+            raise SettingsError(f"{key} (from {source}) is {str(value).lower()}; no setting is a switch")
 
 
 def _schema() -> type[BaseSettings]:

@@ -23,7 +23,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: Path = Field(Path(".spanpulse"), description="folder of the log and the database")
-    host: str = Field("127.0.0.1", description="address to listen on; any but loopback needs api_keys")
+    host: str = Field("127.0.0.1", description="address for OTLP; any but loopback needs api_keys")
+    web_host: str = Field("127.0.0.1", description="address for /metrics, /healthz and /readyz, which ask for no key")
     otlp_http: Port = Field(4318, description="port of OTLP/HTTP; 0 takes a free one")
     otlp_grpc: Port = Field(4317, description="port of OTLP/gRPC; 0 takes a free one")
     web: Port = Field(8642, description="port of /metrics, /healthz, /readyz and the page; 0 takes a free one")
