@@ -158,3 +158,18 @@ def test_a_start_that_failed_can_be_repeated(tmp_path: Path) -> None:
         Running(tmp_path).start(ports={"web": taken.getsockname()[1]})
     with Running(tmp_path) as process:
         assert process.status()["ready"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("SPANPULSE_API_KEYS", "bogus", "api_keys: entry 1"),
+        ("SPANPULSE_PRICES", "prices-that-are-not-there.yaml", "cannot be read"),
+        ("SPANPULSE_HOST", "0.0.0.0", "no API key is set"),
+    ],
+)
+def test_config_says_what_a_start_would_refuse(tmp_path: Path, variable: str, value: str, said: str) -> None:
+    done = spanpulse("config", folder=tmp_path, environ={variable: value, "COLUMNS": "40"})
+    assert done.code == 2
+    assert said in done.err
+    assert any(line.startswith("log_format") and "text on a terminal" in line for line in done.out.splitlines())

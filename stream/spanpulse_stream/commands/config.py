@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from spanpulse_stream.commands._run import run_command
+from spanpulse_stream.commands._console import output_console
+from spanpulse_stream.commands._run import CommandError, run_command
 from spanpulse_stream.settings import Settings, load_settings
 
 __all__ = ["run"]
@@ -30,4 +30,18 @@ def _config(
         value = getattr(loaded.settings, name)
         shown = f"{len(value)} set" if name == "api_keys" else str(value)
         table.add_row(name, shown, loaded.sources[name], field.description)
-    Console().print(table)
+    output_console().print(table)
+    _check(loaded.settings)
+
+
+def _check(settings: Settings) -> None:
+    """Raise CommandError for values that a start would refuse."""
+    from spanpulse_stream.gateway import BindingRefused, InvalidKey, OtlpOptions  # noqa: PLC0415 -- takes a second
+    from spanpulse_stream.price import OverrideError, PriceBook  # noqa: PLC0415
+
+    try:
+        OtlpOptions.from_settings(settings)
+        if settings.prices is not None:
+            PriceBook.load(settings.prices)
+    except (BindingRefused, InvalidKey, OverrideError) as error:
+        raise CommandError(str(error)) from None

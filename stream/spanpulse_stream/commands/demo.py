@@ -1,22 +1,19 @@
 """Run the main job on real data and print what it cost, how slow it was and what failed."""
 
 import asyncio
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
 import typer
-from rich.console import Console
 
+from spanpulse_stream.commands._console import output_console
 from spanpulse_stream.commands._run import CommandError, run_command
 from spanpulse_stream.settings import Settings
 
 __all__ = ["run"]
 
 TraceName = Literal["conv", "code"]
-
-WIDTH = 110  # characters
 
 
 def run(arguments: list[str]) -> int:
@@ -47,11 +44,6 @@ def _run(data: Path, trace: str, *, once: bool) -> int:
     # Free ports and nothing of the surroundings: the demo is the same everywhere and disturbs no other process.
     settings = Settings.model_validate({"data": data, "otlp_http": 0, "web": 0})
     try:
-        return asyncio.run(demonstrate(settings, _console(), trace=cast(TraceName, trace), once=once))
+        return asyncio.run(demonstrate(settings, output_console(), trace=cast(TraceName, trace), once=once))
     except CANNOT_START as error:
         raise CommandError(str(error)) from None
-
-
-def _console() -> Console:
-    """Return a console that is wide enough for the summary where it writes to a file or a pipe."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH, soft_wrap=False)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from spanpulse_stream.commands._console import output_console
 from spanpulse_stream.commands._run import CommandError, run_command
 from spanpulse_stream.commands._show import bytes_of, count_of, plain_of
 from spanpulse_stream.control import ControlClient, NotRunning, RequestRefused
@@ -47,7 +47,7 @@ def _status(
 
 
 def _show(found: dict[str, Any]) -> None:
-    console = Console(highlight=False)
+    console = output_console()
     state = "[green]ready[/]" if found["ready"] else "[red]not ready[/]"
     console.print(f"spanpulse {found['version']}, process {found['pid']}, up {found['uptime_seconds']:.0f} s: {state}")
     for reason in found["reasons"]:
