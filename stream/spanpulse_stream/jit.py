@@ -76,7 +76,7 @@ def cache_folder(sources: Path) -> str:
 def is_compiled(sources: Path) -> bool:
     """Tell whether kernels of the package in ``sources`` are cached."""
     folder = cache_folder(sources)
-    return bool(folder) and any(Path(folder).glob("*.nbi"))
+    return bool(folder) and any(Path(folder).rglob("*.nbi"))  # numba makes a folder of its own in there
 
 
 def _remove_others(folder: Path, prefix: str) -> None:

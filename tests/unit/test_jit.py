@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from numba import config
 
-from spanpulse_stream.jit import cache_folder
+from spanpulse_stream import decode
+from spanpulse_stream.jit import cache_folder, is_compiled
 
 
 @pytest.fixture
@@ -62,6 +63,16 @@ def test_no_folder_where_nothing_can_be_written(sources: Path, tmp_path: Path) -
     (sources / "__pycache__").write_text("not a folder")
     (tmp_path / "user").write_text("not a folder")
     assert _fresh(sources) == ""
+
+
+def test_a_start_knows_that_kernels_are_compiled() -> None:
+    decode.warm_up()
+    assert is_compiled(Path(decode.__file__).parent)
+
+
+def test_a_start_knows_that_kernels_are_not_compiled(sources: Path) -> None:
+    cache_folder.cache_clear()
+    assert not is_compiled(sources)
 
 
 @pytest.fixture(autouse=True)
