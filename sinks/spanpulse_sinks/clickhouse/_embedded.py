@@ -90,9 +90,9 @@ class EmbeddedDatabase:
         """Lend a reader's client to this thread, waiting at most ``within`` seconds; raises QueryFailed."""
         return self._readers.lend(within)
 
-    def guest(self, *, within: float | None = None) -> AbstractContextManager[Any]:
-        """Lend a session for a person's query, as `reader` does; by default it waits as long as another may run."""
-        return self._guests.lend(self.config.limits.seconds if within is None else within)
+    def guest(self, *, within: float = LEND_WITHIN_S) -> AbstractContextManager[Any]:
+        """Lend a session for a person's query, as `reader` does."""
+        return self._guests.lend(within)
 
     @contextmanager
     def guest_with(self, settings: Mapping[str, str]) -> Iterator[Any]:
