@@ -125,10 +125,8 @@ def _count_again(
     tables = log.rows_of(batch)
     for table in ("seen", "batches"):
         rows = tables.get(table)
-        if rows is not None and rows.num_rows and not landed(database.writer, table, batch).rows:
-            database.insert(table, rows)
-            report.refilled.append(Missing(table, batch, rows.num_rows, 0))
-            LOG.warning("refilled %d rows of %s in %s from the log", rows.num_rows, batch, table)
+        if rows is not None and rows.num_rows:
+            _put_back(database, Missing(table, batch, rows.num_rows, 0), rows, report)
 
 
 def _refill(database: EmbeddedDatabase, log: LogReader, missing: list[Missing], report: RepairReport) -> None:
@@ -142,10 +140,17 @@ def _refill(database: EmbeddedDatabase, log: LogReader, missing: list[Missing], 
             if gap.expected is not None:
                 report.lost.append(gap)
                 LOG.error("%s has %d rows of %s, not %s", gap.table, gap.found, gap.batch, gap.expected)
-        elif not landed(database.writer, gap.table, gap.batch).rows:
-            database.insert(gap.table, rows)
-            report.refilled.append(gap)
-            LOG.warning("refilled %d rows of %s in %s from the log", rows.num_rows, gap.batch, gap.table)
+        else:
+            _put_back(database, gap, rows, report)
+
+
+def _put_back(database: EmbeddedDatabase, gap: Missing, rows: pa.RecordBatch, report: RepairReport) -> None:
+    """Insert the rows of a batch into a table that has none of it."""
+    if landed(database.writer, gap.table, gap.batch).rows:
+        return
+    database.insert(gap.table, rows)
+    report.refilled.append(gap)
+    LOG.warning("refilled %d rows of %s in %s from the log", rows.num_rows, gap.batch, gap.table)
 
 
 def _rebuild(database: EmbeddedDatabase, rebuild: Rebuild, sources: Mapping[int, int], report: RepairReport) -> None:
