@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from running import Running
 
 EVERY_S = 1.0
-POLL_S = 0.1  # each poll is a query, and takes CPU time of the process that is measured
+POLL_S = 0.2  # each poll is a query, and takes CPU time of the process that is measured
 
 
 class Watch:

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import chdir, suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -71,6 +71,24 @@ def migrated_again(folder: Path) -> dict[str, Any]:
     except SchemaTooNew as error:
         refused = str(error)
     return {"spans": spans, "recorded": recorded, "refused": refused}
+
+
+def compression(folder: Path, zstd_from_bytes: int) -> list[str]:
+    """What compresses span_rows after an insert, and after a merge."""
+    found: list[str] = []
+    sql = "SELECT any(default_compression_codec) FROM system.parts WHERE active AND table = 'span_rows'"
+    with EmbeddedDatabase.open(folder, replace(CONFIG, zstd_from_bytes=zstd_from_bytes)) as database:
+        BatchWriter(database).write(batch(0))
+        found.append(one(database, sql))
+        database.control.command("OPTIMIZE TABLE span_rows FINAL")
+        return [*found, one(database, sql)]
+
+
+def beside_a_foreign_config(folder: Path) -> int:
+    """What the engine answers where the working directory holds a config.xml that is not its own."""
+    folder.joinpath("config.xml").write_text("<clickhouse><broken", "utf-8")
+    with chdir(folder), EmbeddedDatabase.open(folder / "database", CONFIG) as database:
+        return int(one(database, "SELECT 1"))
 
 
 def other_retention(folder: Path) -> list[str]:

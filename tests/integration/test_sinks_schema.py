@@ -68,6 +68,18 @@ def test_every_column_is_documented_with_its_table(creates: dict[str, str]) -> N
     assert all(f"`{name}`" in sections["Measures"] for name in MEASURES)
 
 
+@pytest.mark.parametrize(("zstd_from_bytes", "merged"), [(1 << 30, "LZ4"), (1, "ZSTD(1)")])
+def test_an_insert_is_not_compressed_and_a_merge_is(
+    inside: Inside, tmp_path: Path, zstd_from_bytes: int, merged: str
+) -> None:
+    assert inside(reading.compression, tmp_path, zstd_from_bytes) == ["NONE", merged]
+
+
+def test_a_config_of_the_working_directory_is_not_read(tmp_path: Path) -> None:
+    with a_process() as fresh:  # the engine reads it as it is imported
+        assert fresh(reading.beside_a_foreign_config, tmp_path) == 1
+
+
 def test_migrations_may_run_twice_and_a_newer_schema_is_refused(inside: Inside, tmp_path: Path) -> None:
     found = inside(reading.migrated_again, tmp_path)
     assert (found["spans"], found["recorded"]) == (SPANS, [1, 2])

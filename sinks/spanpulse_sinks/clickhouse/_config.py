@@ -95,6 +95,8 @@ class QueryLimits:
 class EmbeddedConfig:
     """Sizes in bytes. The process takes about 300 MB more than ``memory_bytes``.
 
+    A merge of at least ``zstd_from_bytes`` is compressed well, a smaller one fast, an insert not at all.
+
     ``readers`` is the number of the program's own sessions, ``guests`` that of sessions for people's queries; what
     the limits allow to all guests together leaves memory for the rest.
     """
@@ -104,6 +106,7 @@ class EmbeddedConfig:
     readers: int = 3
     guests: int = 2
     free_bytes_to_insert: int = 256 * MIB
+    zstd_from_bytes: int = 16 * MIB
     limits: QueryLimits = field(default_factory=QueryLimits)
     retention: Retention = field(default_factory=Retention)
 
@@ -120,6 +123,20 @@ class EmbeddedConfig:
             "background_merges_mutations_concurrency_ratio": 1,
             "background_schedule_pool_size": 4,
         }
+
+    def engine_file(self) -> str:
+        """Return the engine's configuration file: what compresses a part, by the bytes that are merged into it.
+
+        A row is written once by its insert and soon again by a merge, so what an insert spends on compression is
+        lost within minutes; of the cases that fit, the last one counts.
+        """
+        cases = ((0, "none"), (1, "lz4"), (self.zstd_from_bytes, "zstd"))
+        filled = "".join(
+            f"<case><min_part_size>{size}</min_part_size><min_part_size_ratio>0</min_part_size_ratio>"
+            f"<method>{method}</method></case>"
+            for size, method in cases
+        )
+        return f"<clickhouse><compression>{filled}</compression></clickhouse>\n"
 
     def table_settings(self) -> str:
         """Return the MergeTree settings that stand for {settings}."""

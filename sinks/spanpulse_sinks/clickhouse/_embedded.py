@@ -12,7 +12,8 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, chdir, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -32,6 +33,7 @@ LOG = logging.getLogger(__name__)
 CLOSE_SECONDS = 4.0
 LEND_WITHIN_S = 10.0
 MOST_OF_A_REASON = 300
+ENGINE_FILE = "engine.xml"
 
 
 class EmbeddedDatabase:
@@ -44,6 +46,7 @@ class EmbeddedDatabase:
         self._insert_names = iter(range(1 << 62))
         self._closed = False
         self._prepare_folders()
+        _load_engine(folder)
         self.control = self._client({})
         self.control.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic")
         self.control.database = DATABASE
@@ -152,9 +155,14 @@ class EmbeddedDatabase:
         for name in ("incoming", "tmp"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
             (self.folder / name).mkdir()
+        (self.folder / ENGINE_FILE).write_text(self.config.engine_file(), "utf-8")
 
     def _client(self, settings: dict[str, Any], database: str | None = None) -> Any:
-        options = {**self.config.engine_options(), "tmp_path": f"{self.folder / 'tmp'}{os.sep}"}
+        options = {
+            **self.config.engine_options(),
+            "config-file": str(self.folder / ENGINE_FILE),
+            "tmp_path": f"{self.folder / 'tmp'}{os.sep}",
+        }
         client = clickhouse_connect.get_client(
             interface="chdb",
             path=str(self.folder / "store"),
@@ -166,6 +174,12 @@ class EmbeddedDatabase:
 
     def _reader(self, settings: Mapping[str, int | str]) -> Any:
         return self._client({**self.config.limits.settings(), **settings}, DATABASE)
+
+
+def _load_engine(folder: Path) -> None:
+    """Import the engine. As it is imported it reads a config.xml of the working directory, whosever that is."""
+    with chdir(folder):
+        import_module("chdb")
 
 
 def _unreadable(folder: Path, error: ClickHouseError) -> str:

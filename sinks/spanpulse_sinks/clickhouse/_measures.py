@@ -11,9 +11,9 @@ __all__ = ["GAMMA", "MEASURES", "measure_columns", "percentiles", "readable_meas
 GAMMA = "1.0202020202"
 LEVELS = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
-INTEGER = "SimpleAggregateFunction(sum, Int64) CODEC(ZSTD(1))"
-MONEY = "SimpleAggregateFunction(sum, Decimal(38, 12)) CODEC(ZSTD(1))"
-BY_TYPE = "SimpleAggregateFunction(sumMap, Map(String, Int64)) CODEC(ZSTD(1))"
+INTEGER = "SimpleAggregateFunction(sum, Int64)"
+MONEY = "SimpleAggregateFunction(sum, Decimal(38, 12))"
+BY_TYPE = "SimpleAggregateFunction(sumMap, Map(String, Int64))"
 # Half of the time of a percentile over a day goes into reading; LZ4 costs a byte a span and halves that.
 SKETCH = "SimpleAggregateFunction(sumMap, Map(Int16, Int64)) CODEC(LZ4)"
 

@@ -36,7 +36,7 @@ class ControlClient:
     def _request(self, method: str, path: str, body: object) -> httpx.Response:
         if not self._path.exists():
             raise NotRunning
-        transport = httpx.HTTPTransport(uds=str(self._path))
+        transport = httpx.HTTPTransport(uds=str(self._path), verify=False)  # a file: reading CAs takes 50 ms
         try:
             with httpx.Client(transport=transport, base_url="http://spanpulse", timeout=self._timeout) as client:
                 answer = client.request(method, path, json=body)

@@ -8,16 +8,16 @@
 CREATE TABLE IF NOT EXISTS span_rows
 (
     log_source            UInt32,
-    log_offset            Int64 CODEC(Delta, ZSTD(1)),
+    log_offset            Int64 CODEC(Delta, Default),
     ordinal               Int32,
-    received_at           DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    received_at           DateTime64(3, 'UTC') CODEC(Delta, Default),
     tenant                LowCardinality(String),
-    trace_id              String CODEC(ZSTD(1)),
-    span_id               String CODEC(ZSTD(1)),
-    parent_span_id        Nullable(String) CODEC(ZSTD(1)),
-    start_time            DateTime64(9, 'UTC') CODEC(ZSTD(1)),
-    end_time              DateTime64(9, 'UTC') CODEC(ZSTD(1)),
-    duration_ns           Nullable(Int64) CODEC(ZSTD(1)),
+    trace_id              String,
+    span_id               String,
+    parent_span_id        Nullable(String),
+    start_time            DateTime64(9, 'UTC'),
+    end_time              DateTime64(9, 'UTC'),
+    duration_ns           Nullable(Int64),
     name                  LowCardinality(String),
     span_kind             UInt8,
     service_name          LowCardinality(Nullable(String)),
@@ -27,45 +27,45 @@ CREATE TABLE IF NOT EXISTS span_rows
     provider              LowCardinality(Nullable(String)),
     request_model         LowCardinality(Nullable(String)),
     response_model        LowCardinality(Nullable(String)),
-    response_id           Nullable(String) CODEC(ZSTD(1)),
+    response_id           Nullable(String),
     stream                Nullable(Bool),
-    input_tokens          Nullable(Int64) CODEC(ZSTD(1)),
-    output_tokens         Nullable(Int64) CODEC(ZSTD(1)),
-    cache_read_tokens     Nullable(Int64) CODEC(ZSTD(1)),
-    cache_write_tokens    Nullable(Int64) CODEC(ZSTD(1)),
-    reasoning_tokens      Nullable(Int64) CODEC(ZSTD(1)),
-    cache_write_1h_tokens Nullable(Int64) CODEC(ZSTD(1)),
-    input_audio_tokens    Nullable(Int64) CODEC(ZSTD(1)),
-    output_audio_tokens   Nullable(Int64) CODEC(ZSTD(1)),
+    input_tokens          Nullable(Int64),
+    output_tokens         Nullable(Int64),
+    cache_read_tokens     Nullable(Int64),
+    cache_write_tokens    Nullable(Int64),
+    reasoning_tokens      Nullable(Int64),
+    cache_write_1h_tokens Nullable(Int64),
+    input_audio_tokens    Nullable(Int64),
+    output_audio_tokens   Nullable(Int64),
     service_tier          LowCardinality(Nullable(String)),
     usage_status          LowCardinality(Nullable(String)),
     usage_rank            UInt8,
     counted               Bool,
-    cost                  Nullable(Decimal(38, 12)) CODEC(ZSTD(1)),
+    cost                  Nullable(Decimal(38, 12)),
     cost_confidence       LowCardinality(Nullable(String)),
     price_version         LowCardinality(String),
-    time_to_first_token_ns Nullable(Int64) CODEC(ZSTD(1)),
+    time_to_first_token_ns Nullable(Int64),
     status                LowCardinality(String),
-    status_message        Nullable(String) CODEC(ZSTD(1)),
+    status_message        Nullable(String),
     error_type            LowCardinality(Nullable(String)),
     finish_reasons        Array(LowCardinality(String)),
-    user_id               Nullable(String) CODEC(ZSTD(1)),
-    session_id            Nullable(String) CODEC(ZSTD(1)),
+    user_id               Nullable(String),
+    session_id            Nullable(String),
     prompt_name           LowCardinality(Nullable(String)),
     prompt_version        LowCardinality(Nullable(String)),
     experiments           Map(LowCardinality(String), String),
     tags                  Map(LowCardinality(String), String),
     weight                Int64,
-    input_messages        Nullable(String) CODEC(ZSTD(1)),
-    output_messages       Nullable(String) CODEC(ZSTD(1)),
-    retrieval_query       Nullable(String) CODEC(ZSTD(1)),
-    retrieval_documents   Nullable(String) CODEC(ZSTD(1)),
+    input_messages        Nullable(String),
+    output_messages       Nullable(String),
+    retrieval_query       Nullable(String),
+    retrieval_documents   Nullable(String),
     emitter_name          LowCardinality(String),
     emitter_version       LowCardinality(String),
     resource              LowCardinality(String),
-    attributes            Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    events                Nullable(String) CODEC(ZSTD(1)),
-    links                 Nullable(String) CODEC(ZSTD(1)),
+    attributes            Map(LowCardinality(String), String),
+    events                Nullable(String),
+    links                 Nullable(String),
     anomalies             Array(LowCardinality(String)),
     INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_time end_time TYPE minmax GRANULARITY 1
@@ -115,7 +115,7 @@ CREATE TABLE IF NOT EXISTS span_texts
     time         DateTime64(9, 'UTC'),
     direction    LowCardinality(String), -- input, output
     position     Int32,                  -- order among the messages of one record
-    messages     String CODEC(ZSTD(1)),  -- JSON list in the OTel GenAI message schema
+    messages     String,  -- JSON list in the OTel GenAI message schema
     event_name   LowCardinality(String)
 )
 ENGINE = MergeTree
@@ -140,7 +140,7 @@ CREATE TABLE IF NOT EXISTS scores
     name              LowCardinality(String),
     value             Nullable(Float64),
     label             LowCardinality(Nullable(String)),
-    explanation       Nullable(String) CODEC(ZSTD(1)),
+    explanation       Nullable(String),
     service_name      LowCardinality(Nullable(String)),
     environment       LowCardinality(Nullable(String)),
     request_model     LowCardinality(Nullable(String)),
@@ -160,25 +160,25 @@ ORDER BY (tenant, name, time)
 CREATE TABLE IF NOT EXISTS seen
 (
     log_source     UInt32,
-    log_offset     Int64 CODEC(Delta, ZSTD(1)),
-    ordinal        Int32 CODEC(Delta, ZSTD(1)),
-    received_at    DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
-    record         UInt8 CODEC(ZSTD(1)), -- 0 span, 1 log record
+    log_offset     Int64 CODEC(Delta, Default),
+    ordinal        Int32 CODEC(Delta, Default),
+    received_at    DateTime64(3, 'UTC') CODEC(Delta, Default),
+    record         UInt8, -- 0 span, 1 log record
     tenant         LowCardinality(String),
-    key_high       UInt64 CODEC(ZSTD(1)), -- span: trace id; log record: 128-bit hash of its content
-    key_low        UInt64 CODEC(ZSTD(1)),
-    span_id        UInt64 CODEC(ZSTD(1)),
-    parent_span_id UInt64 CODEC(ZSTD(1)),
-    call           UInt8 CODEC(ZSTD(1)),  -- 1 llm, 2 embedding, 4 usage, 8 response id, 16-32 rank, 64 failed, 128 tool
-    response_high  UInt64 CODEC(ZSTD(1)), -- 128-bit hash of tenant and response id
-    response_low   UInt64 CODEC(ZSTD(1)),
-    call_key       UInt64 CODEC(ZSTD(1)), -- hash of resource, request model and kind
-    provider       UInt32 CODEC(ZSTD(1)), -- hash of the provider's family
-    usage          UInt32 CODEC(ZSTD(1)), -- hash of the tokens in and out
-    start_time     Int64 CODEC(ZSTD(1)),  -- ns since the epoch
-    end_time       Int64 CODEC(ZSTD(1)),
-    user_id        String CODEC(ZSTD(1)),
-    session_id     String CODEC(ZSTD(1)),
+    key_high       UInt64, -- span: trace id; log record: 128-bit hash of its content
+    key_low        UInt64,
+    span_id        UInt64,
+    parent_span_id UInt64,
+    call           UInt8,  -- 1 llm, 2 embedding, 4 usage, 8 response id, 16-32 rank, 64 failed, 128 tool
+    response_high  UInt64, -- 128-bit hash of tenant and response id
+    response_low   UInt64,
+    call_key       UInt64, -- hash of resource, request model and kind
+    provider       UInt32, -- hash of the provider's family
+    usage          UInt32, -- hash of the tokens in and out
+    start_time     Int64,  -- ns since the epoch
+    end_time       Int64,
+    user_id        String,
+    session_id     String,
     prompt_name    LowCardinality(String),
     prompt_version LowCardinality(String)
 )
@@ -320,7 +320,7 @@ CREATE TABLE IF NOT EXISTS dead_letters
     signal      LowCardinality(String), -- traces, logs
     reason      LowCardinality(String),
     detail      String,
-    bytes       String CODEC(ZSTD(1))
+    bytes       String
 )
 ENGINE = MergeTree
 PARTITION BY toDate(received_at)
