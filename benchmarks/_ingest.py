@@ -15,20 +15,25 @@ from running import Running
 
 RATE = 14_500
 SECONDS = 60.0
+PROBED_SECONDS = 60.0
 PEAK_SECONDS = 20.0
 FLAT_SECONDS = 300.0
 
 
 def measure(folder: Path) -> None:
-    """60 s at a steady rate above the bar."""
+    """60 s at a steady rate above the bar; then 60 s more in which probes ask when they can be seen."""
     with Running(folder) as running:
         load(running, seconds=3.0, rate=RATE)
         running.drain()
         before = stored(running), stages(running)
-        with Watch(running) as watch:
+        with Watch(running, probe=False) as watch:
             sent = load(running, seconds=SECONDS, rate=RATE)
             running.drain()
         _print(running, sent, watch, before)
+        with Watch(running) as watch:
+            sent = load(running, seconds=PROBED_SECONDS, rate=RATE)
+        print(f"with probes: {watch.summary()}")
+        print(f"  {sent['spans'] / watch.cpu_seconds:.0f} spans per CPU-second, their queries included")
 
 
 def measure_peak(folder: Path) -> None:
@@ -94,7 +99,7 @@ def _print(running: Running, sent: dict[str, Any], watch: Watch, before: tuple[i
         share = (seconds - stages_before.get(stage, 0.0)) / spans * 1000
         known += share
         print(f"  {stage:<12} {share:.4f}")
-    print(f"  {'the rest':<12} {per_1000 - known:.4f} (receiver, log, Faust, engine threads, probes)")
+    print(f"  {'the rest':<12} {per_1000 - known:.4f} (receiver, log, Faust, engine threads)")
     print(f"request latency: p50 {sent['p50'] * 1000:.0f} ms, p99 {sent['p99'] * 1000:.0f} ms")
     print(watch.summary())
     print(f"{sent['bytes_per_span']:.0f} bytes a span on the wire; the sender used {sent['cpu_seconds']:.1f} CPU-s")

@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, chdir, contextmanager, suppress
@@ -43,7 +44,7 @@ class EmbeddedDatabase:
         self.folder = folder
         self.config = config
         self._lock = lock
-        self._insert_names = iter(range(1 << 62))
+        self._inserting = threading.Lock()
         self._closed = False
         self._prepare_folders()
         _load_engine(folder)
@@ -77,17 +78,20 @@ class EmbeddedDatabase:
         """Insert rows as one block, with the writer's client; the table's missing columns get their defaults.
 
         The engine reads a file rather than an object of ours: ArrowStream costs a fifth less CPU time than
-        Arrow, and the file lies in a folder that is swept at start. Raises ClickHouseError or OSError.
+        Arrow. It is always the same file: ext4 looks at every inode deleted of late before it makes a new one.
+        It is empty between inserts, and its folder is swept at start. Raises ClickHouseError or OSError.
         """
-        path = self.folder / "incoming" / f"{next(self._insert_names)}.arrows"
         columns = ", ".join(f"`{name}`" for name in rows.schema.names)
-        try:
-            with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, rows.schema) as stream:
-                stream.write_batch(rows)
-            quoted = str(path).replace("\\", "\\\\").replace("'", "\\'")
-            self.writer.command(f"INSERT INTO {table} ({columns}) FROM INFILE '{quoted}' FORMAT ArrowStream")
-        finally:
-            path.unlink(missing_ok=True)
+        path = self.folder / "incoming" / "rows.arrows"
+        quoted = str(path).replace("\\", "\\\\").replace("'", "\\'")
+        with self._inserting:
+            try:
+                with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, rows.schema) as stream:
+                    stream.write_batch(rows)
+                self.writer.command(f"INSERT INTO {table} ({columns}) FROM INFILE '{quoted}' FORMAT ArrowStream")
+            finally:
+                with suppress(FileNotFoundError):
+                    os.truncate(path, 0)
 
     def reader(self, *, within: float = LEND_WITHIN_S) -> AbstractContextManager[Any]:
         """Lend a reader's client to this thread, waiting at most ``within`` seconds; raises QueryFailed."""

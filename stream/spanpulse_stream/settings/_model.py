@@ -53,7 +53,7 @@ class Settings(BaseModel):
     max_depth: int = Field(32, ge=1, le=64, description="levels an attribute value may nest")
 
     batch_records: int = Field(12_000, ge=1, le=100_000, description="records after which a batch is closed")
-    batch_within: float = Field(0.7, gt=0, le=10, description="seconds after which a batch is closed")
+    batch_within: float = Field(0.9, gt=0, le=10, description="seconds after which a batch is closed")
     memory_max_bytes: int = Field(700 * MIB, ge=256 * MIB, description="memory the database may use")
     query_timeout: float = Field(30.0, gt=0, le=3600, description="seconds a query may run")
     stalled_after: float = Field(10.0, gt=0, le=3600, description="seconds without progress before /readyz is bad")
