@@ -189,6 +189,9 @@ def test_five_thousand_models_are_kept_and_rolled_up_within_the_cap(sender: Send
     assert running.one("toInt64(uniqExact(request_model)) FROM span_rows WHERE request_model LIKE 'model-%'") == 5_000
     assert int(running.one("sum(requests) FROM rollup_minute")) == before + 5_000
     assert running.one("toInt64(uniqExact(model)) FROM rollup_minute") < 5_000
+    others = running.one("toInt64(sum(requests)) FROM rollup_minute WHERE model = '__other__'")
+    assert others > 0
+    assert running.status()["requests_beyond_cap"]["model"] == others
 
 
 def test_a_deep_chain_of_parents_is_kept(sender: Sender) -> None:

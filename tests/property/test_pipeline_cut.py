@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanpulse_stream.pipeline._cut import DAY_MS, BatchCutter, Incoming, OffsetGap
+from spanpulse_stream.pipeline._cut import BatchCutter, Incoming, OffsetGap
 
+DAY_MS = 86_400_000
 Shape = tuple[int, int, int]  # records, bytes, ms since the message before it
 
 

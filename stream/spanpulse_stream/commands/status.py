@@ -63,6 +63,9 @@ def _show(found: dict[str, Any]) -> None:
                 f"  {plain_of(model['provider'])} {plain_of(model['model'])}: {count_of(model['requests'])} requests",
                 markup=False,
             )
+    if found["requests_beyond_cap"]:
+        beyond = ", ".join(f"{count_of(count)} by {name}" for name, count in found["requests_beyond_cap"].items())
+        console.print(f"requests summed as __other__, their values came when a day's places were full: {beyond}")
 
 
 def _refused(requests: dict[str, int], records: int) -> str:

@@ -1,4 +1,4 @@
-"""What `spanpulse status` shows: completeness, lag, rates, disk, unpriced models.
+"""What `spanpulse status` shows: completeness, lag, rates, disk, unpriced models, dimensions that are full.
 
 Counts come from the log's counters and from `batches`, which outlive the process; only what ends in `_since_start`
 is the process's own. accepted = stored + duplicate + dead_lettered + filtered + pending, and `unaccounted`, what is
@@ -21,6 +21,7 @@ from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.gateway import REFUSALS
 from spanpulse_stream.log import TOPIC, LocalLog, PartitionStats
 from spanpulse_stream.observe import Health, Metrics, catalog
+from spanpulse_stream.rollup import OTHER
 from spanpulse_stream.settings import Settings
 
 __all__ = ["StatusReader"]
@@ -34,6 +35,11 @@ SELECT provider, model, toInt64(sum(requests_unpriced)) AS requests FROM rollup_
 WHERE minute > now() - INTERVAL 1 DAY GROUP BY provider, model HAVING requests > 0
 ORDER BY requests DESC, model LIMIT 20
 """
+CAPPED = ("service_name", "environment", "operation", "provider", "model", "prompt_name", "prompt_version")
+BEYOND_CAP = (
+    f"SELECT [{', '.join(f'sumIf(requests, {name} = {OTHER!r})' for name in CAPPED)}]::Array(Float64) AS counts"  # noqa: S608 -- names above
+    " FROM rollup_minute WHERE minute > now() - INTERVAL 1 DAY"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class StatusReader:
                 "database_bytes": sizes["database"],
             },
             "unpriced": self._rows(UNPRICED),
+            "requests_beyond_cap": self._beyond_cap(),
         }
 
     def _completeness(self, partitions: list[PartitionStats]) -> dict[str, int]:
@@ -100,6 +107,11 @@ class StatusReader:
             "unaccounted": accepted - known - pending,
             "refused_since_start": int(refused),
         }
+
+    def _beyond_cap(self) -> dict[str, int]:
+        """Return dimension -> requests of the last day whose value came when the day's places were full."""
+        (row,) = self._rows(BEYOND_CAP)
+        return {name: int(count) for name, count in zip(CAPPED, row["counts"], strict=True) if count}
 
     def _refused(self) -> dict[str, int]:
         """Return HTTP status -> requests that were refused with it."""

@@ -6,7 +6,6 @@ here. Every record of the batch is counted once, as stored, duplicate, dead-lett
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 import pyarrow as pa
 
@@ -14,6 +13,7 @@ from spanpulse_sinks.clickhouse import Batch
 from spanpulse_sinks.dead_letters import DeadLetter, dead_letter_rows
 from spanpulse_stream.columns import LogColumns
 from spanpulse_stream.normalise import Rejection
+from spanpulse_stream.pipeline._day import date_of
 from spanpulse_stream.pipeline._logs import log_tables
 from spanpulse_stream.pipeline._read import PROCESSING_FAILED, WHOLE_MESSAGE, read_logs, read_spans, whole
 from spanpulse_stream.pipeline._scores import score_tables
@@ -23,7 +23,6 @@ from spanpulse_stream.rows import ContentPolicy
 
 __all__ = ["Computed", "compute"]
 
-EPOCH = date(1970, 1, 1)
 SIGNALS = ("traces", "logs")
 UNKNOWN_SIGNAL = "unknown_signal"
 
@@ -60,8 +59,7 @@ def compute(task: Task) -> Computed:
     found["dead_letters"] = dead_letter_rows(task.log_source, [_letter(each, task.policy) for each in rejected])
     found["batches"] = task.tally.table(task.log_source, task.versions.dump())
     task.memory.advance(task.end, found)
-    day = EPOCH + timedelta(days=task.day)
-    return Computed(Batch(task.log_source, task.first, task.end - 1, day, found), task, rejected)
+    return Computed(Batch(task.log_source, task.first, task.end - 1, date_of(task.day), found), task, rejected)
 
 
 def _joined(parts: list[Mapping[str, pa.RecordBatch]]) -> dict[str, pa.RecordBatch | None]:

@@ -9,9 +9,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from spanpulse_stream.pipeline._day import day_of
+
 __all__ = ["MOST_BYTES", "BatchCutter", "Incoming", "OffsetGap"]
 
-DAY_MS = 86_400_000
 MOST_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -29,6 +30,11 @@ class Incoming:
     signal: str  # traces, logs
     records: int
     value: bytes
+
+    @property
+    def day(self) -> int:
+        """The UTC day of receipt, counted from 1970."""
+        return day_of(self.appended_at)
 
 
 class BatchCutter:
@@ -106,4 +112,4 @@ class BatchCutter:
 
 
 def _same_day(one: Incoming, other: Incoming) -> bool:
-    return one.appended_at // DAY_MS == other.appended_at // DAY_MS
+    return one.day == other.day

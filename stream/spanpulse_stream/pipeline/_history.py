@@ -5,11 +5,12 @@ is half written. Not guaranteed: what retention dropped.
 """
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 
 import pyarrow as pa
 
 from spanpulse_sinks.clickhouse import EmbeddedDatabase, QueryLimits, query
+from spanpulse_stream.pipeline._day import date_of, day_of
 from spanpulse_stream.usage import Corrections
 
 __all__ = ["History", "newest_state"]
@@ -26,8 +27,6 @@ ROLLED_UP = (
     *("usage_status", "cost", "cost_confidence", "time_to_first_token_ns", "status", "error_type"),
     *("experiments", "weight", *CORRECTED),
 )
-DAY_MS = 86_400_000
-EPOCH = date(1970, 1, 1)
 
 
 class History:
@@ -123,7 +122,7 @@ class History:
 
     def _stored(self, corrections: Corrections, start: int, before: int) -> pa.Table:
         part = slice(start, start + TARGETS)
-        days = [str(EPOCH + timedelta(days=at // DAY_MS)) for at in corrections.target_received_at[part].tolist()]
+        days = [str(date_of(day_of(at))) for at in corrections.target_received_at[part].tolist()]
         traces = [f"{high:016x}{low:016x}" for high, low in corrections.trace_id[part].tolist()]
         offsets, ordinals = corrections.target_log_offset[part].tolist(), corrections.target_ordinal[part].tolist()
         spans, of_traces = self._conditions(offsets, ordinals, days, traces)

@@ -11,13 +11,13 @@ from datetime import date
 import pyarrow as pa
 
 from spanpulse_sinks.clickhouse import EmbeddedDatabase
+from spanpulse_stream.pipeline._day import number_of
 from spanpulse_stream.pipeline._history import History
 from spanpulse_stream.rollup import DimensionCaps, RollupRows, ScoreRows, roll_up, roll_up_scores
 
 __all__ = ["rebuilt_day"]
 
 ROLLUPS = ("rollup_minute", "rollup_experiment", "rollup_user", "rollup_service", "rollup_score")
-EPOCH = date(1970, 1, 1)
 
 
 def rebuilt_day(
@@ -37,7 +37,7 @@ def rebuilt_day(
 
 
 def _of_source(history: History, source: int, day: date, end: int) -> Iterator[Mapping[str, pa.RecordBatch]]:
-    number = (day - EPOCH).days
+    number = number_of(day)
     caps = DimensionCaps(lambda _source, asked: history.dimension_values(asked, end))
     for rows in _signed(history, day, end, number):
         yield roll_up(rows, log_source=source, end_offset=end, dimensions=caps)

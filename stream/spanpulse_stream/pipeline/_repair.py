@@ -4,7 +4,6 @@ Not guaranteed: what neither the log nor `seen` hold any more.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
 from typing import Protocol
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ from spanpulse_sinks.clickhouse import Committed, EmbeddedDatabase, OffsetRange
 from spanpulse_stream.pipeline._books import PriceBooks
 from spanpulse_stream.pipeline._compute import compute
 from spanpulse_stream.pipeline._cut import BatchCutter, Incoming
+from spanpulse_stream.pipeline._day import date_of
 from spanpulse_stream.pipeline._history import History
 from spanpulse_stream.pipeline._memory import PartitionMemory
 from spanpulse_stream.pipeline._tally import Tally
@@ -23,8 +23,6 @@ from spanpulse_stream.usage import Corrections
 __all__ = ["Messages", "RowsFromLog"]
 
 
-EPOCH = date(1970, 1, 1)
-DAY_MS = 86_400_000
 MOST_RECORDS = 12_000
 MESSAGES_AT_ONCE = 64
 
@@ -90,5 +88,4 @@ class RowsFromLog:
 
 
 def _range(log_source: int, batch: list[Incoming]) -> OffsetRange:
-    day = EPOCH + timedelta(days=batch[0].appended_at // DAY_MS)
-    return OffsetRange(log_source, batch[0].offset, batch[-1].offset, day)
+    return OffsetRange(log_source, batch[0].offset, batch[-1].offset, date_of(batch[0].day))

@@ -17,7 +17,6 @@ from spanpulse_stream.usage import Corrections
 
 __all__ = ["Stored", "Task"]
 
-DAY_MS = 86_400_000
 
 Stored = Callable[[Corrections], pa.Table]
 """Returns the spans that corrections are about, in the state they had before the batch; may wait, may raise."""
@@ -51,7 +50,7 @@ class Task:
     @property
     def day(self) -> int:
         """The UTC day of receipt, counted from 1970."""
-        return self.messages[0].appended_at // DAY_MS
+        return self.messages[0].day
 
     @property
     def limits(self) -> Limits:
