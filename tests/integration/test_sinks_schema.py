@@ -69,10 +69,10 @@ def test_every_column_is_documented_with_its_table(creates: dict[str, str]) -> N
 
 
 @pytest.mark.parametrize(("zstd_from_bytes", "merged"), [(1 << 30, "LZ4"), (1, "ZSTD(1)")])
-def test_an_insert_is_not_compressed_and_a_merge_is(
+def test_large_merges_are_compressed_well_and_all_else_fast(
     inside: Inside, tmp_path: Path, zstd_from_bytes: int, merged: str
 ) -> None:
-    assert inside(reading.compression, tmp_path, zstd_from_bytes) == ["NONE", merged]
+    assert inside(reading.compression, tmp_path, zstd_from_bytes) == ["LZ4", merged]
 
 
 def test_a_config_of_the_working_directory_is_not_read(tmp_path: Path) -> None:
