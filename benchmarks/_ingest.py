@@ -32,6 +32,7 @@ def measure(folder: Path) -> None:
         _print(running, sent, watch, before)
         with Watch(running) as watch:
             sent = load(running, seconds=PROBED_SECONDS, rate=RATE)
+            running.drain()
         print(f"with probes: {watch.summary()}")
         print(f"  {sent['spans'] / watch.cpu_seconds:.0f} spans per CPU-second, their queries included")
 

@@ -1,6 +1,7 @@
 """What the tests of schema, queries and repair do in the process of the database."""
 
 import json
+import os
 import shutil
 import socket
 import threading
@@ -28,6 +29,7 @@ from spanpulse_sinks.clickhouse import (
     QueryLimits,
     Retention,
     SchemaTooNew,
+    SinkError,
     guest_query,
     percentiles,
     query,
@@ -86,7 +88,10 @@ def compression(folder: Path, zstd_from_bytes: int) -> list[str]:
 
 def beside_a_foreign_config(folder: Path) -> int:
     """What the engine answers where the working directory holds a config.xml that is not its own."""
-    folder.joinpath("config.xml").write_text("<clickhouse><broken", "utf-8")
+    for each in (folder, folder / ".clickhouse-local"):
+        each.mkdir(exist_ok=True)
+        each.joinpath("config.xml").write_text("<clickhouse><broken", "utf-8")
+    os.environ["HOME"] = str(folder)
     with chdir(folder), EmbeddedDatabase.open(folder / "database", CONFIG) as database:
         return int(one(database, "SELECT 1"))
 
@@ -426,6 +431,31 @@ def swept(folder: Path) -> list[str]:
         left = [path.name for path in (folder / "incoming").iterdir()]
     shutil.rmtree(folder, ignore_errors=True)
     return left
+
+
+def inserted_after_failures(folder: Path) -> dict[str, Any]:
+    """Rows of a large batch, of one that fails, of a small one; and what is left when the database is closed."""
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        large, small = (batch(0, spans=count).tables["span_rows"] for count in (500, 2))
+        assert large is not None
+        assert small is not None
+        database.insert("span_rows", large)
+        with suppress(ClickHouseError):
+            database.insert("no_such_table", large)
+        database.insert("span_rows", small)
+        rows = one(database, "SELECT count() FROM span_rows")
+        expected = large.num_rows + small.num_rows
+    return {"rows": int(rows), "expected": expected, "left": [path.name for path in (folder / "incoming").iterdir()]}
+
+
+def refused(folder: Path) -> str:
+    """Why a database cannot lie in this folder; nothing is made there."""
+    try:
+        with EmbeddedDatabase.open(folder, CONFIG):
+            return ""
+    except SinkError as error:
+        assert not folder.exists()
+        return str(error)
 
 
 def _outcome(call: Callable[[], bytes]) -> str:

@@ -75,7 +75,7 @@ def test_large_merges_are_compressed_well_and_all_else_fast(
     assert inside(reading.compression, tmp_path, zstd_from_bytes) == ["LZ4", merged]
 
 
-def test_a_config_of_the_working_directory_is_not_read(tmp_path: Path) -> None:
+def test_configs_of_other_programs_are_not_read(tmp_path: Path) -> None:
     with a_process() as fresh:  # the engine reads it as it is imported
         assert fresh(reading.beside_a_foreign_config, tmp_path) == 1
 
@@ -154,3 +154,19 @@ def test_a_folder_in_use_is_refused_with_its_owner(tmp_path: Path) -> None:
 
 def test_what_a_kill_left_behind_is_swept(inside: Inside, tmp_path: Path) -> None:
     assert inside(reading.swept, tmp_path) == []
+
+
+def test_an_insert_after_a_larger_and_a_failed_one_is_whole(inside: Inside, tmp_path: Path) -> None:
+    found = inside(reading.inserted_after_failures, tmp_path)
+    assert found["rows"] == found["expected"]
+    assert found["left"] == []
+
+
+@pytest.mark.parametrize("name", ["a*b", "a?b", "a{1,2}", "a\\b"])
+def test_a_path_that_the_engine_takes_for_a_pattern_is_refused(inside: Inside, tmp_path: Path, name: str) -> None:
+    assert "must not hold" in inside(reading.refused, tmp_path / name)
+
+
+def test_other_odd_paths_are_taken(inside: Inside, tmp_path: Path) -> None:
+    found = inside(reading.inserted_after_failures, tmp_path / "a b&c[d]" / "100%='\"$ü")
+    assert found["rows"] == found["expected"]

@@ -128,8 +128,8 @@ class EmbeddedConfig:
     def engine_file(self) -> str:
         """Return the engine's configuration file: what compresses a part, by the bytes that are merged into it.
 
-        A row is written once by its insert and soon again by a merge, so what an insert spends on zstd is lost
-        within minutes. LZ4 is the engine's own default, for whatever fits no case.
+        While data keep coming a row is soon written again by a merge, and what its insert spent on zstd is lost.
+        LZ4 is the engine's own default, for whatever fits no case.
         """
         case = f"<min_part_size>{self.zstd_from_bytes}</min_part_size><min_part_size_ratio>0</min_part_size_ratio>"
         return f"<clickhouse><compression><case>{case}<method>zstd</method></case></compression></clickhouse>\n"
