@@ -1,11 +1,12 @@
 """The client of the control socket, used by `sql` and `status`."""
 
 from pathlib import Path
-from typing import Any, cast
-
-import httpx
+from typing import TYPE_CHECKING, Any, cast
 
 from spanpulse_stream.control._socket import socket_path
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["ControlClient", "NotRunning", "RequestRefused"]
 
@@ -33,7 +34,9 @@ class ControlClient:
         """Return what the process says of itself. Raises NotRunning, RequestRefused."""
         return cast("dict[str, Any]", self._request("GET", "/status", None).json())
 
-    def _request(self, method: str, path: str, body: object) -> httpx.Response:
+    def _request(self, method: str, path: str, body: object) -> "httpx.Response":
+        import httpx  # noqa: PLC0415 -- takes 0.15 s, and `up` has no need of it
+
         if not self._path.exists():
             raise NotRunning
         transport = httpx.HTTPTransport(uds=str(self._path), verify=False)  # a file: reading CAs takes 50 ms
