@@ -12,8 +12,8 @@ import pyarrow as pa
 from spanpulse_sinks.clickhouse import Batch
 from spanpulse_sinks.dead_letters import DeadLetter, dead_letter_rows
 from spanpulse_stream.columns import LogColumns
+from spanpulse_stream.day import date_of
 from spanpulse_stream.normalise import Rejection
-from spanpulse_stream.pipeline._day import date_of
 from spanpulse_stream.pipeline._logs import log_tables
 from spanpulse_stream.pipeline._read import PROCESSING_FAILED, WHOLE_MESSAGE, read_logs, read_spans, whole
 from spanpulse_stream.pipeline._scores import score_tables

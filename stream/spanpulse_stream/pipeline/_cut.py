@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from spanpulse_stream.pipeline._day import day_of
+from spanpulse_stream.day import day_of
 
 __all__ = ["MOST_BYTES", "BatchCutter", "Incoming", "OffsetGap"]
 

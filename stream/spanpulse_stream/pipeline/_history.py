@@ -10,7 +10,7 @@ from datetime import date
 import pyarrow as pa
 
 from spanpulse_sinks.clickhouse import EmbeddedDatabase, QueryLimits, query
-from spanpulse_stream.pipeline._day import date_of, day_of
+from spanpulse_stream.day import date_of, day_of
 from spanpulse_stream.usage import Corrections
 
 __all__ = ["History", "newest_state"]

@@ -11,7 +11,7 @@ from datetime import date
 import pyarrow as pa
 
 from spanpulse_sinks.clickhouse import EmbeddedDatabase
-from spanpulse_stream.pipeline._day import number_of
+from spanpulse_stream.day import number_of
 from spanpulse_stream.pipeline._history import History
 from spanpulse_stream.rollup import DimensionCaps, RollupRows, ScoreRows, roll_up, roll_up_scores
 

@@ -9,10 +9,10 @@ from typing import Protocol
 import pyarrow as pa
 
 from spanpulse_sinks.clickhouse import Committed, EmbeddedDatabase, OffsetRange
+from spanpulse_stream.day import date_of
 from spanpulse_stream.pipeline._books import PriceBooks
 from spanpulse_stream.pipeline._compute import compute
 from spanpulse_stream.pipeline._cut import BatchCutter, Incoming
-from spanpulse_stream.pipeline._day import date_of
 from spanpulse_stream.pipeline._history import History
 from spanpulse_stream.pipeline._memory import PartitionMemory
 from spanpulse_stream.pipeline._tally import Tally

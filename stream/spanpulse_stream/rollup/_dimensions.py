@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Words
+from spanpulse_stream.day import DAY_MS, day_of
 
 __all__ = ["OTHER", "Admission", "DimensionCaps", "Load", "Scopes"]
 
@@ -62,7 +63,7 @@ class DimensionCaps:
         if not admitted.num_rows:
             return
         source = admitted["log_source"][0].as_py()
-        sets = self.known(source, admitted["received_at"].cast(pa.int64())[0].as_py() // 86_400_000)
+        sets = self.known(source, day_of(admitted["received_at"].cast(pa.int64())[0].as_py()))
         names = (admitted[name].to_pylist() for name in ("tenant", "dimension", "value"))
         for tenant, dimension, value in zip(*names, strict=True):
             sets.setdefault((tenant, dimension), set()).add(value)
@@ -105,7 +106,7 @@ class Admission:
         """Return the rows for ``dimension_values``: they carry the batch's last offset and the start of its day."""
         found = [(tenant, name, value) for (tenant, name), values in self.admitted.items() for value in values]
         count = len(found)
-        received_at = pa.array(np.full(count, self.day * 86_400_000)).cast(pa.timestamp("ms", "UTC"))
+        received_at = pa.array(np.full(count, self.day * DAY_MS)).cast(pa.timestamp("ms", "UTC"))
         columns = {
             "log_source": pa.array(np.full(count, self.log_source, np.uint32)),
             "log_offset": pa.array(np.full(count, end_offset - 1, np.int64)),

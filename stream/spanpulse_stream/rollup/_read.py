@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from spanpulse_stream.columns import Numbers, Words
 from spanpulse_stream.rollup._words import concat_words
 
-__all__ = ["DAY_MS", "booleans_of", "integers_of", "join_columns", "money_of", "times_of"]
-
-DAY_MS = 86_400_000
+__all__ = ["booleans_of", "integers_of", "join_columns", "money_of", "times_of"]
 
 
 def times_of(column: pa.ChunkedArray, unit: str) -> NDArray[np.int64]:

@@ -14,7 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Numbers, SpanColumns, Words
-from spanpulse_stream.rollup._read import DAY_MS, booleans_of, integers_of, join_columns, money_of, times_of
+from spanpulse_stream.day import DAY_MS
+from spanpulse_stream.rollup._read import booleans_of, integers_of, join_columns, money_of, times_of
 from spanpulse_stream.rollup._words import coalesce, words_of, words_where
 
 __all__ = ["RollupRows", "concat"]

@@ -13,11 +13,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import LogColumns, Words
+from spanpulse_stream.day import DAY_MS
 from spanpulse_stream.rollup._dimensions import Admission, DimensionCaps
 from spanpulse_stream.rollup._group import sum_words
 from spanpulse_stream.rollup._keys import MINUTE, Keys, group_by, minutes_of, one_day, scopes_of, table_batch
 from spanpulse_stream.rollup._money import decimals, limbs, weighted_limbs
-from spanpulse_stream.rollup._read import DAY_MS, integers_of, join_columns, times_of
+from spanpulse_stream.rollup._read import integers_of, join_columns, times_of
 from spanpulse_stream.rollup._words import dimension, take, words_of
 
 __all__ = ["ScoreRows", "roll_up_scores"]

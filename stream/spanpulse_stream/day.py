@@ -5,7 +5,7 @@ Days are counted from 1970. Not guaranteed: anything about the time a span gives
 
 from datetime import date, timedelta
 
-__all__ = ["date_of", "day_of", "number_of"]
+__all__ = ["DAY_MS", "date_of", "day_of", "number_of"]
 
 DAY_MS = 86_400_000
 EPOCH = date(1970, 1, 1)
