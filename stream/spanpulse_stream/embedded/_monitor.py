@@ -1,7 +1,7 @@
-"""The process looks after itself: progress, disk, the retention of the state table.
+"""The process looks after itself: progress, disk, memory, the retention of the state table.
 
 Once a second it tells health and metrics how far each partition is and how much disk is left; now and then it
-drops days of `seen` that no state needs. A failure is logged, and the next round tries again.
+gives free memory back and drops days of `seen` that no state needs. A failure is logged, and the next round tries again.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from spanpulse_sinks.clickhouse import EmbeddedDatabase, free_bytes, trim_seen
 from spanpulse_stream.embedded._folder import DataFolder
+from spanpulse_stream.embedded._runtime import give_back_memory
 from spanpulse_stream.log import TOPIC, LocalLog
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
 from spanpulse_stream.pipeline import History
@@ -22,6 +23,7 @@ __all__ = ["Monitor"]
 LOG = logging.getLogger(__name__)
 EVERY_S = 1.0
 TRIM_SEEN_EVERY = 3600  # rounds
+GIVE_BACK_EVERY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Monitor:
         """Do what is due in a round."""
         self._progress()
         self._disk()
+        if rounds % GIVE_BACK_EVERY == GIVE_BACK_EVERY - 1:
+            await asyncio.to_thread(give_back_memory)
         if rounds % TRIM_SEEN_EVERY == TRIM_SEEN_EVERY - 1:
             await asyncio.to_thread(self.trim_seen)
 
