@@ -3,13 +3,14 @@
 from spanpulse_stream.embedded._database import open_database, run_query
 from spanpulse_stream.embedded._folder import DataFolder, FolderUnusable
 from spanpulse_stream.embedded._process import EmbeddedProcess, Progress
-from spanpulse_stream.embedded._runtime import settle, tame_memory
+from spanpulse_stream.embedded._runtime import give_back_memory, settle, tame_memory
 
 __all__ = [
     "DataFolder",
     "EmbeddedProcess",
     "FolderUnusable",
     "Progress",
+    "give_back_memory",
     "open_database",
     "run_query",
     "settle",

@@ -1,7 +1,8 @@
 """The process looks after itself: progress, disk, memory, the retention of the state table.
 
 Once a second it tells health and metrics how far each partition is and how much disk is left; now and then it
-gives free memory back and drops days of `seen` that no state needs. A failure is logged, and the next round tries again.
+gives free memory back and drops days of `seen` that no state needs. A failure is logged, and the next round tries
+again.
 """
 
 import asyncio
