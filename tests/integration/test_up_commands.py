@@ -87,7 +87,7 @@ def test_status_tells_what_became_of_every_span(running: Running) -> None:
 def test_status_counts_what_was_refused(running: Running) -> None:
     url = f"{running.otlp}/v1/traces"
     assert httpx.post(url, content=b"\x0a\xff", headers={"content-type": PROTOBUF}).status_code == 400
-    assert httpx.post(url, content=b"{}", headers={"content-type": "application/json"}).status_code == 415
+    assert httpx.post(url, content=b"{}", headers={"content-type": "text/plain"}).status_code == 415
     assert httpx.post(url, content=b"", headers={"content-type": PROTOBUF, "x-pad": "y" * 70_000}).status_code == 431
     assert running.status()["refused_requests_since_start"] == {"400": 1, "415": 1, "431": 1}
     shown = spanpulse("status", "--data", str(running.data), folder=running.data.parent).out

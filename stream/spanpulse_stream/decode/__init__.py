@@ -2,6 +2,7 @@
 
 `decode_spans` and `decode_logs` give the same values as protobuf; a span or log record that cannot be read is
 set aside alone, a message whose framing cannot be read is set aside whole. `check` is the validation alone.
+`json_to_protobuf` makes the same bytes of OTLP in JSON.
 """
 
 from spanpulse_stream.decode._check import Checked, Malformed, check
@@ -16,6 +17,7 @@ from spanpulse_stream.decode._columns import (
     ValueKind,
     Values,
 )
+from spanpulse_stream.decode._json import InvalidJson, json_to_protobuf, json_values
 from spanpulse_stream.decode._keys import KeyTable, KeyView, find_key
 from spanpulse_stream.decode._limits import Limits
 from spanpulse_stream.decode._logs import decode_logs
@@ -29,6 +31,7 @@ __all__ = [
     "DecodedLogs",
     "DecodedSpans",
     "Events",
+    "InvalidJson",
     "KeyTable",
     "KeyView",
     "Limits",
@@ -44,5 +47,7 @@ __all__ = [
     "decode_spans",
     "decode_value",
     "find_key",
+    "json_to_protobuf",
+    "json_values",
     "warm_up",
 ]

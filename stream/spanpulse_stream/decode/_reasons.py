@@ -19,6 +19,7 @@ TOO_MANY_ATTRIBUTES: Final = 8
 TOO_MANY_EVENTS: Final = 9
 TOO_MANY_LINKS: Final = 10
 TOO_MANY_RECORDS: Final = 11
+INVALID_JSON: Final = 12  # it came as JSON and is no record: a zero byte, then the JSON
 
 REASONS: Final = (
     "",
@@ -33,4 +34,5 @@ REASONS: Final = (
     "too_many_events",
     "too_many_links",
     "too_many_records",
+    "invalid_json",
 )

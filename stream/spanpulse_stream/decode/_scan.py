@@ -39,6 +39,8 @@ BOOL_TAG: Final = 0x10
 INT_TAG: Final = 0x18
 DOUBLE_TAG: Final = 0x21
 
+OBJECT: Final = 0x7B  # what JSON begins with
+
 # Columns of Found.rows.
 TYPE: Final = 0  # of the piece: a message type of `_schema`
 MESSAGE: Final = 1
@@ -257,6 +259,8 @@ def scan(buffer: Buffer, starts: NDArray[np.int64], record_kind: int, bounds: Bo
             reason = _walk(buffer, pos, end, record_kind, message, bounds, stack, rows, totals)
             if reason == reasons.OK:
                 reason = _excess(totals, before, bounds)
+            elif end - pos > 1 and byte_at(buffer, pos) == 0 and byte_at(buffer, pos + 1) == OBJECT:
+                reason = reasons.INVALID_JSON
             row_reasons[row] = reason
             if reason != reasons.OK:
                 _copy(before, totals)

@@ -1,6 +1,6 @@
 """What the receiver answers, as OTLP/HTTP has it: an Export*ServiceResponse, or a google.rpc.Status for any error.
 
-A sender that speaks JSON gets its errors in JSON. No answer holds anything of the request's body or its key.
+A sender that speaks JSON gets its answers in JSON. No answer holds anything of the request's body or its key.
 """
 
 import json
@@ -13,7 +13,7 @@ from spanpulse_stream.decode import Rejected
 from spanpulse_stream.gateway._wire import length_delimited, varint_field
 from spanpulse_stream.log import Signal
 
-__all__ = ["PROTOBUF", "REFUSALS", "Answer", "RequestRefused", "accepted"]
+__all__ = ["JSON", "PROTOBUF", "REFUSALS", "Answer", "RequestRefused", "accepted", "partial_success"]
 
 PROTOBUF = b"application/x-protobuf"
 JSON = b"application/json"
@@ -25,6 +25,7 @@ REFUSALS = tuple(RPC_CODES)
 """HTTP statuses that say that nothing of a request was taken."""
 BAD_REQUEST_TYPE = b"type.googleapis.com/google.rpc.BadRequest"
 PARTS = {"traces": "spans", "logs": "log records"}
+REJECTED = {"traces": "rejectedSpans", "logs": "rejectedLogRecords"}
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -85,12 +86,22 @@ class RequestRefused(Exception):  # noqa: N818 -- the answer to a request, not a
         return status + length_delimited(3, length_delimited(1, BAD_REQUEST_TYPE) + length_delimited(2, bad_request))
 
 
-def accepted(signal: Signal, rejected: Sequence[Rejected]) -> Answer:
+def accepted(signal: Signal, rejected: Sequence[Rejected], *, as_json: bool = False) -> Answer:
     """Return 200: empty, or with a partial success that names the number of ``rejected`` records and why."""
     if not rejected:
-        return Answer(200, b"")
+        return partial_success("", 0, "", as_json=as_json)
     reasons = Counter(piece.reason for piece in rejected).most_common(NAMED_REASONS)
     named = ", ".join(f"{reason} ({count})" for reason, count in reasons)
     message = f"{len(rejected)} {PARTS[signal]} cannot be read and were kept as dead letters: {named}"
-    partial = varint_field(1, len(rejected)) + length_delimited(2, message.encode())
+    return partial_success(REJECTED[signal], len(rejected), message, as_json=as_json)
+
+
+def partial_success(counter: str, rejected: int, message: str, *, as_json: bool) -> Answer:
+    """Return 200: an Export*ServiceResponse, empty or with ``rejected`` in its ``counter`` (the name in JSON)."""
+    if as_json:
+        said = {"partialSuccess": {counter: str(rejected), "errorMessage": message}} if rejected else {}
+        return Answer(200, json.dumps(said).encode(), JSON)
+    if not rejected:
+        return Answer(200, b"")
+    partial = varint_field(1, rejected) + length_delimited(2, message.encode())
     return Answer(200, length_delimited(1, partial))

@@ -1,4 +1,4 @@
-"""The OTLP/HTTP receiver as an ASGI application: POST /v1/traces and /v1/logs, binary protobuf.
+"""The OTLP/HTTP receiver as an ASGI application: POST /v1/traces and /v1/logs, binary protobuf or JSON.
 
 200 is answered only after every message of the request is durable in the log, all of them in one append; any
 other answer means that nothing of the request was taken, but for a failure of the log itself (503), after which
@@ -144,18 +144,18 @@ class OtlpApp:
         if self._state != "serving":
             raise RequestRefused(503, f"the receiver is {self._state}", retry_after_s=RETRY_AFTER_S)
         sender = self._sender(scope)
-        encoding = _encoding(headers)
+        encoding, as_json = _encoding(headers), _media_type(headers) == JSON
         limits = self._options.limits
         with self._budget.open() as held:
             body = await read_body(receive, headers.get(b"content-length"), limits, held)
             held.admit()
             self._metrics.add(catalog.RECEIVER_BYTES, len(body), signal, "sent")
-            intake = await self._prepare(body, signal, encoding, sender, held)
+            intake = await self._prepare(body, signal, encoding, sender, held, as_json=as_json)
             await self._append(intake)
         self._metrics.add(catalog.RECEIVER_BYTES, intake.size, signal, "decompressed")
         self._metrics.add(catalog.RECEIVER_RECORDS, intake.records, signal, "accepted")
         self._metrics.add(catalog.RECEIVER_RECORDS, len(intake.rejected), signal, "rejected")
-        return accepted(signal, intake.rejected)
+        return accepted(signal, intake.rejected, as_json=as_json)
 
     def _sender(self, scope: Scope) -> Sender:
         tenant = self._options.keys.tenant(scope["headers"])
@@ -164,7 +164,9 @@ class OtlpApp:
             raise RequestRefused(401, message, headers=[(b"www-authenticate", b"Bearer")])
         return Sender(tenant, scope["client"][0] if scope.get("client") else "")
 
-    async def _prepare(self, body: bytes, signal: Signal, encoding: str, sender: Sender, held: Reservation) -> Intake:
+    async def _prepare(
+        self, body: bytes, signal: Signal, encoding: str, sender: Sender, held: Reservation, *, as_json: bool
+    ) -> Intake:
         options = self._options
 
         def work() -> Intake:
@@ -173,13 +175,14 @@ class OtlpApp:
                 signal,
                 encoding,
                 sender,
+                as_json=as_json,
                 limits=options.limits,
                 decoding=options.decoding,
                 partitions=options.partitions,
                 held=held,
             )
 
-        if len(body) <= options.limits.inline_bytes and not encoding:
+        if len(body) <= options.limits.inline_bytes and not encoding and not as_json:
             return work()
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
@@ -205,10 +208,8 @@ def _media_type(headers: dict[bytes, bytes]) -> bytes:
 def _encoding(headers: dict[bytes, bytes]) -> str:
     """Return the body's encoding, '' for none. Raises RequestRefused (415) for a content that is not understood."""
     media_type = _media_type(headers)
-    if media_type == JSON:
-        raise RequestRefused(415, "OTLP in JSON is not received yet; send binary protobuf (http/protobuf)")
-    if media_type != PROTOBUF:
-        raise RequestRefused(415, "content-type must be application/x-protobuf")
+    if media_type not in (PROTOBUF, JSON):
+        raise RequestRefused(415, "content-type must be application/x-protobuf or application/json")
     encoding = headers.get(b"content-encoding", b"").strip().lower().decode("latin-1")
     if encoding in ("", "identity"):
         return ""

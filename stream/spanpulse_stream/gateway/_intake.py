@@ -1,8 +1,11 @@
-"""From a body's bytes to the messages of the log: decompress, check, cut. Pure but for the memory it asks for."""
+"""From a body's bytes to the messages of the log: decompress, make protobuf of JSON, check, cut.
+
+Pure but for the memory it asks for.
+"""
 
 from dataclasses import dataclass
 
-from spanpulse_stream.decode import Limits, Malformed, Rejected, check
+from spanpulse_stream.decode import InvalidJson, Limits, Malformed, Rejected, check, json_to_protobuf, json_values
 from spanpulse_stream.gateway._answers import RequestRefused
 from spanpulse_stream.gateway._inflate import inflate
 from spanpulse_stream.gateway._limits import RequestLimits, Reservation
@@ -12,6 +15,8 @@ from spanpulse_stream.gateway._wire import TooManyFields
 from spanpulse_stream.log import TOPIC, Message, Signal
 
 __all__ = ["Intake", "Sender", "prepare"]
+
+JSON_VALUE_BYTES = 80  # of a Python object and the place that holds it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ def prepare(
     encoding: str,
     sender: Sender,
     *,
+    as_json: bool,
     limits: RequestLimits,
     decoding: Limits,
     partitions: int,
@@ -49,6 +55,8 @@ def prepare(
     """
     if encoding:
         body = inflate(body, encoding, limits, held.grow)
+    if as_json:
+        body = _protobuf(body, signal, limits, held)
     try:
         checked = check(body, signal, decoding)
     except Malformed as error:
@@ -74,6 +82,19 @@ def prepare(
         for piece in pieces
     ]
     return Intake(messages, checked.records, checked.rejected, len(body))
+
+
+def _protobuf(body: bytes, signal: Signal, limits: RequestLimits, held: Reservation) -> bytes:
+    """Return a body of JSON as protobuf; what its values will take is asked for before they are made."""
+    needed = json_values(body) * JSON_VALUE_BYTES + 2 * len(body)
+    if needed > limits.most_json_bytes:
+        message = f"the JSON would take {needed} bytes of memory, more than {limits.most_json_bytes}: send less at once"
+        raise RequestRefused(413, message)
+    held.grow(needed)
+    try:
+        return json_to_protobuf(body, signal)
+    except InvalidJson as error:
+        raise RequestRefused(400, str(error)) from None
 
 
 def _headers(signal: Signal, tenant: str, records: int) -> tuple[tuple[str, bytes], ...]:

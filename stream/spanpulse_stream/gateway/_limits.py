@@ -26,6 +26,7 @@ class RequestLimits:
     max_decompressed_bytes: int = 64 * MIB
     most_ratio: int = 300
     ratio_free_bytes: int = 4 * MIB
+    most_json_bytes: int = 64 * MIB  # what the values of one request in JSON may take in memory
     most_message_bytes: int = 900_000
     most_requests: int = 256
     most_bytes_in_flight: int = 128 * MIB
