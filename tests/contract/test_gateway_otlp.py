@@ -205,7 +205,7 @@ async def test_broken_compression_is_400(body, encoding, log):
     assert log.appends == []
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/metrics", "/v1/traces/", "/v1development/profiles"])
+@pytest.mark.parametrize("path", ["/", "/v1/metric", "/v1/traces/", "/v1development/profiles"])
 async def test_unknown_paths_are_404(path, log):
     async with receiver(log) as got:
         answer = await post(got, some_traces(), path)

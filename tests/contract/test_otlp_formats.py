@@ -12,7 +12,21 @@ import pytest
 from google.protobuf import json_format
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    Gauge,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
 
 from oracle import corpus_bodies
 from oracle.otlp_json import REQUESTS, otlp_json
@@ -135,6 +149,34 @@ async def test_a_full_log_is_429(form: Format, log: GatedLog) -> None:
         refused = await form.post(got, form.write(some_logs(2), "logs"), "logs")
     assert (refused.status_code, form.read(refused, Status).code) == (429, 8)
     assert refused.headers["retry-after"] == "1"
+
+
+def some_metrics() -> ExportMetricsServiceRequest:
+    points = [NumberDataPoint(as_int=number) for number in range(3)]
+    metrics = [
+        Metric(name="tokens", sum=Sum(data_points=points)),
+        Metric(name="seconds", histogram=Histogram(data_points=[HistogramDataPoint(count=1)])),
+        Metric(name="load", gauge=Gauge(data_points=points[:1])),
+        Metric(name="nothing"),
+    ]
+    return ExportMetricsServiceRequest(
+        resource_metrics=[ResourceMetrics(scope_metrics=[ScopeMetrics(metrics=metrics)])]
+    )
+
+
+async def test_metrics_are_answered_and_what_is_not_kept_is_said(form: Format, log: GatedLog) -> None:
+    message = some_metrics()
+    body = message.SerializeToString() if form.content_type == PROTOBUF else json_format.MessageToJson(message).encode()
+    async with receiver(log) as got:
+        answer = await form.post(got, gzip.compress(body), "metrics", content_encoding="gzip")
+        nothing = await form.post(got, b"" if form.content_type == PROTOBUF else b"{}", "metrics")
+        broken = await form.post(got, b"\x0a\xff", "metrics")
+    partial = form.read(answer, ExportMetricsServiceResponse).partial_success
+    assert (answer.status_code, partial.rejected_data_points) == (200, 5)
+    assert "not metrics" in partial.error_message
+    assert not form.read(nothing, ExportMetricsServiceResponse).HasField("partial_success")
+    assert broken.status_code == 400
+    assert log.appends == []
 
 
 async def test_a_span_that_is_none_in_json_is_rejected_alone(log: GatedLog) -> None:

@@ -27,6 +27,7 @@ from spanpulse_stream.settings import Settings
 __all__ = ["StatusReader"]
 
 SIGNALS = ("traces", "logs")
+REQUESTED = (*SIGNALS, "metrics", "none")
 OUTCOMES = ("stored", "duplicate", "dead_lettered", "filtered")
 COUNTS = (*OUTCOMES, "unjoined")
 RATE_MINUTES = 5
@@ -117,7 +118,7 @@ class StatusReader:
         """Return HTTP status -> requests that were refused with it."""
         requests = self.metrics.value
         found = {
-            str(code): sum(requests(catalog.RECEIVER_REQUESTS, signal, str(code)) for signal in (*SIGNALS, "none"))
+            str(code): sum(requests(catalog.RECEIVER_REQUESTS, signal, str(code)) for signal in REQUESTED)
             for code in REFUSALS
         }
         return {code: int(count) for code, count in found.items() if count}

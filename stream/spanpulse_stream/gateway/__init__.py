@@ -5,6 +5,7 @@
 
 from spanpulse_stream.gateway._answers import REFUSALS, RequestRefused
 from spanpulse_stream.gateway._app import OtlpApp, OtlpOptions
+from spanpulse_stream.gateway._cors import Cors
 from spanpulse_stream.gateway._keys import ApiKeys, BindingRefused, InvalidKey, check_binding
 from spanpulse_stream.gateway._limits import RequestLimits
 from spanpulse_stream.gateway._resource import partition_of, resource_key
@@ -18,6 +19,7 @@ __all__ = [
     "ApiKeys",
     "BindingRefused",
     "CannotListen",
+    "Cors",
     "HttpServer",
     "InvalidKey",
     "LogFull",

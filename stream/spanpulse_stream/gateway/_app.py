@@ -1,9 +1,10 @@
-"""The OTLP/HTTP receiver as an ASGI application: POST /v1/traces and /v1/logs, binary protobuf or JSON.
+"""The OTLP/HTTP receiver as an ASGI application: POST /v1/traces, /v1/logs, /v1/metrics, binary protobuf or JSON.
 
 200 is answered only after every message of the request is durable in the log, all of them in one append; any
 other answer means that nothing of the request was taken, but for a failure of the log itself (503), after which
 the sender repeats the request and the pipeline drops what it has seen. Bodies and keys are never logged. A web
-page elsewhere cannot send from a visitor's browser: the content type needs a preflight, which is not answered.
+page elsewhere cannot send from a visitor's browser: the content type needs a preflight, which is answered for the
+origins that the operator named. Metrics are answered and not kept.
 """
 
 import asyncio
@@ -12,15 +13,18 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from functools import partial
+from typing import Any, Literal, Self, TypeVar
 
 from spanpulse_stream.decode import Limits
 from spanpulse_stream.gateway._answers import JSON, PROTOBUF, Answer, RequestRefused, accepted
 from spanpulse_stream.gateway._body import ClientGone, Receive, read_body
+from spanpulse_stream.gateway._cors import Cors
 from spanpulse_stream.gateway._inflate import ENCODINGS
 from spanpulse_stream.gateway._intake import Intake, Sender, prepare
 from spanpulse_stream.gateway._keys import ApiKeys, check_binding
 from spanpulse_stream.gateway._limits import Budget, RequestLimits, Reservation
+from spanpulse_stream.gateway._metrics import not_kept
 from spanpulse_stream.log import LogFull, MessageLog, Signal
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
 from spanpulse_stream.settings import Settings
@@ -29,7 +33,8 @@ __all__ = ["OtlpApp", "OtlpOptions"]
 
 logger = logging.getLogger(__name__)
 
-PATHS: dict[str, Signal] = {"/v1/traces": "traces", "/v1/logs": "logs"}
+Kind = Signal | Literal["metrics"]
+PATHS: dict[str, Kind] = {"/v1/traces": "traces", "/v1/logs": "logs", "/v1/metrics": "metrics"}
 NO_SIGNAL = "none"  # also of requests whose path was never read
 RETRY_AFTER_S = 2.0
 LOG_FULL_SHOWN_S = 10.0  # how long one 429 keeps the process unready, if no other follows
@@ -37,16 +42,18 @@ LOG_FULL_SHOWN_S = 10.0  # how long one 429 keeps the process unready, if no oth
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 State = Literal["starting", "serving", "stopping"]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class OtlpOptions:
-    """How the receiver is set: ``partitions`` of the log, who may send, and the limits."""
+    """How the receiver is set: ``partitions`` of the log, who may send, the limits, and from which web pages."""
 
     partitions: int = 1
     keys: ApiKeys = field(default_factory=ApiKeys)
     limits: RequestLimits = field(default_factory=RequestLimits)
     decoding: Limits = field(default_factory=Limits)
+    cors: Cors = field(default_factory=Cors)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -60,6 +67,7 @@ class OtlpOptions:
                 max_body_bytes=settings.max_body_bytes, max_decompressed_bytes=settings.max_decompressed_bytes
             ),
             Limits(max_attributes=settings.max_attributes, max_depth=settings.max_depth),
+            Cors.of(settings.cors_origins),
         )
 
 
@@ -108,6 +116,9 @@ class OtlpApp:
         begun = time.perf_counter()
         signal = PATHS.get(scope["path"])
         headers = dict(scope["headers"])
+        if signal and scope["method"] == "OPTIONS" and (allowed := self._options.cors.preflight(headers)):
+            await _send(send, Answer(204, b"", headers=allowed))
+            return
         try:
             answer = await self._answer(scope, headers, receive, signal)
         except ClientGone:
@@ -118,11 +129,10 @@ class OtlpApp:
             answer = refusal.answer(as_json=_media_type(headers) == JSON)
         self._metrics.add(catalog.RECEIVER_REQUESTS, 1, signal or NO_SIGNAL, str(answer.status))
         self._metrics.observe(catalog.RECEIVER_SECONDS, time.perf_counter() - begun, signal or NO_SIGNAL)
+        answer.headers.extend(self._options.cors.headers(headers))
         await _send(send, answer)
 
-    async def _answer(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, signal: Signal | None
-    ) -> Answer:
+    async def _answer(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, signal: Kind | None) -> Answer:
         try:
             return await self._receive(scope, headers, receive, signal)
         except (RequestRefused, ClientGone):
@@ -135,10 +145,10 @@ class OtlpApp:
             raise RequestRefused(500, "the receiver failed; its log says why") from None
 
     async def _receive(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, signal: Signal | None
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, signal: Kind | None
     ) -> Answer:
         if signal is None:
-            raise RequestRefused(404, f"nothing is received here; OTLP is at {' and '.join(PATHS)}")
+            raise RequestRefused(404, f"nothing is received here; OTLP is at {', '.join(PATHS)}")
         if scope["method"] != "POST":
             raise RequestRefused(405, "OTLP is sent with POST", headers=[(b"allow", b"POST")])
         if self._state != "serving":
@@ -150,6 +160,8 @@ class OtlpApp:
             body = await read_body(receive, headers.get(b"content-length"), limits, held)
             held.admit()
             self._metrics.add(catalog.RECEIVER_BYTES, len(body), signal, "sent")
+            if signal == "metrics":
+                return await self._in_thread(partial(not_kept, body, encoding, limits, held, as_json=as_json))
             intake = await self._prepare(body, signal, encoding, sender, held, as_json=as_json)
             await self._append(intake)
         self._metrics.add(catalog.RECEIVER_BYTES, intake.size, signal, "decompressed")
@@ -184,6 +196,9 @@ class OtlpApp:
 
         if len(body) <= options.limits.inline_bytes and not encoding and not as_json:
             return work()
+        return await self._in_thread(work)
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _append(self, intake: Intake) -> None:

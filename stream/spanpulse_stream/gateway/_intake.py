@@ -14,7 +14,7 @@ from spanpulse_stream.gateway._split import split_request
 from spanpulse_stream.gateway._wire import TooManyFields
 from spanpulse_stream.log import TOPIC, Message, Signal
 
-__all__ = ["Intake", "Sender", "prepare"]
+__all__ = ["Intake", "Sender", "prepare", "reserve_json"]
 
 JSON_VALUE_BYTES = 80  # of a Python object and the place that holds it
 
@@ -85,16 +85,21 @@ def prepare(
 
 
 def _protobuf(body: bytes, signal: Signal, limits: RequestLimits, held: Reservation) -> bytes:
-    """Return a body of JSON as protobuf; what its values will take is asked for before they are made."""
+    """Return a body of JSON as protobuf."""
+    reserve_json(body, limits, held)
+    try:
+        return json_to_protobuf(body, signal)
+    except InvalidJson as error:
+        raise RequestRefused(400, str(error)) from None
+
+
+def reserve_json(body: bytes, limits: RequestLimits, held: Reservation) -> None:
+    """Hold the memory that the values of a JSON text will take. Raises RequestRefused (413, 429)."""
     needed = json_values(body) * JSON_VALUE_BYTES + 2 * len(body)
     if needed > limits.most_json_bytes:
         message = f"the JSON would take {needed} bytes of memory, more than {limits.most_json_bytes}: send less at once"
         raise RequestRefused(413, message)
     held.grow(needed)
-    try:
-        return json_to_protobuf(body, signal)
-    except InvalidJson as error:
-        raise RequestRefused(400, str(error)) from None
 
 
 def _headers(signal: Signal, tenant: str, records: int) -> tuple[tuple[str, bytes], ...]:

@@ -16,6 +16,8 @@ GIB = 1024 * MIB
 Port = Annotated[int, Field(ge=0, le=65535)]
 ContentPolicy = Annotated[str, StringConstraints(pattern=r"^(full|none|truncate [1-9][0-9]{0,6})$")]
 
+Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^\s/?#@*,]+)$")]
+
 
 class Settings(BaseModel):
     """The effective configuration of one process. Sizes are bytes, times are seconds, retention is days."""
@@ -30,6 +32,9 @@ class Settings(BaseModel):
     web: Port = Field(8642, description="port of /metrics, /healthz, /readyz and the page; 0 takes a free one")
     api_keys: tuple[SecretStr, ...] = Field(
         (), description="OTLP keys as tenant:sha256hex of the key, separated by commas"
+    )
+    cors_origins: tuple[Origin, ...] = Field(
+        (), description="web pages that may send OTLP: https://app.example.com, separated by commas; * for all"
     )
 
     content: ContentPolicy = Field("full", description="texts to keep: full, none, or truncate N characters")
