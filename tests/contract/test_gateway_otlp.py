@@ -26,9 +26,9 @@ from otlp.requests import (
     status_of,
     traces,
 )
-from otlp.serving import Receiver, client, receiver, until
+from otlp.serving import Served, client, receiver, until
 from spanpulse_stream.decode import Limits
-from spanpulse_stream.gateway import ApiKeys, OtlpApp, OtlpOptions, RequestLimits
+from spanpulse_stream.gateway import ApiKeys, OtlpApp, OtlpOptions, Receiver, RequestLimits
 from spanpulse_stream.gateway._wire import length_delimited
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
 
@@ -37,7 +37,7 @@ KEY = "k" * 32
 KEYS = ApiKeys.parse([f"acme:{hashlib.sha256(KEY.encode()).hexdigest()}", "other:plain:0123456789abcdef"])
 
 
-async def post(got: Receiver, body: bytes, path: str = "/v1/traces", **headers: str):
+async def post(got: Served, body: bytes, path: str = "/v1/traces", **headers: str):
     sent = HEADERS | {name.replace("_", "-"): value for name, value in headers.items()}
     async with client(got.app) as http:
         return await http.post(path, content=body, headers=sent)
@@ -287,15 +287,15 @@ async def test_a_failing_log_is_503_so_that_the_sender_tries_again(caplog, log):
 
 
 async def test_503_while_starting_and_stopping(log):
-    app = OtlpApp(log, OtlpOptions(), Metrics(), Health(lambda: 0.0))
-    for change, word in ((lambda: None, "starting"), (app.stop, "stopping")):
+    taking = Receiver(log, OtlpOptions(), Metrics(), Health(lambda: 0.0))
+    for change, word in ((lambda: None, "starting"), (taking.stop, "stopping")):
         change()
-        async with client(app) as http:
+        async with client(OtlpApp(taking)) as http:
             answer = await http.post("/v1/traces", content=some_traces(), headers=HEADERS)
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) >= 1
         assert word in status_of(answer.content).message
-    app.close()
+    taking.close()
     assert log.appends == []
 
 

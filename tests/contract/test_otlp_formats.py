@@ -32,7 +32,7 @@ from oracle import corpus_bodies
 from oracle.otlp_json import REQUESTS, otlp_json
 from otlp.log import GatedLog
 from otlp.requests import PROTOBUF, attributes, resource_spans, some_logs, some_traces, span, traces
-from otlp.serving import Receiver, client, receiver
+from otlp.serving import Served, client, receiver
 from spanpulse_stream.decode import Limits
 from spanpulse_stream.gateway import ApiKeys, Message, OtlpOptions, RequestLimits
 
@@ -48,7 +48,7 @@ class Format:
     content_type: str
     write: Callable[[bytes, str], bytes]
 
-    async def post(self, got: Receiver, body: bytes, signal: str = "traces", **headers: str) -> httpx.Response:
+    async def post(self, got: Served, body: bytes, signal: str = "traces", **headers: str) -> httpx.Response:
         sent = {"content-type": self.content_type} | {name.replace("_", "-"): text for name, text in headers.items()}
         async with client(got.app) as http:
             answer = await http.post(f"/v1/{signal}", content=body, headers=sent)

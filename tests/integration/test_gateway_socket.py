@@ -282,7 +282,7 @@ async def test_a_stop_lets_requests_in_flight_end(log):
         address = f"http://{got.address}{URL}"
         sending = asyncio.create_task(http.post(address, content=some_traces(), headers=HEADERS))
         await until(lambda: log.waiting == 1)
-        got.app.stop()
+        got.receiver.stop()
         stopping = asyncio.create_task(got.server.stop())
         await until(lambda: not any(server.is_serving() for server in got.server._server.servers))
         log.open.set()

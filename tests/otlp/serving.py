@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from spanpulse_stream.gateway import HttpServer, MessageLog, OtlpApp, OtlpOptions
+from spanpulse_stream.gateway import HttpServer, MessageLog, OtlpApp, OtlpOptions, Receiver
 from spanpulse_stream.observe import Health, Metrics
 
 DEADLINE = 20.0
 
 
 @dataclass
-class Receiver:
+class Served:
     app: OtlpApp
+    receiver: Receiver
     metrics: Metrics
     health: Health
     address: str = ""
@@ -25,19 +26,19 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiver(log: MessageLog, options: OtlpOptions | None = None) -> AsyncIterator[Receiver]:
+async def receiver(log: MessageLog, options: OtlpOptions | None = None) -> AsyncIterator[Served]:
     metrics, health = Metrics(), Health(time.monotonic)
-    app = OtlpApp(log, options or OtlpOptions(), metrics, health)
-    app.serve()
+    taking = Receiver(log, options or OtlpOptions(), metrics, health)
+    taking.serve()
     health.started()
     try:
-        yield Receiver(app, metrics, health)
+        yield Served(OtlpApp(taking), taking, metrics, health)
     finally:
-        app.close()
+        taking.close()
 
 
 @asynccontextmanager
-async def listening(log: MessageLog, options: OtlpOptions | None = None) -> AsyncIterator[Receiver]:
+async def listening(log: MessageLog, options: OtlpOptions | None = None) -> AsyncIterator[Served]:
     options = options or OtlpOptions()
     async with receiver(log, options) as got:
         got.server = HttpServer(
@@ -47,7 +48,7 @@ async def listening(log: MessageLog, options: OtlpOptions | None = None) -> Asyn
             setting="otlp_http",
             limits=options.limits,
             stop_within=1,
-            on_refused=got.app.refused,
+            on_refused=got.receiver.refused,
         )
         async with got.server:
             got.address = got.server.address

@@ -30,7 +30,7 @@ from spanpulse_stream.embedded._messages import LogMessages
 from spanpulse_stream.embedded._monitor import Monitor
 from spanpulse_stream.embedded._processors import Processors, versions_now
 from spanpulse_stream.embedded._status import StatusReader
-from spanpulse_stream.gateway import HttpServer, OtlpApp, OtlpOptions
+from spanpulse_stream.gateway import HttpServer, OtlpApp, OtlpOptions, Receiver
 from spanpulse_stream.log import LocalLog
 from spanpulse_stream.observe import Condition, Health, LoopPulse, Metrics, observe_app
 from spanpulse_stream.pipeline import PriceBooks, RowsFromLog, rebuilt_day
@@ -144,21 +144,21 @@ class EmbeddedProcess:
             reached=partial(reached_ends, self.database),
         )
 
-    async def _listen(self, options: OtlpOptions) -> OtlpApp:
+    async def _listen(self, options: OtlpOptions) -> Receiver:
         """Bind both ports: a taken one is known before anything slow begins."""
         settings, stack = self.settings, self._stack
         pulse = LoopPulse(time.monotonic, self.metrics)
         beat = asyncio.create_task(pulse.run())
         stack.push_async_callback(_cancelled, beat)
-        receiver = OtlpApp(self.log, options, self.metrics, self.health)
+        receiver = Receiver(self.log, options, self.metrics, self.health)
         stack.callback(receiver.close)
         apps: dict[str, Any] = {
             "web": (observe_app(self.metrics, self.health, pulse), settings.web_host, settings.web),
-            "otlp_http": (receiver, settings.host, settings.otlp_http),
+            "otlp_http": (OtlpApp(receiver), settings.host, settings.otlp_http),
         }
         for setting, (app, host, port) in apps.items():
-            counting = {"on_refused": receiver.refused} if app is receiver else {}
-            server = HttpServer(app, host=host, port=port, setting=setting, **counting)
+            heard = receiver.refused if setting == "otlp_http" else _unheard
+            server = HttpServer(app, host=host, port=port, setting=setting, on_refused=heard)
             await server.start()
             stack.push_async_callback(server.stop)
             self._addresses[setting] = server.address
@@ -198,6 +198,10 @@ async def _in_thread(function: Callable[..., Result], *arguments: object) -> Res
     except asyncio.CancelledError:
         await asyncio.wait({running})
         raise
+
+
+def _unheard(_status: int) -> None:
+    """Hear what a server refuses, and count nothing."""
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

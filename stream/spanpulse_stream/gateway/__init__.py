@@ -1,13 +1,16 @@
-"""The way in: OTLP/HTTP requests become messages of the log, one resource a message, durable before they are answered.
+"""The way in: OTLP requests become messages of the log, one resource a message, durable before they are answered.
 
-`OtlpApp` is the receiver, `HttpServer` serves it (or any ASGI application), `ApiKeys` says who may send.
+`Receiver` takes requests, `OtlpApp` gives it those of OTLP/HTTP, `HttpServer` serves that (or any ASGI application),
+`ApiKeys` says who may send.
 """
 
 from spanpulse_stream.gateway._answers import REFUSALS, RequestRefused
-from spanpulse_stream.gateway._app import OtlpApp, OtlpOptions
+from spanpulse_stream.gateway._app import OtlpApp
 from spanpulse_stream.gateway._cors import Cors
 from spanpulse_stream.gateway._keys import ApiKeys, BindingRefused, InvalidKey, check_binding
 from spanpulse_stream.gateway._limits import RequestLimits
+from spanpulse_stream.gateway._options import OtlpOptions
+from spanpulse_stream.gateway._receiver import Receiver
 from spanpulse_stream.gateway._resource import partition_of, resource_key
 from spanpulse_stream.gateway._server import CannotListen, HttpServer
 from spanpulse_stream.gateway._split import Piece, split_request
@@ -28,6 +31,7 @@ __all__ = [
     "OtlpApp",
     "OtlpOptions",
     "Piece",
+    "Receiver",
     "RequestLimits",
     "RequestRefused",
     "Signal",

@@ -1,4 +1,4 @@
-"""What the receiver answers, as OTLP/HTTP has it: an Export*ServiceResponse, or a google.rpc.Status for any error.
+"""What the receiver answers, as OTLP has it: an Export*ServiceResponse, or a google.rpc.Status for any error.
 
 A sender that speaks JSON gets its answers in JSON. No answer holds anything of the request's body or its key.
 """
@@ -24,6 +24,7 @@ RPC_CODES = {400: 3, 401: 16, 404: 5, 405: 12, 408: 4, 413: 8, 415: 3, 429: 8, 4
 REFUSALS = tuple(RPC_CODES)
 """HTTP statuses that say that nothing of a request was taken."""
 BAD_REQUEST_TYPE = b"type.googleapis.com/google.rpc.BadRequest"
+RETRY_INFO_TYPE = b"type.googleapis.com/google.rpc.RetryInfo"
 PARTS = {"traces": "spans", "logs": "log records"}
 REJECTED = {"traces": "rejectedSpans", "logs": "rejectedLogRecords"}
 
@@ -72,18 +73,30 @@ class RequestRefused(Exception):  # noqa: N818 -- the answer to a request, not a
             headers.append((b"retry-after", str(max(1, math.ceil(self.retry_after_s))).encode()))
         if self.close:
             headers.append((b"connection", b"close"))
-        code = RPC_CODES.get(self.status, UNKNOWN)
         if as_json:
-            return Answer(self.status, json.dumps({"code": code, "message": self.message}).encode(), JSON, headers)
-        return Answer(self.status, self._status(code), PROTOBUF, headers)
+            return Answer(self.status, json.dumps({"code": self.code, "message": self.message}).encode(), JSON, headers)
+        return Answer(self.status, self.rpc_status(), PROTOBUF, headers)
 
-    def _status(self, code: int) -> bytes:
+    @property
+    def code(self) -> int:
+        """The google.rpc.Code."""
+        return RPC_CODES.get(self.status, UNKNOWN)
+
+    def rpc_status(self) -> bytes:
+        """Return a google.rpc.Status: what was wrong with the request, or when the sender may try again."""
         message = self.message.encode()
-        status = varint_field(1, code) + length_delimited(2, message)
-        if self.status != 400:
-            return status
-        bad_request = length_delimited(1, length_delimited(1, b"body") + length_delimited(2, message))
-        return status + length_delimited(3, length_delimited(1, BAD_REQUEST_TYPE) + length_delimited(2, bad_request))
+        status = varint_field(1, self.code) + length_delimited(2, message)
+        if self.status == 400:
+            violation = length_delimited(1, b"body") + length_delimited(2, message)
+            status += _detail(BAD_REQUEST_TYPE, length_delimited(1, violation))
+        if self.retry_after_s is not None:
+            seconds = max(1, math.ceil(self.retry_after_s))
+            status += _detail(RETRY_INFO_TYPE, length_delimited(1, varint_field(1, seconds)))
+        return status
+
+
+def _detail(kind: bytes, content: bytes) -> bytes:
+    return length_delimited(3, length_delimited(1, kind) + length_delimited(2, content))
 
 
 def accepted(signal: Signal, rejected: Sequence[Rejected], *, as_json: bool = False) -> Answer:

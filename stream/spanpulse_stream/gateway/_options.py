@@ -1,0 +1,38 @@
+"""How the receiver is set, from the settings of the process."""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from spanpulse_stream.decode import Limits
+from spanpulse_stream.gateway._cors import Cors
+from spanpulse_stream.gateway._keys import ApiKeys, check_binding
+from spanpulse_stream.gateway._limits import RequestLimits
+from spanpulse_stream.settings import Settings
+
+__all__ = ["OtlpOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class OtlpOptions:
+    """How the receiver is set: ``partitions`` of the log, who may send, the limits, and from which web pages."""
+
+    partitions: int = 1
+    keys: ApiKeys = field(default_factory=ApiKeys)
+    limits: RequestLimits = field(default_factory=RequestLimits)
+    decoding: Limits = field(default_factory=Limits)
+    cors: Cors = field(default_factory=Cors)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return the receiver's part of the settings. Raises InvalidKey, BindingRefused."""
+        keys = ApiKeys.parse(key.get_secret_value() for key in settings.api_keys)
+        check_binding(settings.host, keys)
+        return cls(
+            settings.partitions,
+            keys,
+            RequestLimits(
+                max_body_bytes=settings.max_body_bytes, max_decompressed_bytes=settings.max_decompressed_bytes
+            ),
+            Limits(max_attributes=settings.max_attributes, max_depth=settings.max_depth),
+            Cors.of(settings.cors_origins),
+        )

@@ -1,0 +1,168 @@
+"""What receives a request of OTLP, whatever carried it: who may send, how much is in flight, durable or refused.
+
+A request is answered with success only after every message of it is durable in the log, all of them in one append;
+anything else means that nothing of it was taken, but for a failure of the log itself (503), after which the sender
+repeats it and the pipeline drops what it has seen. Bodies and keys are never logged. Metrics are answered and not
+kept. Refusals carry HTTP's status; what carries another protocol translates it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Literal, TypeVar
+
+from spanpulse_stream.gateway._answers import Answer, RequestRefused, accepted
+from spanpulse_stream.gateway._body import ClientGone
+from spanpulse_stream.gateway._intake import Intake, Sender, prepare
+from spanpulse_stream.gateway._keys import Headers
+from spanpulse_stream.gateway._limits import Budget, Reservation
+from spanpulse_stream.gateway._metrics import not_kept
+from spanpulse_stream.gateway._options import OtlpOptions
+from spanpulse_stream.log import LogFull, MessageLog, Signal
+from spanpulse_stream.observe import Condition, Health, Metrics, catalog
+
+__all__ = ["Kind", "Receiver"]
+
+logger = logging.getLogger(__name__)
+
+Kind = Signal | Literal["metrics"]
+State = Literal["starting", "serving", "stopping"]
+Result = TypeVar("Result")
+NO_SIGNAL = "none"  # also of requests whose path was never read
+RETRY_AFTER_S = 2.0
+LOG_FULL_SHOWN_S = 10.0  # how long one 429 keeps the process unready, if no other follows
+
+
+class Receiver:
+    """Receives requests into ``log``.
+
+    It refuses them (503) until ``serve`` and after ``stop``. ``close`` ends its threads.
+    """
+
+    def __init__(self, log: MessageLog, options: OtlpOptions, metrics: Metrics, health: Health) -> None:
+        self.options = options
+        self._log = log
+        self._metrics = metrics
+        self._health = health
+        self._state: State = "starting"
+        self._budget = Budget(options.limits.most_requests, options.limits.budget)
+        self._threads = ThreadPoolExecutor(options.limits.threads, thread_name_prefix="otlp")
+        metrics.watch(catalog.RECEIVER_IN_FLIGHT, lambda: self._budget.requests)
+        metrics.watch(catalog.RECEIVER_IN_FLIGHT_BYTES, lambda: self._budget.bytes)
+
+    def serve(self) -> None:
+        """Accept requests from now on."""
+        self._state = "serving"
+
+    def stop(self) -> None:
+        """Refuse new requests; those in flight go on."""
+        self._state = "stopping"
+
+    def close(self) -> None:
+        """End the threads; waits for what they do."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def refused(self, status: int) -> None:
+        """Count a request that the server refused before it came here."""
+        self._metrics.add(catalog.RECEIVER_REQUESTS, 1, NO_SIGNAL, str(status))
+
+    def sender(self, headers: Headers, peer: str) -> Sender:
+        """Return who sends, by the key in its headers. Raises RequestRefused (401, 503)."""
+        if self._state != "serving":
+            raise RequestRefused(503, f"the receiver is {self._state}", retry_after_s=RETRY_AFTER_S)
+        tenant = self.options.keys.tenant(headers)
+        if tenant is None:
+            message = "no valid API key; send it as 'authorization: Bearer KEY' or 'x-api-key: KEY'"
+            raise RequestRefused(401, message, headers=[(b"www-authenticate", b"Bearer")])
+        return Sender(tenant, peer)
+
+    def open(self) -> Reservation:
+        """Begin to receive a body, within a `with` block."""
+        return self._budget.open()
+
+    async def answer(self, kind: Kind | None, receiving: Awaitable[Answer]) -> Answer | RequestRefused | None:
+        """Wait for ``receiving`` to end and count how it did. None means that the sender went away."""
+        begun = time.perf_counter()
+        signal = kind or NO_SIGNAL
+        outcome: Answer | RequestRefused
+        try:
+            outcome = await self._guarded(receiving)
+        except ClientGone:
+            self._metrics.add(catalog.RECEIVER_ABORTED, 1, signal)
+            return None
+        except RequestRefused as refusal:
+            self._metrics.add(catalog.RECEIVER_RECORDS, refusal.records, signal, "refused")
+            outcome = refusal
+        self._metrics.add(catalog.RECEIVER_REQUESTS, 1, signal, str(outcome.status))
+        self._metrics.observe(catalog.RECEIVER_SECONDS, time.perf_counter() - begun, signal)
+        return outcome
+
+    async def take(
+        self, body: bytes, kind: Kind, encoding: str, sender: Sender, held: Reservation, *, as_json: bool
+    ) -> Answer:
+        """Take a whole body whose size is ``held``. Raises RequestRefused (400, 413, 429, 503)."""
+        held.admit()
+        self._metrics.add(catalog.RECEIVER_BYTES, len(body), kind, "sent")
+        if kind == "metrics":
+            limits = self.options.limits
+            return await self._in_thread(partial(not_kept, body, encoding, limits, held, as_json=as_json))
+        intake = await self._prepare(body, kind, encoding, sender, held, as_json=as_json)
+        await self._append(intake)
+        self._metrics.add(catalog.RECEIVER_BYTES, intake.size, kind, "decompressed")
+        self._metrics.add(catalog.RECEIVER_RECORDS, intake.records, kind, "accepted")
+        self._metrics.add(catalog.RECEIVER_RECORDS, len(intake.rejected), kind, "rejected")
+        return accepted(kind, intake.rejected, as_json=as_json)
+
+    async def _guarded(self, receiving: Awaitable[Answer]) -> Answer:
+        try:
+            return await receiving
+        except (RequestRefused, ClientGone):
+            raise
+        except asyncio.CancelledError:
+            # The stop took too long. A bare end would read as 500, after which senders drop their data.
+            raise RequestRefused(503, "the receiver stops", retry_after_s=RETRY_AFTER_S, close=True) from None
+        except Exception:
+            logger.exception("a request failed inside the receiver")
+            raise RequestRefused(500, "the receiver failed; its log says why") from None
+
+    async def _prepare(
+        self, body: bytes, signal: Signal, encoding: str, sender: Sender, held: Reservation, *, as_json: bool
+    ) -> Intake:
+        options = self.options
+
+        def work() -> Intake:
+            return prepare(
+                body,
+                signal,
+                encoding,
+                sender,
+                as_json=as_json,
+                limits=options.limits,
+                decoding=options.decoding,
+                partitions=options.partitions,
+                held=held,
+            )
+
+        if len(body) <= options.limits.inline_bytes and not encoding and not as_json:
+            return work()
+        return await self._in_thread(work)
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def _append(self, intake: Intake) -> None:
+        if not intake.messages:
+            return
+        try:
+            await self._log.append(intake.messages)
+        except LogFull as full:
+            self._health.report(Condition.LOG_FULL, str(full), for_seconds=LOG_FULL_SHOWN_S)
+            raise RequestRefused(429, str(full), retry_after_s=full.retry_after_s, records=intake.records) from None
+        except Exception:
+            logger.exception("the log did not take a request")
+            raise RequestRefused(
+                503, "the log failed; try again", retry_after_s=RETRY_AFTER_S, records=intake.records
+            ) from None
