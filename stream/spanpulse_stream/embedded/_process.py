@@ -30,7 +30,7 @@ from spanpulse_stream.embedded._messages import LogMessages
 from spanpulse_stream.embedded._monitor import Monitor
 from spanpulse_stream.embedded._processors import Processors, versions_now
 from spanpulse_stream.embedded._status import StatusReader
-from spanpulse_stream.gateway import HttpServer, OtlpApp, OtlpOptions, Receiver
+from spanpulse_stream.gateway import GrpcServer, HttpServer, OtlpApp, OtlpOptions, Receiver
 from spanpulse_stream.log import LocalLog
 from spanpulse_stream.observe import Condition, Health, LoopPulse, Metrics, observe_app
 from spanpulse_stream.pipeline import PriceBooks, RowsFromLog, rebuilt_day
@@ -159,10 +159,14 @@ class EmbeddedProcess:
         for setting, (app, host, port) in apps.items():
             heard = receiver.refused if setting == "otlp_http" else _unheard
             server = HttpServer(app, host=host, port=port, setting=setting, on_refused=heard)
-            await server.start()
-            stack.push_async_callback(server.stop)
-            self._addresses[setting] = server.address
+            await self._serve(setting, server)
+        await self._serve("otlp_grpc", GrpcServer(receiver, host=settings.host, port=settings.otlp_grpc))
         return receiver
+
+    async def _serve(self, setting: str, server: HttpServer | GrpcServer) -> None:
+        await server.start()
+        self._stack.push_async_callback(server.stop)
+        self._addresses[setting] = server.address
 
     async def _watch(self) -> None:
         """Start what looks after the process, and the operator's socket."""

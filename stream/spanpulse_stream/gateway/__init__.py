@@ -1,12 +1,13 @@
 """The way in: OTLP requests become messages of the log, one resource a message, durable before they are answered.
 
-`Receiver` takes requests, `OtlpApp` gives it those of OTLP/HTTP, `HttpServer` serves that (or any ASGI application),
-`ApiKeys` says who may send.
+`Receiver` takes requests, `OtlpApp` gives it those of OTLP/HTTP, `HttpServer` serves that (or any ASGI application);
+`GrpcServer` serves OTLP/gRPC. `ApiKeys` says who may send.
 """
 
 from spanpulse_stream.gateway._answers import REFUSALS, RequestRefused
 from spanpulse_stream.gateway._app import OtlpApp
 from spanpulse_stream.gateway._cors import Cors
+from spanpulse_stream.gateway._grpc import GrpcServer
 from spanpulse_stream.gateway._keys import ApiKeys, BindingRefused, InvalidKey, check_binding
 from spanpulse_stream.gateway._limits import RequestLimits
 from spanpulse_stream.gateway._options import OtlpOptions
@@ -23,6 +24,7 @@ __all__ = [
     "BindingRefused",
     "CannotListen",
     "Cors",
+    "GrpcServer",
     "HttpServer",
     "InvalidKey",
     "LogFull",

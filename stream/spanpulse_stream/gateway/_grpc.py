@@ -1,0 +1,159 @@
+"""OTLP/gRPC: the three Export methods, served by grpcio inside the process's own event loop.
+
+Messages stay bytes. A sender is known by its key before its message is read, and only so many messages are read at
+once that all of them together fit the receiver's budget. Refusals are gRPC's statuses: RESOURCE_EXHAUSTED with
+RetryInfo may be sent again, without it not. Not guaranteed: a bound on connections, which grpcio does not have.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+import grpc.aio
+
+from spanpulse_stream.gateway._answers import Answer, RequestRefused
+from spanpulse_stream.gateway._body import ClientGone
+from spanpulse_stream.gateway._limits import RequestLimits
+from spanpulse_stream.gateway._receiver import Kind, Receiver
+from spanpulse_stream.gateway._server import CannotListen, bind
+
+__all__ = ["GrpcServer"]
+
+SERVICES: dict[str, Kind] = {
+    "opentelemetry.proto.collector.trace.v1.TraceService": "traces",
+    "opentelemetry.proto.collector.logs.v1.LogsService": "logs",
+    "opentelemetry.proto.collector.metrics.v1.MetricsService": "metrics",
+}
+STATUS_DETAILS = "grpc-status-details-bin"
+CODES = {code.value[0]: code for code in grpc.StatusCode}
+RETRY_AFTER_S = 1.0
+SLOT_WITHIN_S = 5.0  # a message that cannot be read by then is refused, and may be sent again
+STREAMS = 100  # of one connection
+IDLE_MS = 300_000
+
+
+class GrpcServer:
+    """Gives requests that come over gRPC to ``receiver``, from ``start`` to ``stop``.
+
+    ``setting`` is the port's name in the settings, for messages; ``stop_within`` seconds bound the stop.
+    """
+
+    def __init__(
+        self, receiver: Receiver, *, host: str, port: int, setting: str = "otlp_grpc", stop_within: float = 5.0
+    ) -> None:
+        self._receiver = receiver
+        self._host = host
+        self._port = port
+        self._setting = setting
+        self._stop_within = stop_within
+        limits = receiver.options.limits
+        self._slots = asyncio.Semaphore(max(1, limits.budget // limits.max_body_bytes))
+        self._waiting = 0
+        self._server: grpc.aio.Server | None = None
+        self._bound = 0
+
+    @property
+    def address(self) -> str:
+        """`host:port` as it really is. Raises RuntimeError before ``start``."""
+        if not self._bound:
+            raise RuntimeError("the server has not been started")
+        return f"{_bracketed(self._host)}:{self._bound}"
+
+    async def start(self) -> None:
+        """Listen and serve. Raises CannotListen."""
+        server = grpc.aio.server(options=_options(self._receiver.options.limits))
+        for service, kind in SERVICES.items():
+            export = grpc.stream_unary_rpc_method_handler(partial(self._export, kind))
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": export}),))
+        # grpcio does not say why it cannot bind; a socket of our own does.
+        bind(self._host, self._port, self._setting).close()
+        try:
+            self._bound = server.add_insecure_port(f"{_bracketed(self._host) or '[::]'}:{self._port}")
+        except RuntimeError as error:
+            raise CannotListen(f"cannot listen on {self._host} port {self._port}: {error}") from None
+        await server.start()
+        self._server = server
+
+    async def stop(self) -> None:
+        """Refuse new requests, wait for those in flight, then cut the rest. May be called again."""
+        if self._server is not None:
+            await self._server.stop(self._stop_within)
+
+    async def _export(self, kind: Kind, messages: AsyncIterator[bytes], context: Any) -> bytes:
+        outcome = await self._receiver.answer(kind, self._receive(kind, messages, context))
+        if isinstance(outcome, Answer):
+            return outcome.body
+        if outcome is not None:
+            context.set_trailing_metadata(((STATUS_DETAILS, outcome.rpc_status()),))
+            await context.abort(CODES[outcome.code], outcome.message)
+        return b""  # there is nobody to answer
+
+    async def _receive(self, kind: Kind, messages: AsyncIterator[bytes], context: Any) -> Answer:
+        receiver = self._receiver
+        sender = receiver.sender(_headers(context.invocation_metadata() or ()), _address(context.peer()))
+        with receiver.open() as held:
+            async with self._slot():
+                body = await self._read(messages)
+                held.grow(len(body))
+            return await receiver.take(body, kind, "", sender, held, as_json=False)
+
+    @contextlib.asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """Wait until a message may be read. Raises RequestRefused (429)."""
+        busy = RequestRefused(429, "too many requests are being read", retry_after_s=RETRY_AFTER_S)
+        if self._waiting >= self._receiver.options.limits.most_requests:
+            raise busy
+        self._waiting += 1
+        try:
+            await asyncio.wait_for(self._slots.acquire(), SLOT_WITHIN_S)
+        except TimeoutError:
+            raise busy from None
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    async def _read(self, messages: AsyncIterator[bytes]) -> bytes:
+        """Read the one message of a request. Raises RequestRefused (400, 408) and ClientGone."""
+        within = self._receiver.options.limits.body_timeout
+        try:
+            async with asyncio.timeout(within):
+                body = await anext(messages, None)
+                more = body is not None and await anext(messages, None) is not None
+        except TimeoutError:
+            raise RequestRefused(408, f"the message did not arrive within {within:g} seconds") from None
+        except grpc.RpcError:
+            raise ClientGone from None
+        if body is None or more:
+            raise RequestRefused(400, "Export takes one message")
+        return body
+
+
+def _options(limits: RequestLimits) -> list[tuple[str, Any]]:
+    return [
+        ("grpc.so_reuseport", 0),  # or two processes would share the port, and each get a half
+        ("grpc.max_receive_message_length", limits.max_body_bytes),
+        ("grpc.max_metadata_size", limits.header_bytes),
+        ("grpc.max_concurrent_streams", STREAMS),
+        ("grpc.max_connection_idle_ms", IDLE_MS),
+    ]
+
+
+def _headers(metadata: Sequence[Any]) -> list[tuple[bytes, bytes]]:
+    """Return metadata as ASGI has headers."""
+    return [(key.encode(), value.encode() if isinstance(value, str) else value) for key, value in metadata]
+
+
+def _address(peer: str) -> str:
+    """Return the address of `ipv4:127.0.0.1:5000` or `ipv6:%5B::1%5D:5000`, as HTTP has it."""
+    return unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]")
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
