@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -12,18 +13,23 @@ from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from otlp.requests import spans_of
-from otlp.serving import listening
-from spanpulse_stream.gateway import ApiKeys, OtlpOptions
+from otlp.serving import listening, receiver
+from spanpulse_stream.gateway import ApiKeys, GrpcServer, OtlpOptions
 from spanpulse_stream.observe import catalog
 
 KEY = "0123456789abcdef" * 2
 
 
 def send_spans(address: str, compression: Compression, headers: dict[str, str] | None = None) -> bool:
-    exporter = OTLPSpanExporter(f"http://{address}/v1/traces", compression=compression, headers=headers, timeout=20)
+    return send_with(
+        OTLPSpanExporter(f"http://{address}/v1/traces", compression=compression, headers=headers, timeout=20)
+    )
+
+
+def send_with(exporter: SpanExporter) -> bool:
     provider = TracerProvider(resource=Resource({"service.name": "real"}))
     provider.add_span_processor(BatchSpanProcessor(exporter))
     tracer = provider.get_tracer("tests", "1.2")
@@ -72,6 +78,19 @@ async def test_after_429_the_sdk_tries_again_and_nothing_is_lost(log):
         await asyncio.to_thread(send_spans, got.address, Compression.Gzip)
         assert got.metrics.value(catalog.RECEIVER_REQUESTS, "traces", "429") == 1
     assert len(spans_of(*(message.value for message in log.messages))) == 40
+
+
+async def test_spans_arrive_over_grpc_and_are_sent_again_after_a_refusal(log):
+    log.refuse(0.2, times=1)
+    async with receiver(log, OtlpOptions(keys=ApiKeys.parse([f"acme:plain:{KEY}"]))) as got:
+        server = GrpcServer(got.receiver, host="127.0.0.1", port=0)
+        await server.start()
+        exporter = GrpcSpanExporter(server.address, insecure=True, headers={"x-api-key": KEY}, timeout=20)
+        assert await asyncio.to_thread(send_with, exporter)
+        await server.stop()
+        assert got.metrics.value(catalog.RECEIVER_REQUESTS, "traces", "429") == 1
+    assert len(spans_of(*(message.value for message in log.messages))) == 40
+    assert {dict(message.headers)["tenant"] for message in log.messages} == {b"acme"}
 
 
 async def test_a_key_is_sent_as_a_header(log):

@@ -42,7 +42,7 @@ def _run(data: Path, trace: str, *, once: bool) -> int:
     from spanpulse_stream.commands._serve import CANNOT_START  # noqa: PLC0415
 
     # Free ports and nothing of the surroundings: the demo is the same everywhere and disturbs no other process.
-    settings = Settings.model_validate({"data": data, "otlp_http": 0, "web": 0})
+    settings = Settings.model_validate({"data": data, "otlp_http": 0, "otlp_grpc": 0, "web": 0})
     try:
         return asyncio.run(demonstrate(settings, output_console(), trace=cast(TraceName, trace), once=once))
     except CANNOT_START as error:

@@ -84,7 +84,12 @@ def _phrase(code: int) -> str:
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     counts, lag, disk = found["completeness"], found["lag"], found["disk"]
     names = ("accepted", "stored", "duplicate", "dead_lettered", "filtered", "pending", "unjoined")
-    lines = [("OTLP/HTTP", found["addresses"]["otlp_http"]), ("web", found["addresses"]["web"])]
+    addresses = found["addresses"]
+    lines = [
+        ("OTLP/HTTP", addresses["otlp_http"]),
+        ("OTLP/gRPC", addresses["otlp_grpc"]),
+        ("web", addresses["web"]),
+    ]
     lines += [("records", ", ".join(f"{count_of(counts[name])} {name.replace('_', '-')}" for name in names))]
     lines += [("refused", _refused(found["refused_requests_since_start"], counts["refused_since_start"]))]
     if counts["unaccounted"]:
