@@ -138,16 +138,14 @@ class Grpc:
         return Outcome(code, error.details() or "", found[0] if found else float("nan"))
 
 
-FORMATS = {"protobuf": Http(PROTOBUF), "json": Http("application/json"), "grpc": Grpc()}
+PLAIN = Http(PROTOBUF)
+FORMATS = {"protobuf": PLAIN, "json": Http("application/json"), "grpc": Grpc()}
 Format = Http | Grpc
 
 
 @pytest.fixture(params=FORMATS)
 def form(request: pytest.FixtureRequest) -> Format:
     return FORMATS[request.param]
-
-
-PLAIN = Http(PROTOBUF)
 
 
 def whole_of(body: bytes) -> tuple[int, int]:

@@ -153,10 +153,11 @@ class EmbeddedConfig:
             # file (half the CPU time of an insert); nothing above 1.5 GB is merged again
             "merge_selector_base": 10,
             "min_bytes_for_wide_part": 256 * MIB,
-            # a merge holds a granule of each column of each of its parts: 80 MB instead of 250
-            "use_primary_key_cache": 1,  # bounded, where each part of the last minutes would hold its own
-            "index_granularity_bytes": 2 * MIB,
             "max_bytes_to_merge_at_max_space_in_pool": 1_500_000_000,
+            # memory: a merge holds a granule of each of its parts (80 MB instead of 250), and the cache of primary keys
+            # has a bound, where each part of the last minutes would hold its own
+            "index_granularity_bytes": 2 * MIB,
+            "use_primary_key_cache": 1,
             # a tenth of an insert's CPU time, and nothing reads them: skip indexes know the same
             "auto_statistics_types": "''",
         }

@@ -145,21 +145,20 @@ class EmbeddedProcess:
         )
 
     async def _listen(self, options: OtlpOptions) -> Receiver:
-        """Bind both ports: a taken one is known before anything slow begins."""
+        """Bind all ports: a taken one is known before anything slow begins."""
         settings, stack = self.settings, self._stack
         pulse = LoopPulse(time.monotonic, self.metrics)
         beat = asyncio.create_task(pulse.run())
         stack.push_async_callback(_cancelled, beat)
         receiver = Receiver(self.log, options, self.metrics, self.health)
         stack.callback(receiver.close)
-        apps: dict[str, Any] = {
-            "web": (observe_app(self.metrics, self.health, pulse), settings.web_host, settings.web),
-            "otlp_http": (OtlpApp(receiver), settings.host, settings.otlp_http),
-        }
-        for setting, (app, host, port) in apps.items():
-            heard = receiver.refused if setting == "otlp_http" else _unheard
-            server = HttpServer(app, host=host, port=port, setting=setting, on_refused=heard)
-            await self._serve(setting, server)
+        web, otlp = observe_app(self.metrics, self.health, pulse), OtlpApp(receiver)
+        heard = receiver.refused
+        await self._serve("web", HttpServer(web, host=settings.web_host, port=settings.web, setting="web"))
+        await self._serve(
+            "otlp_http",
+            HttpServer(otlp, host=settings.host, port=settings.otlp_http, setting="otlp_http", on_refused=heard),
+        )
         await self._serve("otlp_grpc", GrpcServer(receiver, host=settings.host, port=settings.otlp_grpc))
         return receiver
 
@@ -202,10 +201,6 @@ async def _in_thread(function: Callable[..., Result], *arguments: object) -> Res
     except asyncio.CancelledError:
         await asyncio.wait({running})
         raise
-
-
-def _unheard(_status: int) -> None:
-    """Hear what a server refuses, and count nothing."""
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

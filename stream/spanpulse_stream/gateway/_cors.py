@@ -7,12 +7,12 @@ Credentials (cookies) are never allowed; a key is sent as a header like everywhe
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from spanpulse_stream.gateway._answers import Headers
+
 __all__ = ["Cors"]
 
 ANY = "*"
 PREFLIGHT_S = 7200  # how long a browser keeps the answer; no browser keeps it longer
-
-Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)

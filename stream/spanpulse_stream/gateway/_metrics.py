@@ -12,12 +12,12 @@ from spanpulse_stream.gateway._answers import Answer, RequestRefused, partial_su
 from spanpulse_stream.gateway._inflate import inflate
 from spanpulse_stream.gateway._intake import reserve_json
 from spanpulse_stream.gateway._limits import RequestLimits, Reservation
+from spanpulse_stream.gateway._split import CHILD
 from spanpulse_stream.gateway._wire import LENGTH, fields
 
-__all__ = ["NOT_KEPT", "not_kept", "points_in_json", "points_in_protobuf"]
+__all__ = ["not_kept"]
 
 NOT_KEPT = "spanpulse keeps spans and log records, not metrics: it makes its own from them"
-BESIDE = (1, 2, 2)  # fields of resources in a request, scopes in a resource, metrics in a scope
 DATA = frozenset((5, 7, 9, 10, 11))  # gauge, sum, histogram, exponential histogram, summary
 POINTS = 1
 KINDS = ("gauge", "sum", "histogram", "exponentialHistogram", "summary")
@@ -39,7 +39,7 @@ def not_kept(body: bytes, encoding: str, limits: RequestLimits, held: Reservatio
 def points_in_protobuf(body: bytes) -> int:
     """Count the data points of a request. Raises ValueError, IndexError."""
     ranges = [(0, len(body))]
-    for number in BESIDE:
+    for number in CHILD:
         ranges = [part for start, end in ranges for part in _parts(body, start, end, frozenset((number,)))]
     data = [part for start, end in ranges for part in _parts(body, start, end, DATA)]
     return sum(1 for start, end in data for _ in _parts(body, start, end, frozenset((POINTS,))))
