@@ -2,12 +2,14 @@
 
 import asyncio
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from spanpulse_stream.control import ControlClient, ControlServer, NotRunning, Operations, RequestRefused, socket_path
+from spanpulse_stream.maintenance import MaintenanceError, Progress, Stopped
 
 
 async def _query(sql: str, output_format: str) -> bytes:
@@ -20,6 +22,23 @@ async def _status() -> dict[str, Any]:
     return {"lag": 3}
 
 
+async def _operate(name: str, arguments: Any, report: Any, stopping: threading.Event) -> dict[str, Any]:
+    """Report, as an operation does from its thread; `wait` goes on until it is stopped."""
+
+    def work() -> dict[str, Any]:
+        report(Progress("half", 1, 2, "rows"))
+        if name == "wait":
+            assert stopping.wait(20)
+            raise Stopped
+        if name == "bad":
+            raise MaintenanceError("no such day")
+        time_limit.wait(0.05)
+        return {"of": arguments}
+
+    time_limit = threading.Event()
+    return await asyncio.to_thread(work)
+
+
 @pytest.fixture(params=["short", "long"])
 def data(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     folder = tmp_path / ("x" * 120 if request.param == "long" else "d")
@@ -28,7 +47,7 @@ def data(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 async def test_query_and_status_travel_over_a_private_socket(data: Path) -> None:
-    server = ControlServer(socket_path(data), Operations(_query, _status, (ValueError,)))
+    server = ControlServer(socket_path(data), Operations(_query, _status, _operate, (ValueError,)))
     await server.start()
     client = ControlClient(data, timeout=5)
     try:
@@ -55,7 +74,7 @@ async def test_a_query_is_cancelled_when_its_client_goes_and_when_the_server_sto
             ended.release()
         return b""
 
-    server = ControlServer(socket_path(data), Operations(forever, _status, (ValueError,)))
+    server = ControlServer(socket_path(data), Operations(forever, _status, _operate, (ValueError,)))
     await server.start()
     async with asyncio.timeout(10):
         _, writer = await asyncio.open_unix_connection(str(socket_path(data)))
@@ -83,9 +102,47 @@ async def test_a_socket_left_by_a_dead_process_is_replaced(data: Path) -> None:
     path.touch()
     with pytest.raises(NotRunning):
         ControlClient(data, timeout=1).status()
-    server = ControlServer(path, Operations(_query, _status))
+    server = ControlServer(path, Operations(_query, _status, _operate))
     await server.start()
     try:
         assert await asyncio.to_thread(ControlClient(data, timeout=5).status) == {"lag": 3}
     finally:
         await server.stop()
+
+
+async def test_an_operation_tells_how_far_it_is_then_its_report_or_its_error(data: Path) -> None:
+    server = ControlServer(socket_path(data), Operations(_query, _status, _operate))
+    await server.start()
+    client = ControlClient(data, timeout=10)
+    try:
+        found = await asyncio.to_thread(lambda: list(client.operate("count", {"day": "2026-11-20"})))
+        assert found[-1] == {"report": {"of": {"day": "2026-11-20"}}}
+        assert found[:-1] in ([], [{"progress": {"text": "half", "done": 1, "total": 2, "unit": "rows"}}])
+        with pytest.raises(RequestRefused, match="no such day"):
+            await asyncio.to_thread(lambda: list(client.operate("bad", {})))
+    finally:
+        await server.stop()
+
+
+async def test_an_operation_is_stopped_when_its_client_goes_and_when_the_server_stops(data: Path) -> None:
+    ended = asyncio.Semaphore(0)
+
+    async def operate(*arguments: Any) -> dict[str, Any]:
+        try:
+            return await _operate(*arguments)
+        finally:
+            ended.release()
+
+    server = ControlServer(socket_path(data), Operations(_query, _status, operate))
+    await server.start()
+    async with asyncio.timeout(10):
+        going = ControlClient(data, timeout=10).operate("wait", {})
+        assert "progress" in await asyncio.to_thread(next, going)
+        await asyncio.to_thread(going.close)
+        await ended.acquire()
+        staying = ControlClient(data, timeout=10).operate("wait", {})
+        assert "progress" in await asyncio.to_thread(next, staying)
+        await server.stop()
+        await ended.acquire()
+        with pytest.raises(RequestRefused, match="stopped before its end"):
+            await asyncio.to_thread(list, staying)

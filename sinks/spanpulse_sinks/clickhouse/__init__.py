@@ -20,6 +20,7 @@ from spanpulse_sinks.clickhouse._measures import MEASURES, percentiles
 from spanpulse_sinks.clickhouse._missing import Committed, DetachedPart, Missing
 from spanpulse_sinks.clickhouse._query import Cancel, guest_query, query
 from spanpulse_sinks.clickhouse._repair import LogReader, Rebuild, RepairReport, repair
+from spanpulse_sinks.clickhouse._workbench import Workbench, workbench
 from spanpulse_sinks.clickhouse._writer import BatchWriter, Retry
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Retry",
     "SchemaTooNew",
     "SinkError",
+    "Workbench",
     "WriteFailed",
     "WriteReport",
     "disk_state",
@@ -57,4 +59,5 @@ __all__ = [
     "repair",
     "replace_day",
     "trim_seen",
+    "workbench",
 ]

@@ -23,7 +23,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanpulse_sinks.clickhouse._config import DATABASE, GUEST_SETTINGS, READ_SETTINGS, WRITE_SETTINGS, EmbeddedConfig
-from spanpulse_sinks.clickhouse._errors import DatabaseInUse, Failure, SinkError, failure_of_query
+from spanpulse_sinks.clickhouse._errors import DatabaseInUse, Failure, QueryFailed, SinkError, failure_of_query
 from spanpulse_sinks.clickhouse._handover import Handover
 from spanpulse_sinks.clickhouse._migrate import migrate
 from spanpulse_sinks.clickhouse._pool import Pool
@@ -110,6 +110,15 @@ class EmbeddedDatabase:
             yield session
         finally:
             session.close()
+
+    def maintainer(self, settings: Mapping[str, int | str]) -> Any:
+        """Make a session that writes, beside the writer's; who asks closes it. Raises QueryFailed."""
+        if self._closed:
+            raise QueryFailed(QueryFailed.Kind.CLOSED, "the database is closing")
+        try:
+            return self._client({**WRITE_SETTINGS, **settings}, DATABASE)
+        except ClickHouseError as error:
+            raise failure_of_query(error) from error
 
     def kill(self, mark: str) -> None:
         """End the running queries whose text starts with the comment ``/* mark */``; '' means all of them."""

@@ -1,4 +1,4 @@
-"""The file by which rows reach the engine: one for all inserts, overwritten in place.
+"""The file by which rows reach the engine: one for all inserts of a session, overwritten in place.
 
 The engine reads a file rather than an object of ours: ArrowStream costs a fifth less CPU time than Arrow. It is
 always the same file, because ext4 looks at every inode deleted of late before it makes a new one; and it is never
@@ -15,10 +15,10 @@ __all__ = ["Handover"]
 
 
 class Handover:
-    """Rows in a file in ``folder``."""
+    """Rows in the file ``name`` in ``folder``."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "rows.arrows"
+    def __init__(self, folder: Path, name: str = "rows.arrows") -> None:
+        self._path = folder / name
         self._quoted = str(self._path).replace("'", "\\'")
 
     def put(self, rows: pa.RecordBatch) -> str:

@@ -8,7 +8,8 @@ tables, or for batches of a source that are written out of order.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import random
 
@@ -55,7 +56,8 @@ class BatchWriter:
         self._database = database
         self._retry = retry or Retry()
         self._disk = disk or (lambda: disk_state(database.folder, full=database.config.free_bytes_to_insert))
-        self._turn = threading.Lock()
+        self._turn = threading.Condition(threading.Lock())
+        self._half: Batch | None = None  # may be in some tables only
         self._newest: dict[int, int | None] = {}  # at the first batch of a source
         self._trusted: set[int] = set()  # sources whose next batch cannot be in the database
 
@@ -67,9 +69,29 @@ class BatchWriter:
         """
         begun = time.perf_counter()
         with self._turn:
+            self._half = batch
             report = self._write(batch, suspect=suspect)
+            self._half = None
+            self._turn.notify_all()
         report.seconds = time.perf_counter() - begun
         return report
+
+    @contextmanager
+    def between_batches(self, within: float) -> Iterator[None]:
+        """Hold the writer: while the block runs every batch is whole, and none is written.
+
+        Waits at most ``within`` seconds for a batch that is being written, or that failed and is tried again. Raises
+        TimeoutError. Not guaranteed: anything about a batch that an earlier process left half written.
+        """
+        deadline = time.monotonic() + within
+        if not self._turn.acquire(timeout=within):
+            raise TimeoutError(f"a batch has been written for {within:g} s and is not whole yet")
+        try:
+            if not self._turn.wait_for(lambda: self._half is None, max(0.0, deadline - time.monotonic())):
+                raise TimeoutError(f"{self._half} could not be written within {within:g} s")
+            yield
+        finally:
+            self._turn.release()
 
     def distrust(self, log_source: int) -> None:
         """Suspect a source again: it has just been assigned to this process."""

@@ -1,8 +1,8 @@
-"""The server of the control socket: POST /sql and GET /status.
+"""The server of the control socket: POST /sql, GET /status, POST /operations/NAME.
 
 An answer is sent whole, bounded by the limits of the query itself. A query that fails is a 400 with
-ClickHouse's own message; one whose client went away, or that a stop meets, is cancelled. Nothing else of the process
-is reachable here.
+ClickHouse's own message; one whose client went away, or that a stop meets, is cancelled. An operation answers with
+lines of JSON while it runs (see `_operations`). Nothing else of the process is reachable here.
 """
 
 import asyncio
@@ -15,9 +15,10 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from spanpulse_stream.control._operations import Operate, events
 from spanpulse_stream.control._socket import bind_private, remove
 
 __all__ = ["ControlServer", "Operations"]
@@ -31,11 +32,12 @@ class Operations:
     """What a running process can do for its operator.
 
     ``query(sql, format)`` returns the result's bytes, raises ``query_errors`` with a message for a person, and ends
-    the query when it is cancelled.
+    the query when it is cancelled. ``operate`` runs an operation of maintenance.
     """
 
     query: Callable[[str, str], Awaitable[bytes]]
     status: Callable[[], Awaitable[dict[str, Any]]]
+    operate: Operate
     query_errors: tuple[type[Exception], ...] = ()
 
 
@@ -48,6 +50,7 @@ class ControlServer:
         routes = [
             Route("/sql", self._sql, methods=["POST"]),
             Route("/status", self._status, methods=["GET"]),
+            Route("/operations/{name}", self._operate, methods=["POST"]),
         ]
         config = uvicorn.Config(
             Starlette(routes=routes),
@@ -109,6 +112,11 @@ class ControlServer:
             return JSONResponse(await self._operations.status())
         except self._operations.query_errors as error:
             return PlainTextResponse(str(error), 503)
+
+    async def _operate(self, request: Request) -> Response:
+        arguments = await request.json()
+        lines = events(self._operations.operate, request.path_params["name"], arguments, self._stopping)
+        return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
 async def _gone(request: Request) -> None:

@@ -1,8 +1,9 @@
 """Embedded mode: one process with the log, the agents, the database and everything that listens.
 
 What can fail for a reason of the operator's (a port, a key, the folder) fails before what takes long; the receiver
-answers 503 until every part is ready. Stopped in the order of the data: receiver,
-agents, database, log. Not guaranteed: that `stop` finishes what waits in the log; the next start does.
+answers 503 until every part is ready. With ``listen=False`` no port is opened: for maintenance while nothing else
+runs. Stopped in the order of the data: receiver, agents, database, log. Not guaranteed: that `stop` finishes what
+waits in the log; the next start does.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any, Self, TypeVar
 
-from spanpulse_sinks.clickhouse import EmbeddedDatabase, QueryFailed, repair
+from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, QueryFailed, repair
 from spanpulse_stream.control import ControlServer, Operations, socket_path
 from spanpulse_stream.embedded._database import (
     committed_ends,
@@ -26,6 +27,7 @@ from spanpulse_stream.embedded._database import (
 from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.embedded._guests import ask
 from spanpulse_stream.embedded._kernels import warm_up
+from spanpulse_stream.embedded._maintenance import Maintenance
 from spanpulse_stream.embedded._messages import LogMessages
 from spanpulse_stream.embedded._monitor import Monitor
 from spanpulse_stream.embedded._processors import Processors, versions_now
@@ -46,8 +48,9 @@ Progress = Callable[[str], None]
 class EmbeddedProcess:
     """A running spanpulse. Made by `start`; `failed` returns when it cannot go on; `stop` ends it."""
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
+    def __init__(self, settings: Settings, progress: Progress, *, listen: bool) -> None:
         self.settings = settings
+        self._listens = listen
         self.version = version("spanpulse")
         self.metrics = Metrics(self.version)
         self.health = Health(time.monotonic, settings.stalled_after)
@@ -60,16 +63,17 @@ class EmbeddedProcess:
         self._opened = False
         self.database: EmbeddedDatabase
         self.status: StatusReader
+        self.maintenance: Maintenance
         self._processors: Processors
 
     @classmethod
-    async def start(cls, settings: Settings, progress: Progress = lambda _line: None) -> Self:
-        """Start every part, or none.
+    async def start(cls, settings: Settings, progress: Progress = lambda _line: None, *, listen: bool = True) -> Self:
+        """Start every part, or none; without ``listen`` nothing that has a port.
 
         Raises InvalidKey, BindingRefused, FolderUnusable, CannotListen, LogInUse, LogUnusable, OverrideError,
         SinkError or OSError.
         """
-        process = cls(settings, progress)
+        process = cls(settings, progress, listen=listen)
         try:
             await process._start()
         except BaseException:
@@ -115,19 +119,23 @@ class EmbeddedProcess:
         stack.push_async_callback(asyncio.to_thread, self.database.close)
         self.log = await _in_thread(self._open_log)
         stack.push_async_callback(self.log.aclose)
-        receiver = await self._listen(options)
+        receiver = await self._listen(options) if self._listens else None
         books = await asyncio.to_thread(PriceBooks, settings.prices, self.folder.prices)
         await compiled
         self._progress("checking the database against the log")
         await _in_thread(self._repair, books)
-        self._processors = Processors(settings, self.log, self.database, books, self.metrics, self.health)
+        writer = BatchWriter(self.database)
+        self.maintenance = Maintenance(settings, self.log, self.database, books, writer)
+        await _in_thread(self.maintenance.finish)
+        self._processors = Processors(settings, self.log, self.database, writer, books, self.metrics, self.health)
         stack.push_async_callback(self._processors.stop)
         await self._processors.start(seed=secrets.randbits(64))
         await self._watch()
         if missing := (await self.status.read())["completeness"]["unaccounted"]:
             self._progress(f"{missing} records that were accepted are unaccounted for (spanpulse status)")
-        receiver.serve()
-        stack.callback(receiver.stop)
+        if receiver is not None:
+            receiver.serve()
+            stack.callback(receiver.stop)
         self.health.started()
 
     def _open_log(self) -> LocalLog:
@@ -173,7 +181,7 @@ class EmbeddedProcess:
         monitor = asyncio.create_task(Monitor(*parts).run())
         self._stack.push_async_callback(_cancelled, monitor)
         self.status = StatusReader(*parts, self.version, lambda: self.addresses, self._begun)
-        operations = Operations(self.query, self.status.read, (QueryFailed,))
+        operations = Operations(self.query, self.status.read, self.maintenance.run, (QueryFailed,))
         control = ControlServer(socket_path(self.folder.path), operations)
         await control.start()
         self._stack.push_async_callback(control.stop)

@@ -38,6 +38,7 @@ class Processors:
     settings: Settings
     log: LocalLog
     database: EmbeddedDatabase
+    writer: BatchWriter
     books: PriceBooks
     metrics: Metrics
     health: Health
@@ -55,7 +56,7 @@ class Processors:
             self._failures = 0
             self.health.clear(Condition.DATABASE_FAILING)
 
-        tools = Tools(self.database, BatchWriter(self.database), self.books, written, seed)
+        tools = Tools(self.database, self.writer, self.books, written, seed)
         await self._begin(url, tools)
         self._running = asyncio.create_task(self._run(url, tools))
 

@@ -1,0 +1,107 @@
+"""Runs operations of `maintenance` in the process that owns the data: one at a time, each in a thread of its own.
+
+A hold waits for what an earlier process left half written as well: that is whole once its claim is committed.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, QueryFailed, WriteFailed
+from spanpulse_stream.embedded._database import committed_ends
+from spanpulse_stream.log import TOPIC, LocalLog
+from spanpulse_stream.maintenance import FINISHERS, OPERATIONS, Context, MaintenanceError, Progress, Stopped
+from spanpulse_stream.pipeline import PriceBooks
+from spanpulse_stream.settings import Settings
+
+__all__ = ["Maintenance"]
+
+HOLD_WITHIN_S = 60.0
+LOOK_AGAIN_S = 0.05
+MENDABLE = (MaintenanceError, QueryFailed, WriteFailed, TimeoutError, OSError)
+"""What an operation raises for a reason that a person can understand from the message."""
+
+
+@dataclass(slots=True)
+class Maintenance:
+    """Made before the stream processors start; `finish` runs before them, `run` at any time after."""
+
+    settings: Settings
+    log: LocalLog
+    database: EmbeddedDatabase
+    books: PriceBooks
+    writer: BatchWriter
+    _unfinished: dict[int, int] = field(default_factory=dict)  # partition -> end of an earlier process's claim
+    _running: str | None = None
+
+    def __post_init__(self) -> None:
+        """Note which batches an earlier process may have left half written."""
+        for partition in range(self.settings.partitions):
+            if claim := self.log.claimed(TOPIC, partition):
+                self._unfinished[partition] = claim.end
+
+    def finish(self) -> None:
+        """Bring to its end what a kill interrupted. Raises what the database raises."""
+        context = self._context(lambda _progress: None, Event(), held=self._nobody_writes)
+        for finish in FINISHERS:
+            finish(context)
+
+    async def run(
+        self, name: str, arguments: Mapping[str, Any], report: Callable[[Progress], None], stopping: Event
+    ) -> dict[str, Any]:
+        """Run an operation to its end; ``report`` is called from its thread, ``stopping`` asks it to stop.
+
+        Raises MaintenanceError with a message for a person, and Stopped. A cancelled caller stops it and waits.
+        """
+        if (operation := OPERATIONS.get(name)) is None:
+            raise MaintenanceError(f"this process knows no operation {name!r}; is it of an older version?")
+        if self._running is not None:
+            raise MaintenanceError(f"{self._running} is running; wait for its end")
+        self._running = name
+        context = self._context(report, stopping, held=lambda: self._between_batches(stopping))
+        working = asyncio.create_task(asyncio.to_thread(operation, context, arguments))
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            stopping.set()
+            await asyncio.wait({working})
+            working.exception()
+            raise
+        except MENDABLE as error:
+            raise MaintenanceError(str(error)) from error
+        finally:
+            self._running = None
+
+    def _context(self, report: Callable[[Progress], None], stopping: Event, held: Any) -> Context:
+        return Context(
+            settings=self.settings,
+            folder=self.settings.data.resolve(),
+            log=self.log,
+            database=self.database,
+            books=self.books,
+            between_batches=held,
+            report=report,
+            stopping=stopping,
+        )
+
+    @contextmanager
+    def _between_batches(self, stopping: Event) -> Iterator[Mapping[int, int]]:
+        deadline = time.monotonic() + HOLD_WITHIN_S
+        while self._half_written():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"a batch that was begun before the start is not finished after {HOLD_WITHIN_S:g} s")
+            if stopping.wait(LOOK_AGAIN_S):
+                raise Stopped
+        with self.writer.between_batches(HOLD_WITHIN_S):
+            yield committed_ends(self.database)
+
+    @contextmanager
+    def _nobody_writes(self) -> Iterator[Mapping[int, int]]:
+        yield committed_ends(self.database)
+
+    def _half_written(self) -> bool:
+        return any(self.log.committed(TOPIC, partition) < end for partition, end in self._unfinished.items())

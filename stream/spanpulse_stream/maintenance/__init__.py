@@ -1,0 +1,12 @@
+"""What an operator does to stored data: each an operation that runs beside the stream processors.
+
+An operation is a function of a `Context` and of plain arguments; it runs in a thread of its own, one at a time, in
+the process that owns the data folder. `between_batches` of the context holds the writer for a moment in which every
+batch is whole in every table. What an operation changes in several steps it writes down first (a journal in the data
+folder), so that `finish`, at the next start and before the first batch, brings it to its end.
+"""
+
+from spanpulse_stream.maintenance._context import Context, MaintenanceError, Progress, Stopped
+from spanpulse_stream.maintenance._operations import FINISHERS, OPERATIONS, Operation
+
+__all__ = ["FINISHERS", "OPERATIONS", "Context", "MaintenanceError", "Operation", "Progress", "Stopped"]

@@ -1,0 +1,17 @@
+"""The operations by name, and what finishes one that a kill interrupted."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from spanpulse_stream.maintenance._context import Context
+
+__all__ = ["FINISHERS", "OPERATIONS", "Operation"]
+
+Operation = Callable[[Context, Mapping[str, Any]], dict[str, Any]]
+"""Takes arguments as JSON has them and returns a report as JSON has it. Raises MaintenanceError for a person,
+Stopped, and what the database raises."""
+
+OPERATIONS: Mapping[str, Operation] = {}
+
+FINISHERS: tuple[Callable[[Context], None], ...] = ()
+"""Each is called at a start, after the repair and before the first batch; does nothing where nothing is unfinished."""
