@@ -16,6 +16,8 @@ from oracle import corpus_bodies
 from oracle.otlp_json import REQUESTS, as_dict, in_hex
 from oracle.strategies import log_requests, signals, trace_requests
 from spanpulse_stream.decode import InvalidJson, check, json_to_protobuf
+from spanpulse_stream.decode._json import _attributes, _key_value
+from spanpulse_stream.decode._json_fields import Unfit, child, repeated
 
 COMMON = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -84,6 +86,31 @@ def put(written: Any, wrong: Any, rng: random.Random) -> list[str | int]:
             written[name] = wrong
             return path
         written = written[name]
+
+
+names = st.sampled_from(["stringValue", "intValue", "doubleValue", "boolValue", "int_value", "arrayValue", "x"])
+contents = anything | st.sampled_from(
+    ["", "7", "-7", "007", "1e2", "9" * 18, "9" * 19, "9" * 20, "\u0663", " 7", "é" * 70]
+)
+pairs = st.fixed_dictionaries(
+    {"key": st.text(max_size=9) | st.none(), "value": st.dictionaries(names, contents, max_size=2) | anything},
+    optional={"more": anything},
+)
+
+
+@COMMON
+@given(st.lists(pairs | anything, max_size=4) | anything)
+def test_attributes_in_the_usual_shape_are_written_as_any_value_is(written: Any) -> None:
+    assert outcome(_attributes(9), written) == outcome(repeated(child(9, _key_value)), written)
+
+
+def outcome(write: Any, value: Any) -> bytes | str:
+    out = bytearray()
+    try:
+        write(out, orjson.loads(json.dumps(value)), 0)
+    except Unfit as error:
+        return str(error)
+    return bytes(out)
 
 
 def test_what_is_too_deep_is_rejected_by_the_decoder() -> None:

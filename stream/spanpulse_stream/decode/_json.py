@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from spanpulse_stream.decode._json_attributes import attributes
 from spanpulse_stream.decode._json_fields import (
     Unfit,
     Write,
@@ -108,7 +109,7 @@ def _key_value(out: bytearray, value: Any, depth: int) -> None:
 
 
 def _attributes(number: int) -> Write:
-    return repeated(child(number, _key_value))
+    return attributes(number, child(number, _key_value))
 
 
 def _request(signal: str, records: str, record: Write) -> Write:

@@ -16,15 +16,18 @@ __all__ = [
     "base64_bytes",
     "boolean",
     "child",
+    "digits",
     "double",
     "fixed",
     "hex_bytes",
     "integer",
     "message",
     "put_bytes",
+    "put_varint",
     "repeated",
     "tag",
     "text",
+    "unfit",
 ]
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
@@ -32,6 +35,7 @@ DEEPEST: Final = 80  # values within values that are written; decoding allows 64
 MOST_SHOWN: Final = 60
 CONTAINERS: Final[dict[type, str]] = {dict: "an object", list: "a list"}
 LONGEST_NUMBER: Final = 32  # characters of a number in a string
+SURELY_64_BITS: Final = 19  # digits of a number below 2**64, signed ones apart
 NUMERAL: Final = frozenset("0123456789+-.eE")
 UINT64: Final = 1 << 64
 NO_NUMBERS: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
@@ -133,9 +137,14 @@ def fixed(number: int, size: int) -> Write:
     """Write an unsigned integer of 4 or 8 bytes."""
     begin = tag(number, FIXED64 if size == 8 else FIXED32)
 
+    above = 1 << 8 * size
+
     def write(out: bytearray, value: Any, _depth: int) -> None:
+        number = digits(value)
+        if number is None or number >= above:
+            number = whole(value, 0, above)
         out += begin
-        out += whole(value, 0, 1 << 8 * size).to_bytes(size, "little")
+        out += number.to_bytes(size, "little")
 
     return write
 
@@ -168,6 +177,13 @@ def boolean(number: int) -> Write:
         out.append(value)
 
     return write
+
+
+def digits(value: Any) -> int | None:
+    """Return the integer of a string of a few decimal digits, the usual form of one of 64 bits; None for all else."""
+    if type(value) is str and len(value) <= SURELY_64_BITS and value.isascii() and value.isdecimal():
+        return int(value)
+    return None
 
 
 def numeral(value: Any) -> int | float | str:
