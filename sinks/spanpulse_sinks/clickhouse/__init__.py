@@ -18,7 +18,7 @@ from spanpulse_sinks.clickhouse._errors import (
 )
 from spanpulse_sinks.clickhouse._measures import MEASURES, percentiles
 from spanpulse_sinks.clickhouse._missing import Committed, DetachedPart, Missing
-from spanpulse_sinks.clickhouse._query import Cancel, guest_query, query
+from spanpulse_sinks.clickhouse._query import Cancel, Parameters, guest_query, query
 from spanpulse_sinks.clickhouse._repair import LogReader, Rebuild, RepairReport, repair
 from spanpulse_sinks.clickhouse._workbench import Workbench, workbench
 from spanpulse_sinks.clickhouse._writer import BatchWriter, Retry
@@ -40,6 +40,7 @@ __all__ = [
     "Missing",
     "NeedsRestart",
     "OffsetRange",
+    "Parameters",
     "QueryFailed",
     "QueryLimits",
     "Rebuild",

@@ -1,12 +1,14 @@
 """Queries: any SQL that reads, any output format, bounded in time, rows, bytes and memory.
 
-`query` runs the program's own SQL, `guest_query` that of a person, which is checked first and has sessions of its
-own, which reach nothing but the database. Not guaranteed: safety from a hostile guest, who may read every tenant's
+`query` runs the program's own SQL, with values from outside as typed parameters `{name:Type}`, which the engine binds.
+`guest_query` runs that of a person, which is checked first and has sessions of its own, which reach nothing but the
+database. Not guaranteed: safety from a hostile guest, who may read every tenant's
 rows and keep two threads busy; only the operator's own SQL may come here, never a visitor's.
 """
 
 import re
 import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -17,9 +19,12 @@ from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
 from spanpulse_sinks.clickhouse._errors import QueryFailed, failure_of_query
 from spanpulse_sinks.clickhouse._statement import read_statement
 
-__all__ = ["Cancel", "guest_query", "query"]
+__all__ = ["Cancel", "Parameters", "guest_query", "query"]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+PLACE = re.compile(r"\{(\w+):[^}]+\}")
+Parameters = Mapping[str, str | int | float | Sequence[str] | Sequence[int] | None]
+"""Values by the names of their places. Times are texts (`2026-01-31 12:00:00`) or integers."""
 
 
 class Cancel:
@@ -44,15 +49,21 @@ def query(
     database: EmbeddedDatabase,
     sql: str,
     *,
+    parameters: Parameters | None = None,
     output_format: str = "JSONEachRow",
     limits: QueryLimits | None = None,
     cancel: Cancel | None = None,
 ) -> bytes:
-    """Return the result of the program's own SQL, which names no format. Raises QueryFailed."""
+    """Return the result of the program's own SQL, which names no format. Raises QueryFailed.
+
+    ``parameters`` fill the places ``{name:Type}`` of ``sql``, each of them. Raises ValueError where names differ,
+    and for integers of more than 64 bits.
+    """
+    _check(sql, parameters or {})
     cancel = cancel or Cancel()
     with database.reader() as client:
         _set_limits(client, limits or database.config.limits)
-        return _run(client, sql, f"\nFORMAT {output_format}", cancel)
+        return _run(client, sql, f"\nFORMAT {output_format}", cancel, parameters)
 
 
 def guest_query(
@@ -79,12 +90,35 @@ def guest_query(
             return _run(session, statement.text, suffix, cancel)
 
 
-def _run(client: Any, text: str, suffix: str, cancel: Cancel) -> bytes:
+def _check(sql: str, parameters: Parameters) -> None:
+    """Raise for what the client would take, and do something else with.
+
+    Without a place for a value it writes values into the text; integers beyond 64 bits wrap around.
+    """
+    places = set(PLACE.findall(sql)) if parameters else set()
+    if places != set(parameters):
+        raise ValueError(f"the query has places for {sorted(places)}, the parameters are {sorted(parameters)}")
+    for name, value in parameters.items():
+        for each in [value] if value is None or isinstance(value, str | int | float) else value:
+            if isinstance(each, int) and not -(2**63) <= each < 2**64:
+                raise ValueError(f"parameter {name} has more than 64 bits")
+            if isinstance(each, str) and not each.isascii():
+                _check_unicode(each)
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise QueryFailed(QueryFailed.Kind.FAILED, "the query is no valid UTF-8") from None
+
+
+def _run(client: Any, text: str, suffix: str, cancel: Cancel, parameters: Parameters | None = None) -> bytes:
     if cancel.asked:
         raise QueryFailed(QueryFailed.Kind.CANCELLED, "cancelled before it began")
     mark = f"/* {cancel.mark} */ "
     try:
-        return bytes(client.raw_query(f"{mark}{text}{suffix}"))
+        return bytes(client.raw_query(f"{mark}{text}{suffix}", parameters))
     except ClickHouseError as error:
         failure = failure_of_query(error)
         said = str(failure).replace(mark, "")

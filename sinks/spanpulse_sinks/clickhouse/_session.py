@@ -4,7 +4,7 @@ The engine keeps what a query had written before it failed (a header, rows, the 
 front of the next result of the same session. So every failure is followed by a query whose result is thrown away.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -33,10 +33,13 @@ class Session:
         with self._washed():
             return self._client.query(sql)
 
-    def raw_query(self, sql: str) -> bytes:
-        """Return the bytes of a result in the format that ``sql`` names. Raises ClickHouseError."""
+    def raw_query(self, sql: str, parameters: Mapping[str, object] | None = None) -> bytes:
+        """Return the bytes of a result in the format that ``sql`` names. Raises ClickHouseError.
+
+        ``parameters`` fill the places ``{name:Type}``: the engine binds them, they never become text of the query.
+        """
         with self._washed():
-            return bytes(self._client.raw_query(sql))
+            return bytes(self._client.raw_query(sql, parameters=dict(parameters) if parameters else None))
 
     def command(self, sql: str, settings: dict[str, Any] | None = None) -> Any:
         """Run a statement, with settings of its own. Raises ClickHouseError."""
