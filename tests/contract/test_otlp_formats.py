@@ -324,3 +324,23 @@ async def test_a_grpc_port_that_is_taken_is_said() -> None:
         )
         with pytest.raises(CannotListen, match=rf"port {port}: the port is taken; .*--otlp-grpc PORT"):
             await server.start()
+
+
+async def test_connections_over_grpc_are_bounded_and_others_come_after_them(log: GatedLog) -> None:
+    own = [("grpc.use_local_subchannel_pool", 1)]  # or channels of one process share a connection
+    async with receiver(log, OtlpOptions(limits=RequestLimits(most_connections=2))) as got:
+        server = GrpcServer(got.receiver, host="127.0.0.1", port=0, stop_within=1)
+        await server.start()
+        channels = [grpc.aio.insecure_channel(server.address, options=own) for _ in range(3)]
+        exports = [channel.unary_unary(METHODS["traces"]) for channel in channels]
+        for export in exports[:2]:
+            await export(some_traces(), timeout=20)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await exports[2](some_traces(), timeout=20)
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        await channels[0].close()
+        await exports[2](some_traces(), timeout=20, wait_for_ready=True)
+        for channel in channels[1:]:
+            await channel.close()
+        await server.stop()
+    assert len(log.appends) == 3

@@ -2,7 +2,8 @@
 
 Messages stay bytes. A sender is known by its key before its message is read, and only so many messages are read at
 once that all of them together fit the receiver's budget. Refusals are gRPC's statuses: RESOURCE_EXHAUSTED with
-RetryInfo may be sent again, without it not. Not guaranteed: a bound on connections, which grpcio does not have.
+RetryInfo may be sent again, without it not. Not guaranteed: a bound on what a compressed message may grow to beside
+that of its size as sent, which is the same for both.
 """
 
 import asyncio
@@ -140,6 +141,7 @@ def _options(limits: RequestLimits) -> list[tuple[str, Any]]:
         ("grpc.so_reuseport", 0),  # or two processes would share the port, and each get a half
         ("grpc.max_receive_message_length", limits.max_body_bytes),
         ("grpc.max_metadata_size", limits.header_bytes),
+        ("grpc.max_allowed_incoming_connections", limits.most_connections),
         ("grpc.max_concurrent_streams", STREAMS),
         ("grpc.max_connection_idle_ms", IDLE_MS),
     ]

@@ -19,10 +19,12 @@ MOST_MEMBERS = 64  # each costs a copy of up to a slice
 
 
 def inflate(body: bytes, encoding: str, limits: RequestLimits, grow: Callable[[int], None]) -> bytes:
-    """Return the decompressed body; ``grow(size)`` is asked before bytes are kept and may raise.
+    """Return the decompressed body, itself where ``encoding`` is ''; ``grow(size)`` is asked before bytes are kept.
 
-    Raises RequestRefused: 400 for a broken stream, 413 past a limit.
+    Raises what ``grow`` raises, and RequestRefused: 400 for a broken stream, 413 past a limit.
     """
+    if not encoding:
+        return body
     source = memoryview(body)
     stream = zlib.decompressobj(ENCODINGS[encoding])
     pieces: list[bytes] = []

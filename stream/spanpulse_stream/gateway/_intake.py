@@ -53,8 +53,7 @@ def prepare(
 
     The same body of the same sender always gives the same messages.
     """
-    if encoding:
-        body = inflate(body, encoding, limits, held.grow)
+    body = inflate(body, encoding, limits, held.grow)
     if as_json:
         body = _protobuf(body, signal, limits, held)
     try:

@@ -25,8 +25,7 @@ KINDS = ("gauge", "sum", "histogram", "exponentialHistogram", "summary")
 
 def not_kept(body: bytes, encoding: str, limits: RequestLimits, held: Reservation, *, as_json: bool) -> Answer:
     """Answer an ExportMetricsServiceRequest. Raises RequestRefused (400, 413, 429)."""
-    if encoding:
-        body = inflate(body, encoding, limits, held.grow)
+    body = inflate(body, encoding, limits, held.grow)
     if as_json:
         reserve_json(body, limits, held)
     try:
