@@ -4,10 +4,12 @@
 `MessageLog` are what the receiver knows of any log.
 """
 
+from spanpulse_stream.log._imported import LAST, ChunkName
 from spanpulse_stream.log._local import LocalLog
 from spanpulse_stream.log._messages import TOPIC, LogFull, Message, MessageLog, Signal
 from spanpulse_stream.log._records import (
     Claim,
+    Imported,
     LogClosed,
     LogDamaged,
     LogInUse,
@@ -19,8 +21,11 @@ from spanpulse_stream.log._records import (
 )
 
 __all__ = [
+    "LAST",
     "TOPIC",
+    "ChunkName",
     "Claim",
+    "Imported",
     "LocalLog",
     "LogClosed",
     "LogDamaged",

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spanpulse_stream.log._headers import pack_headers
+from spanpulse_stream.log._imported import ChunkName
 from spanpulse_stream.log._messages import Message
 from spanpulse_stream.log._store import Stored, Transaction
 
-__all__ = ["Append", "Job", "Step"]
+__all__ = ["Append", "AppendOnce", "Job", "Step"]
 
 DEFAULTS = {"tenant": b"default", "signal": b"traces"}  # of a message whose headers do not say
 
@@ -30,11 +31,26 @@ class Append:
     def __init__(self, messages: Sequence[Message]) -> None:
         self.messages = [_stored(message) for message in messages]
         self.size = sum(message.size for message in self.messages)
-        self.future: Future[list[int]] = Future()
+        self.future: Future[Any] = Future()
 
-    def do(self, transaction: Transaction) -> list[int]:
+    def do(self, transaction: Transaction) -> Any:
         """Append them. Raises LogFull."""
         return transaction.append(self.messages, self.size)
+
+
+class AppendOnce(Append):
+    """Messages of a chunk of an import, which are appended unless they were before. Its future says whether."""
+
+    __slots__ = ("_name", "_rejected")
+
+    def __init__(self, name: ChunkName, messages: Sequence[Message], rejected: int) -> None:
+        super().__init__(messages)
+        self._name = name
+        self._rejected = rejected
+
+    def do(self, transaction: Transaction) -> bool:
+        """Append them, or find that they are there. Raises LogFull."""
+        return transaction.append_once(self._name, self.messages, self.size, self._rejected)
 
 
 Job = Step | Append

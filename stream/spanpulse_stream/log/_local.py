@@ -19,12 +19,13 @@ from types import MappingProxyType
 from typing import Any, Final, Self
 
 from spanpulse_stream.log._disk import Disk
-from spanpulse_stream.log._jobs import Append, Step
+from spanpulse_stream.log._imported import ChunkName
+from spanpulse_stream.log._jobs import Append, AppendOnce, Step
 from spanpulse_stream.log._lock import FolderLock
 from spanpulse_stream.log._messages import TOPIC, LogFull, Message
 from spanpulse_stream.log._position import Key, Position
 from spanpulse_stream.log._reader import Readers
-from spanpulse_stream.log._records import Claim, LogStats, LogUnusable, OffsetOutOfRange, Record
+from spanpulse_stream.log._records import Claim, Imported, LogStats, LogUnusable, OffsetOutOfRange, Record
 from spanpulse_stream.log._schema import prepare
 from spanpulse_stream.log._store import Store, Transaction
 from spanpulse_stream.log._upkeep import Upkeep
@@ -117,6 +118,22 @@ class LocalLog:
         job = Append(messages)
         self._writer.queue.put(job)
         return job.future
+
+    def append_once(self, name: ChunkName, messages: Sequence[Message], *, rejected: int = 0) -> "Future[bool]":
+        """Append the messages of a chunk of an import, all of them or, where that was done before, none.
+
+        For any thread. The future says whether they were appended, or raises LogFull; so does the call itself.
+        ``rejected`` of the records cannot be read: `imported` adds them up.
+        """
+        for message in messages:
+            self._check(message.topic, message.partition)
+        job = AppendOnce(name, messages, rejected)
+        self._writer.queue.put(job)
+        return job.future
+
+    def imported(self, name: str) -> Imported:
+        """Return how far the import ``name`` has come."""
+        return self._readers.imported(name)
 
     async def commit(self, topic: str, partition: int, offset: int) -> None:
         """Make ``offset`` the next one to process, durably.

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from spanpulse_stream.log._checksum import checksum
 from spanpulse_stream.log._headers import unpack_headers
+from spanpulse_stream.log._imported import imported
 from spanpulse_stream.log._position import Position
-from spanpulse_stream.log._records import LogClosed, LogDamaged, OffsetOutOfRange, Record
+from spanpulse_stream.log._records import Imported, LogClosed, LogDamaged, OffsetOutOfRange, Record
 from spanpulse_stream.log._schema import connect, unusable
 
 __all__ = ["Readers"]
@@ -54,6 +55,11 @@ class Readers:
         with self._connection() as connection:
             rows = connection.execute(ACCEPTED, (topic, since_ms, until_ms)).fetchall()
         return {(minute, tenant, signal): records for minute, tenant, signal, records in rows}
+
+    def imported(self, name: str) -> Imported:
+        """Return how far an import has come."""
+        with self._connection() as connection:
+            return imported(connection, name)
 
     def close(self) -> None:
         """Close the connections that nobody uses."""

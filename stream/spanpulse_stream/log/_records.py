@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "Claim",
+    "Imported",
     "LogClosed",
     "LogDamaged",
     "LogInUse",
@@ -74,6 +75,21 @@ class Claim:
     first: int
     end: int
     versions: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How far an import has come: its first ``chunks`` chunks are in the log, with so many records.
+
+    ``rejected`` of them cannot be read, as the import said. ``newest_ms`` is when the last one was appended (ms), 0 for
+    none; ``complete`` whether the whole file was read to its end.
+    """
+
+    chunks: int
+    records: int
+    rejected: int
+    newest_ms: int
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from spanpulse_stream.log._imported import IMPORTED
 from spanpulse_stream.log._position import OFFSET_BITS
 from spanpulse_stream.log._records import LogDamaged, LogUnusable
 
@@ -126,6 +127,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, partitions: int) -> Non
     else:
         connection.execute("PRAGMA journal_mode = WAL")
         _check(connection, path)
+    connection.execute(IMPORTED)  # a log of an earlier version has no such table
     _resize(connection, path, partitions)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spanpulse_stream.log._checksum import checksum
+from spanpulse_stream.log._imported import ChunkName, is_imported, note_imported
 from spanpulse_stream.log._messages import LogFull
 from spanpulse_stream.log._position import Key, Mark, Position
 from spanpulse_stream.log._records import Claim, LogDamaged
@@ -103,6 +104,15 @@ class Transaction:
         self._make_room(size)
         now = self._store.clock() // 1_000_000
         return [self._append(message, now) for message in messages]
+
+    def append_once(self, name: ChunkName, messages: Sequence[Stored], size: int, rejected: int) -> bool:
+        """Append the messages of a chunk if that was not done before; return whether it was not. Raises LogFull."""
+        if is_imported(self._connection, name):
+            return False
+        self.append(messages, size)
+        records = sum(message.records for message in messages)
+        note_imported(self._connection, name, records, rejected, self._store.clock() // 1_000_000)
+        return True
 
     def advance(self, key: Key, offset: int) -> None:
         """Commit ``offset``, the next one to process. Raises ValueError for one past the end, LogDamaged.
