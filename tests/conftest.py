@@ -3,6 +3,8 @@
 How long an example takes says nothing: the first one may compile kernels, and the machine is shared.
 """
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,13 @@ from otlp.log import GatedLog
 
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the kernels before several workers would each do so."""
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        warm_up = "from spanpulse_stream.embedded._kernels import warm_up; warm_up()"
+        subprocess.run([sys.executable, "-c", warm_up], check=True)
 
 
 @pytest.fixture
