@@ -1,0 +1,1 @@
+"""Traces: search, lists, and one trace as a story."""
