@@ -1,12 +1,13 @@
 """The pages a person sees: templates, their frame, numbers as they are shown, static files."""
 
 from spanpulse_dashboards.pages._numbers import (
-    Figure,
+    Shown,
     bytes_,
     change,
     count,
     duration,
     estimated,
+    milliseconds,
     missing,
     money,
     percent,
@@ -17,9 +18,9 @@ from spanpulse_dashboards.pages._sparkline import Sparkline, sparkline
 from spanpulse_dashboards.pages._static import StaticFiles
 
 __all__ = [
-    "Figure",
     "Health",
     "Renderer",
+    "Shown",
     "Sparkline",
     "StaticFiles",
     "bytes_",
@@ -27,6 +28,7 @@ __all__ = [
     "count",
     "duration",
     "estimated",
+    "milliseconds",
     "missing",
     "money",
     "percent",

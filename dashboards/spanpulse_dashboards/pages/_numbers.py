@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 __all__ = [
-    "Figure",
     "Number",
+    "Shown",
     "bytes_",
     "change",
     "count",
     "duration",
     "estimated",
+    "milliseconds",
     "missing",
     "money",
     "percent",
@@ -47,7 +48,7 @@ NOT_KNOWN = "not known"
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Shown:
     """A number to show: ``text``, and ``full``, which is shown on hover: the exact value, or why there is none."""
 
     text: str
@@ -57,85 +58,90 @@ class Figure:
     """Of a change: whether the value rose; None where it stayed or cannot be told."""
 
 
-def missing(reason: str | None = None) -> Figure:
+def missing(reason: str | None = None) -> Shown:
     """Return what stands where a number is not known, and why it is not."""
-    return Figure("-", reason or NOT_KNOWN, absent=True)
+    return Shown("-", reason or NOT_KNOWN, absent=True)
 
 
-def estimated(figure: Figure, reason: str) -> Figure:
+def estimated(figure: Shown, reason: str) -> Shown:
     """Mark a number as an estimate, and say why it is one."""
     return figure if figure.absent else replace(figure, text=f"~{figure.text}", full=f"{figure.full}, {reason}")
 
 
-def count(value: Number | None, unit: str = "", reason: str | None = None) -> Figure:
+def count(value: Number | None, unit: str = "", reason: str | None = None) -> Shown:
     """Return a number of things: ``999``, ``12.3k``, ``1.23M``. The unit is told on hover."""
     if value is None:
         return missing(reason)
     full = f"{_exact(value)} {unit}".rstrip()
     size = abs(float(value))
     if size < 1000 and size == int(size):
-        return Figure(_signed(value, str(int(size))), full)
+        return Shown(_signed(value, str(int(size))), full)
     rounded, scale = _rounded(size), 1.0
     for bound, suffix in SCALES:
         if rounded < bound:
-            return Figure(_signed(value, f"{_three(size / scale)}{suffix}"), full)
+            return Shown(_signed(value, f"{_three(size / scale)}{suffix}"), full)
         scale = bound
     raise OverflowError(value)
 
 
-def money(value: Number | None, reason: str | None = None) -> Figure:
+def money(value: Number | None, reason: str | None = None) -> Shown:
     """Return USD: ``$1.23k``, ``$12.3``, ``$0.50``, ``$0.0014``, ``<$0.000001``."""
     if value is None:
         return missing(reason)
     full = f"{_signed(value, '$' + _digits(value))} USD"
     size = abs(float(value))
     if size == 0:
-        return Figure("$0", "$0 USD")
+        return Shown("$0", "$0 USD")
     if size < 1e-6:
-        return Figure("<$0.000001", full)
+        return Shown("<$0.000001", full)
     if size >= 1 or _rounded(size) >= 1:
-        return Figure(_signed(value, "$" + (_three(size) if _rounded(size) < 1000 else count(size).text)), full)
+        return Shown(_signed(value, "$" + (_three(size) if _rounded(size) < 1000 else count(size).text)), full)
     whole, _, decimals = _three(size).partition(".")
-    return Figure(_signed(value, f"${whole}.{decimals.rstrip('0').ljust(2, '0')}"), full)
+    return Shown(_signed(value, f"${whole}.{decimals.rstrip('0').ljust(2, '0')}"), full)
 
 
-def duration(ns: Number | None, reason: str | None = None) -> Figure:
+def duration(ns: Number | None, reason: str | None = None) -> Shown:
     """Return a time given in ns: ``0.523 ms``, ``523 ms``, ``1.23 s``, ``2.08 min``, ``1.50 h``, ``3.00 d``."""
     if ns is None:
         return missing(reason)
-    full = f"{_exact(Decimal(str(ns)) / 1_000_000)} ms"
+    full = f"{_exact(round(Decimal(str(ns)) / 1_000_000, 6))} ms"
     size = abs(float(ns))
     if size == 0:
-        return Figure("0 ms", full)
+        return Shown("0 ms", full)
     if size < 1000:
-        return Figure(_signed(ns, "<0.001 ms"), full)
-    return Figure(_signed(ns, _in_units(size, DURATIONS)), full)
+        return Shown(_signed(ns, "<0.001 ms"), full)
+    return Shown(_signed(ns, _in_units(size, DURATIONS)), full)
 
 
-def bytes_(value: Number | None, reason: str | None = None) -> Figure:
+def milliseconds(ms: Number | None, reason: str | None = None) -> Shown:
+    """Return a time given in ms, as `duration` does."""
+    return duration(None if ms is None else float(ms) * 1e6, reason)
+
+
+def bytes_(value: Number | None, reason: str | None = None) -> Shown:
     """Return a size given in bytes: ``512 B``, ``1.21 MiB``."""
     if value is None:
         return missing(reason)
     full = f"{_exact(value)} bytes"
-    return Figure(f"{int(value)} B" if value < 1000 else _in_units(float(value), BINARY), full)
+    return Shown(f"{int(value)} B" if value < 1000 else _in_units(float(value), BINARY), full)
 
 
-def percent(ratio: Number | None, reason: str | None = None) -> Figure:
+def percent(ratio: Number | None, reason: str | None = None) -> Shown:
     """Return a ratio in percent: ``0%``, ``<0.001%``, ``1.23%``, ``>99.9%`` (less than all), ``100%``."""
     if ratio is None:
         return missing(reason)
     size = abs(float(ratio)) * 100
     full = f"{_signed(ratio, _six(size))}%"
     if size == 0:
-        return Figure("0%", "0%")
+        return Shown("0%", "0%")
     if size < 0.001:
-        return Figure("<0.001%", full)
+        return Shown("<0.001%", full)
     if size < 100 <= _rounded(size):
-        return Figure(">99.9%", full)
-    return Figure(_signed(ratio, f"{_three(size)}%"), full)
+        return Shown(">99.9%", full)
+    return Shown(_signed(ratio, f"{_three(size)}%"), full)
 
 
-def change(now: Number | None, before: Number | None, before_text: str = "") -> Figure:
+def change(now: Number | None, before: Number | None, before_text: str = "") -> Shown:
     """Return the change against the period before: ``+12.3%``, the factor from the tenfold on, ``0%``.
 
     ``before_text`` is the value of the period before as it is shown on hover.
@@ -144,27 +150,27 @@ def change(now: Number | None, before: Number | None, before_text: str = "") -> 
         return missing("one of the two periods has no value")
     if before == 0:
         return (
-            Figure("0%", f"{before_text} before")
+            Shown("0%", f"{before_text} before")
             if now == 0
             else missing("the period before has nothing to compare with")
         )
     ratio = float(now) / float(before) - 1
     full = f"{before_text} before" if before_text else "against the period before"
     if abs(ratio) < 0.0005:
-        return Figure("0%", full)
+        return Shown("0%", full)
     text = f"{TIMES}{_three(ratio + 1)}" if ratio >= 9 else f"{'+' if ratio > 0 else MINUS}{_three(abs(ratio) * 100)}%"
-    return Figure(text, full, rises=ratio > 0)
+    return Shown(text, full, rises=ratio > 0)
 
 
-def points(now: Number | None, before: Number | None, before_text: str = "") -> Figure:
+def points(now: Number | None, before: Number | None, before_text: str = "") -> Shown:
     """Return the change of a ratio in percentage points: ``+0.42 pp``."""
     if now is None or before is None:
         return missing("one of the two periods has no value")
     difference = (float(now) - float(before)) * 100
     full = f"{before_text} before" if before_text else "against the period before"
     if abs(difference) < 0.0005:
-        return Figure("0 pp", full)
-    return Figure(f"{'+' if difference > 0 else MINUS}{_three(abs(difference))} pp", full, rises=difference > 0)
+        return Shown("0 pp", full)
+    return Shown(f"{'+' if difference > 0 else MINUS}{_three(abs(difference))} pp", full, rises=difference > 0)
 
 
 def _in_units(size: float, units: tuple[tuple[float, float, str], ...]) -> str:

@@ -92,6 +92,7 @@ def environment() -> Environment:
         "count": _numbers.count,
         "money": _numbers.money,
         "duration": _numbers.duration,
+        "milliseconds": _numbers.milliseconds,
         "percent": _numbers.percent,
         "bytes": _numbers.bytes_,
         "utc": utc,

@@ -64,3 +64,6 @@ export function percent(ratio) {
   if (size < 100 && rounded(size) >= 100) return ">99.9%";
   return signed(ratio, three(size) + "%");
 }
+
+/** A time given in ms, as `duration` does. */
+export const milliseconds = (ms) => duration(ms === null ? null : ms * 1e6);

@@ -1,0 +1,165 @@
+/**
+ * Charts of a page, drawn by uPlot from the JSON in #charts: lines over time and stacked columns.
+ *
+ * One cursor for all charts; dragging zooms the page; gaps stay gaps; counts and money begin at zero. A chart is
+ * {title, unit, shape: "lines" | "columns", log, series: [{name, slot, values}], errors: [...] | null}; `starts` are
+ * epoch seconds of the buckets, `marks` are {at, text}. `slot` is the colour of a name, the same everywhere.
+ */
+
+import { seriesStyle, theme } from "./colours.js";
+import { cumulated, dataTable } from "./chart_data.js";
+import { drawErrors, drawMarks } from "./chart_marks.js";
+import { tooltip } from "./chart_tooltip.js";
+import { count, milliseconds, money } from "./numbers.js";
+import { timeText } from "./times.js";
+
+const FORMATS = { ms: milliseconds, USD: money, requests: count, tokens: count };
+const HEIGHT = 208;
+const drawn = new Map();
+
+/** Draw, or bring up to date, every chart of the page. `zoomed(from, to)` hears a drag, in epoch seconds. */
+export function showCharts(zoomed) {
+  const source = document.getElementById("charts");
+  const page = source ? JSON.parse(source.textContent) : { charts: {} };
+  const kept = new Set();
+  for (const host of document.querySelectorAll("[data-chart]")) {
+    const chart = page.charts[host.dataset.chart];
+    if (!chart) continue;
+    kept.add(host);
+    show(host, page, chart, zoomed);
+  }
+  for (const [host, each] of drawn) if (!kept.has(host)) forget(host, each);
+}
+
+/** Draw everything anew, as after a change of the colour scheme. */
+export function redrawCharts(zoomed) {
+  for (const [host, each] of drawn) forget(host, each);
+  showCharts(zoomed);
+}
+
+function show(host, page, chart, zoomed) {
+  const shape = JSON.stringify([chart.shape, chart.log, page.bucket, chart.series.map(({ name, slot }) => [name, slot])]);
+  const before = drawn.get(host);
+  const state = before?.shape === shape ? before : { shape };
+  Object.assign(state, { page, chart, zoomed });
+  const data = [page.starts, ...(chart.shape === "columns" ? cumulated(chart.series) : chart.series.map((one) => one.values))];
+  if (state === before) {
+    state.plot.setData(data);
+  } else {
+    if (before) forget(host, before);
+    drawn.set(host, state);
+    state.plot = new window.uPlot(options(host, state), data, host);
+    state.watch = new ResizeObserver(() => {
+      const width = host.clientWidth;
+      if (width && width !== state.plot.width) state.plot.setSize({ width, height: HEIGHT });
+    });
+    state.watch.observe(host);
+  }
+  describe(host, state);
+}
+
+function forget(host, { plot, watch }) {
+  watch.disconnect();
+  plot.destroy();
+  drawn.delete(host);
+}
+
+function options(host, state) {
+  const { page, chart } = state;
+  const colours = theme();
+  const format = FORMATS[chart.unit];
+  const edge = chart.shape === "columns" ? page.bucket / 2 : 0;
+  return {
+    width: host.clientWidth || 480,
+    height: HEIGHT,
+    padding: [12, 12, 0, 0],
+    legend: { show: false },
+    tzDate: (seconds) => zoned(seconds, page.bucket),
+    cursor: {
+      y: false,
+      sync: { key: "page", setSeries: false },
+      drag: { x: true, y: false, setScale: false, dist: 6 },
+      points: { show: chart.shape === "lines", size: 6 },
+    },
+    scales: {
+      x: { range: () => [state.page.from - edge, state.page.to - page.bucket + edge] },
+      y: chart.log ? { distr: 3, range: logRange } : { range: (_, __, top) => [0, (top || 1) * 1.05] },
+    },
+    axes: [axis(colours, { space: 72 }), axis(colours, { size: 64, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))) })],
+    series: [{}, ...chart.series.map((one) => line(chart, one))],
+    hooks: {
+      drawClear: [(plot) => drawMarks(plot, state.page.marks, colours)],
+      draw: [(plot) => drawErrors(plot, state.chart.errors, colours)],
+      setSelect: [(plot) => select(plot, state)],
+    },
+    plugins: [tooltip(state, format, (seconds) => bucketText(seconds, state.page.bucket))],
+  };
+}
+
+/** Buckets of a day begin at midnight UTC: in another zone they would seem to begin in the day. */
+function zoned(seconds, bucket) {
+  const moment = new Date(seconds * 1000);
+  return bucket >= 86400 ? window.uPlot.tzDate(moment, "Etc/UTC") : moment;
+}
+
+function bucketText(seconds, bucket) {
+  const moment = new Date(seconds * 1000);
+  return bucket >= 86400 ? `${moment.toISOString().slice(0, 10)} UTC` : timeText(moment, "minute");
+}
+
+function axis(colours, more) {
+  return {
+    stroke: colours.muted,
+    font: "11px system-ui, sans-serif",
+    grid: { stroke: colours.line, width: 1 },
+    ticks: { show: false },
+    gap: 6,
+    ...more,
+  };
+}
+
+/** From a power of ten to a power of ten: a line has room, and what it crosses has a label. */
+function logRange(_plot, low, high) {
+  if (!(low > 0)) return [1, 1000];
+  return [10 ** Math.floor(Math.log10(low)), 10 ** Math.ceil(Math.log10(high * 1.001))];
+}
+
+function line(chart, one) {
+  const style = seriesStyle(one.slot);
+  if (chart.shape === "columns") {
+    return { label: one.name, fill: style.fill, stroke: style.stroke, width: 0, paths: window.uPlot.paths.bars({ size: [0.86, 24] }), points: { show: false } };
+  }
+  return { label: one.name, stroke: style.stroke, dash: style.dash, width: 1.5, spanGaps: false, points: { show: lonely, size: 4, fill: style.stroke } };
+}
+
+/** Show a point where a value stands alone between gaps: a line of one point cannot be seen. */
+function lonely(plot, index, from, to) {
+  const values = plot.data[index];
+  const alone = [];
+  for (let at = from; at <= to; at += 1) {
+    if (values[at] !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null) alone.push(at);
+  }
+  return alone.length ? alone : null;
+}
+
+function select(plot, { page, zoomed }) {
+  const { left, width } = plot.select;
+  if (width < 6) return;
+  const bucket = (position) => Math.floor(plot.posToVal(position, "x") / 60) * 60;
+  plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+  const from = Math.max(bucket(left), page.from);
+  zoomed(from, Math.max(Math.min(bucket(left + width) + 60, page.to), from + 60));
+}
+
+/** Tell a chart in words and, when asked, as a table. */
+function describe(host, { page, chart }) {
+  host.setAttribute("role", "img");
+  const format = FORMATS[chart.unit];
+  const latest = chart.series.map(({ name, values }) => `${name} ${format(values.findLast((value) => value !== null) ?? null)}`);
+  host.setAttribute("aria-label", `${chart.title}. Latest: ${latest.join(", ") || "no data"}`);
+  const table = document.querySelector(`details[data-table="${host.dataset.chart}"]`);
+  if (!table) return;
+  const fill = () => table.open && table.lastElementChild.replaceChildren(dataTable(page, chart, format, bucketText));
+  table.ontoggle = fill;
+  fill();
+}
