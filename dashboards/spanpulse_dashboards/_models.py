@@ -53,11 +53,11 @@ class Model(BaseModel):
 class Problem(Model):
     """An error, as RFC 9457 has it; ``detail`` says what to do."""
 
-    type: str = Field("about:blank", description="a URI of the kind of problem; about:blank: the status says it all")
+    type: str = Field(default="about:blank", description="a URI of the kind of problem; about:blank: the status says it all")
     title: str = Field(description="the problem in a few words")
     status: int = Field(description="HTTP status", ge=400, le=599)
     detail: str = Field(description="what is wrong here, and what to do")
-    parameter: str | None = Field(None, description="the parameter of the query that is wrong")
+    parameter: str | None = Field(default=None, description="the parameter of the query that is wrong")
 
 
 class Range(Model):
@@ -77,12 +77,12 @@ class Figure(Model):
 
     unit: Unit = Field(description="unit of value, previous and sparkline; a ratio is of 1")
     value: float | None = Field(description="over the whole range; null: see reason")
-    previous: float | None = Field(None, description="over the period before; null: nothing there, or not asked for")
-    exact: Money | None = Field(None, description="money alone: the exact value, USD")
+    previous: float | None = Field(default=None, description="over the period before; null: nothing there, or not asked for")
+    exact: Money | None = Field(default=None, description="money alone: the exact value, USD")
     sparkline: Values = Field(default_factory=list, description="by bucket, as in the timeline; null: nothing there")
-    estimated: bool = Field(False, description="whether it is estimated, from sampled calls or from part of them")
-    coverage: float | None = Field(None, description="share of the requests that it is of (0 to 1), where not all")
-    reason: str | None = Field(None, description="why value is null")
+    estimated: bool = Field(default=False, description="whether it is estimated, from sampled calls or from part of them")
+    coverage: float | None = Field(default=None, description="share of the requests that it is of (0 to 1), where not all")
+    reason: str | None = Field(default=None, description="why value is null")
 
 
 class Figures(Model):
@@ -105,7 +105,7 @@ class Series(Model):
     """One line of a chart."""
 
     name: str = Field(description="what it is of, for example a model; empty: calls without one")
-    other: bool = Field(False, description="whether it is the sum of all that have no line of their own")
+    other: bool = Field(default=False, description="whether it is the sum of all that have no line of their own")
     values: Values = Field(description="by bucket; null: nothing there")
 
 
@@ -136,7 +136,7 @@ class ModelShare(Model):
     """A model's part of the range."""
 
     model: str = Field(description="the response model, or else the requested one; empty: none")
-    other: bool = Field(False, description="whether it is all that have no entry of their own")
+    other: bool = Field(default=False, description="whether it is all that have no entry of their own")
     requests: float = Field(description="calls")
     requests_share: float = Field(description="of all calls, 0 to 1")
     cost: Money | None = Field(description="USD; null: no cost is known")
@@ -178,7 +178,7 @@ class Overview(Model):
     models: list[ModelShare] = Field(description="at most 8, most requests first, and the rest")
     confidence: list[ConfidenceShare]
     scores: list[ScoreSummary] = Field(description="at most 20, most scores first")
-    scores_reason: str | None = Field(None, description="why there are no scores")
+    scores_reason: str | None = Field(default=None, description="why there are no scores")
 
 
 class BreakdownRow(Model):
@@ -213,7 +213,7 @@ class Breakdown(Model):
     rows: list[BreakdownRow]
     total: int | None = Field(description="rows on all pages; null: see reason")
     next: str | None = Field(description="cursor of the next page; null: this is the last one")
-    reason: str | None = Field(None, description="why the table cannot be had for this scope")
+    reason: str | None = Field(default=None, description="why the table cannot be had for this scope")
 
 
 class FacetValue(Model):
@@ -229,7 +229,7 @@ class Facet(Model):
     name: str = Field(description="the filter")
     values: list[FacetValue] = Field(description="most requests first")
     more: bool = Field(description="whether there are values beyond these")
-    reason: str | None = Field(None, description="why there are none for this scope")
+    reason: str | None = Field(default=None, description="why there are none for this scope")
 
 
 class Facets(Model):
@@ -256,7 +256,7 @@ class UnpricedModels(Model):
 
     range: Range
     models: list[UnpricedModel] = Field(description="at most 100, most requests first")
-    reason: str | None = Field(None, description="why there are none for this scope")
+    reason: str | None = Field(default=None, description="why there are none for this scope")
 
 
 class Event(Model):
@@ -265,7 +265,7 @@ class Event(Model):
     time: datetime = Field(description="UTC")
     kind: Literal["prices", "prompt_version", "deployment", "alert"]
     title: str = Field(description="a few words")
-    detail: str = Field("", description="more of it")
+    detail: str = Field(default="", description="more of it")
 
 
 class Events(Model):

@@ -1,0 +1,69 @@
+"""What the services and pages ask: the reader, how fresh its answers are, the state of the process, a clock."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from spanpulse_dashboards._freshness import Freshness
+from spanpulse_dashboards._models import Range
+from spanpulse_dashboards._period import Window
+from spanpulse_dashboards._reader import Reader, Row, Statement
+from spanpulse_dashboards._scope import Scope
+
+__all__ = ["Backend", "Lag"]
+
+ARRIVING_S = 5.0
+"""Accepted data that is older and not stored yet makes an answer one that is still arriving."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """What was accepted and is not stored yet: records, and the age of the oldest one in seconds."""
+
+    records: int
+    seconds: float
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Everything behind a page. ``status`` is what `spanpulse status` shows; raises QueryFailed."""
+
+    reader: Reader
+    freshness: Freshness
+    status: Callable[[], Awaitable[Mapping[str, Any]]]
+    lag: Callable[[], Lag]
+    version: str
+    now: Callable[[], datetime] = _now
+
+    def window(self, scope: Scope) -> Window:
+        """Return what a scope's range means now."""
+        return scope.window(self.now())
+
+    async def rows(self, statement: Statement, window: Window) -> tuple[Row, ...]:
+        """Return the rows of a statement over a window, as of the present edition. Raises QueryFailed."""
+        answer = await self.reader.rows(statement, edition=self.freshness.edition(window.seconds))
+        self.freshness.spent(window.seconds, answer.seconds)
+        return answer.rows
+
+    def edition(self, window: Window) -> str:
+        """Return the version of answers over this window."""
+        return f"{self.freshness.edition(window.seconds)}-{int(window.through.timestamp()) // 60:x}"
+
+    def range_of(self, scope: Scope, window: Window) -> Range:
+        """Return the range as answers tell it."""
+        before = window.before
+        return Range(
+            query=scope.to_query(),
+            start=window.start,
+            end=window.end,
+            through=window.through,
+            bucket_seconds=window.bucket,
+            previous_start=before.start,
+            previous_end=before.end,
+        )

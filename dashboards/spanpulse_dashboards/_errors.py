@@ -1,0 +1,88 @@
+"""Errors as people and programs get them: a Problem (RFC 9457) for the API, a page for a browser.
+
+Nothing of the inside is shown: no SQL, no message of the engine. What has no cause outside is logged with its trace.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from spanpulse_dashboards._models import Problem
+from spanpulse_dashboards._scope import ScopeError
+from spanpulse_sinks.clickhouse import QueryFailed
+
+__all__ = ["PROBLEM_JSON", "ErrorPage", "problem_of", "problem_response", "respond_to"]
+
+LOG = logging.getLogger(__name__)
+PROBLEM_JSON = "application/problem+json"
+ErrorPage = Callable[[Request, Problem], Awaitable[Response]]
+"""Makes the page of an error; its status and headers are set by who asks for it."""
+
+Kind = QueryFailed.Kind
+OF_QUERIES = {
+    Kind.LIMIT: (503, "the question is too large", "choose a shorter time range or more filters, then try again"),
+    Kind.BUSY: (503, "the database is busy", "too much was asked at once; try again in a few seconds"),
+    Kind.CLOSED: (503, "the process stops", "start `spanpulse up` again, then reload"),
+    Kind.CANCELLED: (503, "the question was cancelled", "ask again"),
+}
+RETRY_S = "3"
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return what is said about an error."""
+    match error:
+        case ScopeError():
+            return Problem(title="bad parameter", status=422, detail=str(error), parameter=error.parameter)
+        case RequestValidationError():
+            return _of_validation(error)
+        case HTTPException():
+            return Problem(title=_title(error.status_code), status=error.status_code, detail=str(error.detail))
+        case QueryFailed() if error.kind in OF_QUERIES:
+            status, title, detail = OF_QUERIES[error.kind]
+            return Problem(title=title, status=status, detail=detail)
+        case _:
+            LOG.error("a request failed", exc_info=error)
+            detail = "this is a defect of spanpulse; the log of the process has its trace"
+            return Problem(title="the answer could not be made", status=500, detail=detail)
+
+
+def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    """Return the answer of the API."""
+    found = {"cache-control": "no-store", **(headers or {})}
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        found.setdefault("retry-after", RETRY_S)
+    return Response(problem.model_dump_json(exclude_none=True), problem.status, found, PROBLEM_JSON)
+
+
+def respond_to(page: ErrorPage | None) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Return the handler of all errors: of the API's paths as a Problem, of others as ``page`` makes it."""
+
+    async def respond(request: Request, error: Exception) -> Response:
+        problem = problem_of(error)
+        headers = dict(getattr(error, "headers", None) or {})
+        path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+        if page is None or path.startswith("/api/"):
+            return problem_response(problem, headers)
+        response = await page(request, problem)
+        response.status_code = problem.status
+        response.headers.update(headers)
+        return response
+
+    return respond
+
+
+def _of_validation(error: RequestValidationError) -> Problem:
+    first = error.errors()[0]
+    place = [str(each) for each in first.get("loc", ())]
+    parameter = place[1] if len(place) > 1 else None
+    detail = f"{parameter}: {first['msg']}" if parameter else str(first["msg"])
+    return Problem(title="bad parameter", status=422, detail=detail, parameter=parameter)
+
+
+def _title(status: int) -> str:
+    return HTTPStatus(status).phrase.lower()
