@@ -70,6 +70,20 @@ function narrow(input) {
   }
 }
 
+/** Fill a menu that was opened with the list that its address has. */
+async function turned(menu) {
+  const sheet = menu.querySelector(".sheet[data-load]");
+  if (!menu.open) {
+    sheet?.removeAttribute("data-keep");
+    return;
+  }
+  if (sheet) {
+    sheet.setAttribute("data-keep", "");
+    await window.htmx.ajax("GET", sheet.dataset.load, { source: sheet, target: sheet, select: "#choices", swap: "innerHTML" });
+  }
+  menu.querySelector("input:not([type=hidden])")?.focus();
+}
+
 let lead = "";
 
 function pressed(event) {
@@ -99,7 +113,7 @@ document.addEventListener("click", (event) => {
   if (event.target.closest?.("[data-opens=help]")) toggleHelp();
 });
 document.addEventListener("toggle", (event) => {
-  if (event.target.matches?.("details.menu[open]")) event.target.querySelector("input")?.focus();
+  if (event.target.matches?.("details.menu")) turned(event.target);
 }, true);
 document.addEventListener("input", (event) => {
   if (event.target.matches?.("[data-narrows]")) narrow(event.target);
@@ -114,7 +128,9 @@ document.addEventListener("htmx:config:request", (event) => {
     if (ctx.sourceElement.matches("form")) ctx.sourceElement.submit(); else location.assign(url);
   }
 });
-document.addEventListener("htmx:before:swap", () => closeMenus());
+document.addEventListener("htmx:before:swap", ({ detail }) => {
+  if (detail.ctx.target?.id === "page" && detail.ctx.sourceElement.id !== "live") closeMenus();
+});
 document.addEventListener("htmx:after:swap", shown);
 document.addEventListener("htmx:error", () => say("The server did not answer; what you see is from before"));
 

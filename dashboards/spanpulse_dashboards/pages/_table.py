@@ -1,0 +1,164 @@
+"""The table of the overview: one dimension at a time, sorted, page by page; a click on a row narrows the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from spanpulse_dashboards._models import Breakdown, BreakdownRow
+from spanpulse_dashboards._scope import Scope
+from spanpulse_dashboards.pages import _numbers
+from spanpulse_dashboards.pages._numbers import Shown
+from spanpulse_dashboards.pages._scope_bar import Link, address
+
+__all__ = ["DIMENSIONS", "SORTS", "Table", "table"]
+
+DIMENSIONS = {
+    "model": "Model",
+    "service": "Service",
+    "prompt": "Prompt",
+    "prompt_version": "Version",
+    "user": "User",
+    "session": "Session",
+}
+"""What the table can be by, and its tab."""
+SORTS = {
+    "requests": "Requests",
+    "error_rate": "Errors",
+    "latency_p50": "p50",
+    "latency_p95": "p95",
+    "time_to_first_token_p95": "First token p95",
+    "input_tokens": "Tokens in",
+    "output_tokens": "Tokens out",
+    "cost_per_request": "Cost per request",
+    "cost": "Cost",
+}
+"""What it can be sorted by, and the head of the column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column: its name, the address that sorts by it, `ascending` or `descending` where it is sorted already."""
+
+    name: str
+    href: str
+    sorted: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value; ``share`` (0 to 1) is drawn as a bar, ``warning`` colours it."""
+
+    name: str
+    value: Shown
+    share: float | None = None
+    bad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a value of the dimension stands for; ``slot`` is its colour in the charts."""
+
+    name: str
+    detail: str
+    href: str
+    slot: int | None
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What templates/parts/table.html shows."""
+
+    tabs: Sequence[Link]
+    dimension: str
+    heads: Sequence[Head]
+    rows: Sequence[Row]
+    total: int | None
+    next: str | None
+    first: str | None
+    reason: str | None
+
+
+def table(breakdown: Breakdown, scope: Scope, *, path: str, more: Mapping[str, str], slots: Mapping[str, int]) -> Table:
+    """Return the table; ``more`` are the page's own parameters, ``slots`` the colours of models."""
+    sorting = {"by": breakdown.by, "sort": breakdown.sort, "order": "desc" if breakdown.descending else "asc"}
+    others = {name: value for name, value in more.items() if name not in {*sorting, "after"}}
+
+    def href(**changed: str) -> str:
+        return address(path, scope, others | changed)
+
+    return Table(
+        tabs=[Link(title, href(by=name), name == breakdown.by) for name, title in DIMENSIONS.items()],
+        dimension=DIMENSIONS[breakdown.by],
+        heads=[
+            _head(name, title, breakdown, href(**sorting | _sorted_by(name, breakdown)))
+            for name, title in SORTS.items()
+        ],
+        rows=[_row(row, breakdown, scope, path, others, slots) for row in breakdown.rows],
+        total=breakdown.total,
+        next=href(**sorting, after=breakdown.next) if breakdown.next else None,
+        first=href(**sorting) if "after" in more else None,
+        reason=breakdown.reason,
+    )
+
+
+def _sorted_by(name: str, breakdown: Breakdown) -> dict[str, str]:
+    turned = name == breakdown.sort and breakdown.descending
+    return {"sort": name, "order": "asc" if turned else "desc"}
+
+
+def _head(name: str, title: str, breakdown: Breakdown, href: str) -> Head:
+    way = "descending" if breakdown.descending else "ascending"
+    return Head(title, href, way if name == breakdown.sort else None)
+
+
+def _row(
+    row: BreakdownRow,
+    breakdown: Breakdown,
+    scope: Scope,
+    path: str,
+    others: Mapping[str, str],
+    slots: Mapping[str, int],
+) -> Row:
+    narrowed = scope
+    for name, value in row.key.items():
+        narrowed = narrowed.narrowed(name, value)
+    words = [value or "(none)" for value in row.key.values()]
+    following = {"by": _next_dimension(breakdown.by, narrowed)}
+    return Row(
+        name=" ".join(words),
+        detail=", ".join(row.providers),
+        href=address(path, narrowed, {**others, **following}),
+        slot=slots.get(row.key.get("model", "")) if breakdown.by == "model" else None,
+        cells=_cells(row),
+    )
+
+
+def _next_dimension(by: str, narrowed: Scope) -> str:
+    """Return the first dimension that still tells rows apart: a table of one row says nothing."""
+    return next((name for name in DIMENSIONS if name != by and not narrowed.values(name)), by)
+
+
+def _cells(row: BreakdownRow) -> list[Cell]:
+    cost = _numbers.money(row.cost, "no call has a known cost")
+    if row.cost is not None and row.coverage < 1:
+        cost = Shown(cost.text, f"{cost.full}, of {_numbers.percent(row.coverage).text} of the calls")
+    never = "no call was timed"
+    values = [
+        (_numbers.count(row.requests, "requests"), row.requests_share),
+        (_numbers.percent(row.error_rate), None),
+        (_numbers.milliseconds(row.latency_p50, never), None),
+        (_numbers.milliseconds(row.latency_p95, never), None),
+        (_numbers.milliseconds(row.time_to_first_token_p95, "no call was streamed"), None),
+        (_numbers.count(row.input_tokens, "tokens"), None),
+        (_numbers.count(row.output_tokens, "tokens"), None),
+        (_numbers.money(row.cost_per_request, "no call has a known cost"), None),
+        (cost, row.cost_share),
+    ]
+    return [
+        Cell(title, _estimated(value, row), share, bad=key == "error_rate" and row.errors > 0)
+        for (key, title), (value, share) in zip(SORTS.items(), values, strict=True)
+    ]
+
+
+def _estimated(value: Shown, row: BreakdownRow) -> Shown:
+    return _numbers.estimated(value, "estimated from sampled calls") if row.estimated else value
