@@ -4,8 +4,9 @@ Nothing of the inside is shown: no SQL, no message of the engine. What has no ca
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from http import HTTPStatus
+from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -59,7 +60,7 @@ def problem_response(problem: Problem, headers: dict[str, str] | None = None) ->
     return Response(problem.model_dump_json(exclude_none=True), problem.status, found, PROBLEM_JSON)
 
 
-def respond_to(page: ErrorPage | None) -> Callable[[Request, Exception], Awaitable[Response]]:
+def respond_to(page: ErrorPage | None) -> Callable[[Request, Any], Coroutine[Any, Any, Response]]:
     """Return the handler of all errors: of the API's paths as a Problem, of others as ``page`` makes it."""
 
     async def respond(request: Request, error: Exception) -> Response:

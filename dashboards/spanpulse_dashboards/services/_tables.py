@@ -1,0 +1,92 @@
+"""Which rollup answers for a scope, and the conditions that a scope sets on it.
+
+The rollup by minute has no users and that by user has nothing but the tenant beside them, so some filters do not go
+together: `Inapplicable` says why, in words for the page. A span is received a day after its end at the latest before
+its end, never earlier, which keeps older partitions out of every query.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from spanpulse_dashboards._period import Window
+from spanpulse_dashboards._scope import Scope
+from spanpulse_sinks.clickhouse import Parameters
+
+__all__ = ["CALLS", "SCORES", "USERS", "Condition", "Inapplicable", "Table", "calls_table", "condition", "score_table"]
+
+DIMENSIONS: Mapping[str, str] = {
+    "tenant": "tenant",
+    "service": "service_name",
+    "environment": "environment",
+    "provider": "provider",
+    "model": "model",
+    "prompt": "prompt_name",
+    "prompt_version": "prompt_version",
+}
+NO_SESSIONS = "sessions are not kept in the rollups: see the traces of the session"
+USERS_ALONE = "by user only the tenant is kept: take the other filters away ({})"
+NO_SCORES_BY = "scores are not kept by {}"
+
+
+class Inapplicable(ValueError):  # noqa: N818 -- reads as what it is
+    """A figure does not exist for a scope; the message is for the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A rollup: the column of its time, and filter -> column."""
+
+    name: str
+    time: str
+    columns: Mapping[str, str]
+
+
+CALLS = Table("rollup_minute", "minute", DIMENSIONS)
+USERS = Table("rollup_user", "quarter", {"tenant": "tenant", "user": "user_id"})
+SCORES = Table("rollup_score", "minute", {name: each for name, each in DIMENSIONS.items() if name != "provider"})
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """SQL of a WHERE clause over the alias ``r``, and the values of its places."""
+
+    sql: str
+    parameters: Parameters = field(default_factory=dict)
+
+
+def calls_table(scope: Scope) -> Table:
+    """Return the rollup of calls that knows all filters of the scope. Raises Inapplicable."""
+    if scope.values("session"):
+        raise Inapplicable(NO_SESSIONS)
+    if not scope.values("user"):
+        return CALLS
+    if others := [name for name, _ in scope.filters if name not in USERS.columns]:
+        raise Inapplicable(USERS_ALONE.format(", ".join(others)))
+    return USERS
+
+
+def score_table(scope: Scope) -> Table:
+    """Return the rollup of scores. Raises Inapplicable."""
+    if unknown := [name for name, _ in scope.filters if name not in SCORES.columns]:
+        raise Inapplicable(NO_SCORES_BY.format(" or ".join(unknown)))
+    return SCORES
+
+
+def condition(table: Table, scope: Scope, *windows: Window, without: Collection[str] = ()) -> Condition:
+    """Return the condition that a row lies in one of the windows and passes the filters, except those ``without``.
+
+    The places are named `start_0`, `end_0`, ..., and `in_<filter>`.
+    """
+    times, parameters = [], dict[str, int | list[str]]()
+    for number, window in enumerate(windows):
+        parameters[f"start_{number}"] = int(window.start.timestamp())
+        parameters[f"end_{number}"] = int(window.end.timestamp())
+        start, end = (f"{{{name}_{number}:DateTime('UTC')}}" for name in ("start", "end"))
+        times.append(f"(r.{table.time} >= {start} AND r.{table.time} < {end})")
+    first = min(range(len(windows)), key=lambda number: windows[number].start)
+    found = [f"r.received_day >= toDate({{start_{first}:DateTime('UTC')}}) - 1", f"({' OR '.join(times)})"]
+    for name, values in scope.filters:
+        if name not in without:
+            found.append(f"r.{table.columns[name]} IN {{in_{name}:Array(String)}}")
+            parameters[f"in_{name}"] = list(values)
+    return Condition(" AND ".join(found), parameters)
