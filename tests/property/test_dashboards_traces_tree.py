@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +48,7 @@ def test_every_span_has_one_line_behind_its_parent_and_one_deeper(spans: list[Sp
 @given(SPANS)
 def test_a_line_reads_as_a_subtree_in_one_piece(spans: list[Span]) -> None:
     lines = build_tree(spans)
-    for before, after in zip(lines, lines[1:], strict=False):
+    for before, after in pairwise(lines):
         assert after.depth <= before.depth + 1
     starts = [spans[line.index].start_ns for line in lines if line.depth == 0]
     assert starts == sorted(starts)
@@ -85,7 +86,7 @@ def test_the_critical_path_covers_its_root_without_gap_or_overlap(spans: list[Sp
     assert sum(each.end_ns - each.start_ns for each in path) == max(
         (max(0, span.end_ns - span.start_ns) for span in own), default=0
     )
-    for later, earlier in zip(path, path[1:], strict=False):
+    for later, earlier in pairwise(path):
         assert later.start_ns == earlier.end_ns
     for each in path:
         assert spans[each.index].start_ns <= each.start_ns < each.end_ns <= spans[each.index].end_ns

@@ -16,13 +16,13 @@ class Spanned(Protocol):
     """What the tree needs of a span: ids as hexadecimal text, times in ns since the epoch."""
 
     @property
-    def span_id(self) -> str: ...  # noqa: D102 -- the class says it
+    def span_id(self) -> str: ...
     @property
-    def parent_span_id(self) -> str | None: ...  # noqa: D102
+    def parent_span_id(self) -> str | None: ...
     @property
-    def start_ns(self) -> int: ...  # noqa: D102
+    def start_ns(self) -> int: ...
     @property
-    def end_ns(self) -> int: ...  # noqa: D102
+    def end_ns(self) -> int: ...
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Numbers, SpanColumns, Words
 from spanpulse_stream.price._columns import CONFIDENCE, Confidence, cost_of, names_of, usage_of
+from spanpulse_stream.price._explain import Call, Explanation, explain
 from spanpulse_stream.price._match import Catalogue
 from spanpulse_stream.price._overrides import OverrideError, parse_rules
 from spanpulse_stream.price._tables import Name, Tables, VectorArrays
@@ -120,6 +121,18 @@ class PriceBook:
             unpriced=_count_unpriced(columns, nameless[~np.isin(nameless, stated)]),
             overflow=priced[~found.valid],
         )
+
+    def explain(self, call: Call) -> Explanation | None:
+        """Return how a call with usage is priced, or None where this book has no price. Raises ValueError for no usage."""
+        with self._lock:
+            number = self._tables.schedule_number(call.name)
+            if number == UNPRICED:
+                return None
+            vector = int(self._tables.schedule(number).at(np.array([call.start_time], np.int64))[0])
+            arrays = self._tables.arrays()
+        if vector == UNPRICED or not arrays.countable[vector]:
+            return None
+        return explain(call, vector, arrays, self.version)
 
     def _vectors(self, columns: SpanColumns, rows: I64) -> tuple[I32, VectorArrays]:
         """Return the number of each row's vector, or UNPRICED, and the vectors."""

@@ -1,0 +1,28 @@
+"""How the services of traces ask: answers are kept by edition as everywhere, but do not slow the live page.
+
+A list may cost more than the figures of a page do, and the pause between editions follows what queries cost; so what
+is asked here is not counted there.
+"""
+
+from spanpulse_dashboards._backend import Backend
+from spanpulse_dashboards._period import Window
+from spanpulse_dashboards._reader import Row, Statement
+from spanpulse_sinks.clickhouse import QueryLimits
+
+__all__ = ["ask", "ask_now"]
+
+MIB = 1024 * 1024
+LIMITS = QueryLimits(seconds=10.0, rows=20_100, result_bytes=64 * MIB, memory_bytes=256 * MIB)
+
+
+async def ask(
+    backend: Backend, statement: Statement, window: Window, *, limits: QueryLimits = LIMITS
+) -> tuple[Row, ...]:
+    """Return the rows of a statement over a window, as of the present edition. Raises QueryFailed."""
+    edition = backend.freshness.edition(window.seconds)
+    return (await backend.reader.rows(statement, edition=edition, limits=limits)).rows
+
+
+async def ask_now(backend: Backend, statement: Statement, *, limits: QueryLimits = LIMITS) -> tuple[Row, ...]:
+    """Return the rows of a statement as they are now. Raises QueryFailed."""
+    return (await backend.reader.rows(statement, limits=limits)).rows
