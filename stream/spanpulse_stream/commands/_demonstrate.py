@@ -1,21 +1,24 @@
-"""What `spanpulse demo` does: a process of its own, real traffic into it over HTTP, a summary out of its database."""
+"""What `spanpulse demo` does: a process of its own, traffic into it over HTTP, a summary out of its database."""
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterator
-from datetime import UTC, datetime
+import webbrowser
+from collections.abc import Coroutine
 from typing import Any
 
 from rich.console import Console
 
+from spanpulse_stream.commands._live import go_on
 from spanpulse_stream.commands._progress import doing
+from spanpulse_stream.commands._reading import reader_of
 from spanpulse_stream.commands._run import CommandError, LeaveAtOnce
 from spanpulse_stream.commands._serve import announce, signalled
+from spanpulse_stream.commands._shows import Show
 from spanpulse_stream.commands._summary import print_summary
-from spanpulse_stream.embedded import EmbeddedProcess, run_query
+from spanpulse_stream.embedded import EmbeddedProcess
 from spanpulse_stream.observe import catalog, configure_logging
 from spanpulse_stream.settings import Settings
-from spanpulse_stream.traffic import Outgoing, Report, Sender, TraceName, corpus_requests, replay
+from spanpulse_stream.traffic import Report, Sender
 
 __all__ = ["demonstrate"]
 
@@ -24,7 +27,7 @@ AT_ONCE = 4
 INTERRUPTED = 130
 
 
-async def demonstrate(settings: Settings, console: Console, *, trace: TraceName, once: bool) -> int:
+async def demonstrate(settings: Settings, show: Show, console: Console, *, once: bool, open_page: bool) -> int:
     """Run the demo; returns the exit code. Raises CANNOT_START, and CommandError where not all data went in."""
     configure_logging("warning")
     stopping = signalled()
@@ -39,7 +42,8 @@ async def demonstrate(settings: Settings, console: Console, *, trace: TraceName,
             return INTERRUPTED
     process = starting.result()
     try:
-        code = await _until_failed(process, _demonstrated(process, console, progress, stopping, trace=trace, once=once))
+        work = _demonstrated(process, show, console, progress, stopping, once=once, open_page=open_page)
+        code = await _until_failed(process, work)
     finally:
         await process.stop()
     if process.stuck:
@@ -63,52 +67,63 @@ async def _until_failed(process: EmbeddedProcess, work: Coroutine[Any, Any, int]
 
 async def _demonstrated(
     process: EmbeddedProcess,
+    show: Show,
     console: Console,
     progress: Console,
     stopping: "asyncio.Task[bool]",
     *,
-    trace: TraceName,
     once: bool,
+    open_page: bool,
 ) -> int:
-    work = asyncio.create_task(_show(process, console, progress, trace))
-    try:
-        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            return INTERRUPTED
-        work.result()
-    finally:
-        work.cancel()
-        await asyncio.wait({work})
-    if not once:
-        announce(process, console)
-        console.print(f"look into it with: spanpulse sql 'SHOW TABLES' --data {process.settings.data}", markup=False)
-        console.print("Ctrl-C ends it")
-        await stopping
+    if not await _before_stop(_fill(process, show, console, progress, once=once), stopping):
+        return INTERRUPTED
+    if once:
+        return 0
+    page = _page(process)
+    announce(process, console)
+    console.print(f"\n[bold]Look:[/] [bold underline]{page}[/]   (Ctrl-C ends it)\n")
+    if open_page:
+        await asyncio.to_thread(webbrowser.open, page)
+    await _before_stop(go_on(_otlp(process), show, progress), stopping)
+    await stopping
     return 0
 
 
-async def _show(process: EmbeddedProcess, console: Console, progress: Console, trace: TraceName) -> None:
+async def _before_stop(work: Coroutine[Any, Any, None], stopping: "asyncio.Task[bool]") -> bool:
+    """Do the work until somebody stops the demo, and tell whether it was finished."""
+    working = asyncio.create_task(work)
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            return False
+        working.result()
+        return True
+    finally:
+        working.cancel()
+        await asyncio.wait({working})
+
+
+async def _fill(process: EmbeddedProcess, show: Show, console: Console, progress: Console, *, once: bool) -> None:
     begun = time.perf_counter()
-    report = await _send(process, progress, trace)
+    report = await _send(process, show, progress)
     sent = time.perf_counter() - begun
     if report.refused or report.failed:
         raise CommandError(f"{report.refused + report.failed} requests did not get through: {report.reasons}")
     status = await _drained(process, progress)
     console.print(f"sent and processed {status['completeness']['accepted']:,} records in {sent:.0f} s")
-    await asyncio.to_thread(
-        print_summary, lambda sql, form: run_query(process.database, sql, form), status["completeness"], console
-    )
+    read = reader_of(process.database)
+    await asyncio.to_thread(print_summary, read, status["completeness"], console)
+    await asyncio.to_thread(show.tell, read, None if once else _page(process), console)
 
 
-async def _send(process: EmbeddedProcess, progress: Console, trace: TraceName) -> Report:
-    now = datetime.now(UTC)
-    sender = Sender(f"http://{process.addresses['otlp_http']}", at_once=AT_ONCE)
+async def _send(process: EmbeddedProcess, show: Show, progress: Console) -> Report:
+    sender = Sender(_otlp(process), at_once=AT_ONCE)
     async with doing(progress, "sending ...") as update:
 
         def on_sent(report: Report) -> None:
             update(f"sending: {_received(process):,} records in {report.acknowledged:,} exports ...")
 
-        return await sender.send(_requests(now, trace), on_sent=on_sent)
+        return await sender.send(show.past(), on_sent=on_sent)
 
 
 def _received(process: EmbeddedProcess) -> int:
@@ -116,11 +131,12 @@ def _received(process: EmbeddedProcess) -> int:
     return int(sum(process.metrics.value(catalog.RECEIVER_RECORDS, signal, "accepted") for signal in signals))
 
 
-def _requests(now: datetime, trace: TraceName) -> Iterator[Outgoing]:
-    for signal, body in corpus_requests(now):
-        yield Outgoing(signal, body)
-    for _, body in replay(trace, until=now):
-        yield Outgoing("traces", body)
+def _otlp(process: EmbeddedProcess) -> str:
+    return f"http://{process.addresses['otlp_http']}"
+
+
+def _page(process: EmbeddedProcess) -> str:
+    return f"http://{process.addresses['web']}/"
 
 
 async def _drained(process: EmbeddedProcess, progress: Console) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-__all__ = ["bytes_of", "count_of", "milliseconds_of", "plain_of", "seconds_of", "short_of", "usd_of"]
+__all__ = ["bytes_of", "count_of", "milliseconds_of", "plain_of", "seconds_of", "short_of", "small_usd_of", "usd_of"]
 
 
 def count_of(number: float) -> str:
@@ -24,6 +24,12 @@ def usd_of(cost: Decimal | None) -> str:
     if cost is None:
         return "-"
     return f"${cost:,.2f}" if cost >= 100 else f"${cost:,.4f}"
+
+
+def small_usd_of(cost: Decimal) -> str:
+    """Return a cost in USD with three significant digits, however small; cents from $1 on."""
+    digits = 2 if cost >= 1 or not cost else 2 - cost.adjusted()
+    return f"${cost:,.{digits}f}"
 
 
 def milliseconds_of(value: float | None) -> str:

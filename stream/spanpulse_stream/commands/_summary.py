@@ -3,8 +3,6 @@
 Every figure is read from the database the way a dashboard would read it: sums and sketches of the rollups.
 """
 
-import json
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -13,12 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from spanpulse_sinks.clickhouse import percentiles
+from spanpulse_stream.commands._reading import Read
 from spanpulse_stream.commands._show import count_of, milliseconds_of, plain_of, seconds_of, short_of, usd_of
 
 __all__ = ["print_summary"]
-
-Read = Callable[[str, str], bytes]
-"""Returns the result of a query in a ClickHouse format."""
 
 SUMS = """
     toInt64(sum(requests)) AS requests, toInt64(sum(errors)) AS errors,
@@ -43,7 +39,7 @@ ARRAY JOIN mapKeys(found) AS kind, mapValues(found) AS count WHERE count > 0 ORD
 
 def print_summary(read: Read, completeness: dict[str, int], console: Console) -> None:
     """Print the summary; ``completeness`` is that of the status. Raises what ``read`` raises."""
-    total = _rows(read, TOTAL)[0]
+    (total,) = read(TOTAL, {})
     console.print()
     console.print(f"[bold]{count_of(total['requests'])} model calls[/], {_share(total['errors'], total)} failed")
     console.print(
@@ -54,14 +50,10 @@ def print_summary(read: Read, completeness: dict[str, int], console: Console) ->
     console.print(f"latency: {_times(total['latency'], ('p50', 'p95', 'p99'))}")
     console.print(f"time to first token: {_times(total['first_token'], ('p50', 'p95'))}")
     console.print()
-    console.print(_models(_rows(read, BY_MODEL)))
+    console.print(_models(read(BY_MODEL, {})))
     console.print()
-    _print_errors(_rows(read, ERRORS), console)
+    _print_errors(read(ERRORS, {}), console)
     _print_completeness(completeness, console)
-
-
-def _rows(read: Read, sql: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in read(sql, "JSONEachRow").splitlines()]
 
 
 def _share(part: int, total: dict[str, Any]) -> str:

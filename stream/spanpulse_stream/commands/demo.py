@@ -1,15 +1,14 @@
-"""Run the main job on real data and print what it cost, how slow it was and what failed."""
+"""Show spanpulse at work: a day of traffic in which something happens, on a page that lives."""
 
 import asyncio
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
 import typer
 
-from spanpulse_stream.commands._console import output_console
 from spanpulse_stream.commands._run import CommandError, run_command
-from spanpulse_stream.settings import Settings
 
 __all__ = ["run"]
 
@@ -23,27 +22,36 @@ def run(arguments: list[str]) -> int:
 
 def _demo(
     once: Annotated[bool, typer.Option("--once", help="print the summary and exit")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="open the page in a browser")] = False,
     data: Annotated[
         Path | None, typer.Option(help="data folder to keep (default: a temporary one, removed at the end)")
     ] = None,
-    trace: Annotated[str, typer.Option(help="which Azure trace to replay: conv or code")] = "conv",
+    trace: Annotated[
+        str | None,
+        typer.Option(help="instead of the day, recorded SDK exports and an hour of real traffic: conv or code"),
+    ] = None,
 ) -> int:
-    """Start spanpulse, send it recorded SDK exports and a replay of an Azure trace, and print a summary."""
-    if trace not in ("conv", "code"):
+    """Start spanpulse, fill it with a day of traffic, say what happened in it and where to look, and go on."""
+    if trace not in {None, "conv", "code"}:
         raise CommandError(f"--trace is conv or code, not {trace!r}")
+    if once and open_page:
+        raise CommandError("--once ends before anybody could look: give either --once or --open")
     if data is not None:
-        return _run(data, trace, once=once)
+        return _run(data, trace, once=once, open_page=open_page)
     with tempfile.TemporaryDirectory(prefix="spanpulse-demo-") as folder:
-        return _run(Path(folder), trace, once=once)
+        return _run(Path(folder), trace, once=once, open_page=open_page)
 
 
-def _run(data: Path, trace: str, *, once: bool) -> int:
-    from spanpulse_stream.commands._demonstrate import demonstrate  # noqa: PLC0415 -- takes a second or two
+def _run(data: Path, trace: str | None, *, once: bool, open_page: bool) -> int:
+    from spanpulse_stream.commands._console import output_console  # noqa: PLC0415 -- these take a second or two
+    from spanpulse_stream.commands._demonstrate import demonstrate  # noqa: PLC0415
     from spanpulse_stream.commands._serve import CANNOT_START  # noqa: PLC0415
+    from spanpulse_stream.commands._shows import DayShow, TraceShow  # noqa: PLC0415
 
-    # Free ports and nothing of the surroundings: the demo is the same everywhere and disturbs no other process.
-    settings = Settings.model_validate({"data": data, "otlp_http": 0, "otlp_grpc": 0, "web": 0})
+    now = datetime.now(UTC)
     try:
-        return asyncio.run(demonstrate(settings, output_console(), trace=cast(TraceName, trace), once=once))
+        show = DayShow(now) if trace is None else TraceShow(cast(TraceName, trace), now)
+        settings = show.settings(data)
+        return asyncio.run(demonstrate(settings, show, output_console(), once=once, open_page=open_page))
     except CANNOT_START as error:
         raise CommandError(str(error)) from None

@@ -10,7 +10,7 @@ import gzip
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import httpx
@@ -29,6 +29,10 @@ class Outgoing:
     body: bytes
     records: int = 0
     due: float = 0.0
+
+    def later(self, seconds: float) -> "Outgoing":
+        """Return the same request, due later by a number of seconds, or earlier by a negative one."""
+        return replace(self, due=self.due + seconds)
 
 
 @dataclass(slots=True)

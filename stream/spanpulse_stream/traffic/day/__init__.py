@@ -4,9 +4,12 @@ from spanpulse_stream.traffic.day._day import Day, Export
 from spanpulse_stream.traffic.day._rhythm import REQUESTS
 from spanpulse_stream.traffic.day._scores import THUMBS
 from spanpulse_stream.traffic.day._story import (
+    AGENT,
+    AGENT_ROOT,
     DEARER,
     FAILING,
     LATEST_VERSION,
+    NEW_PRICE_MODEL,
     PROMPT,
     SLOW,
     SLOW_MODEL,
@@ -16,9 +19,12 @@ from spanpulse_stream.traffic.day._story import (
 from spanpulse_stream.traffic.day._totals import DayTotals, ModelUse, totals_of
 
 __all__ = [
+    "AGENT",
+    "AGENT_ROOT",
     "DEARER",
     "FAILING",
     "LATEST_VERSION",
+    "NEW_PRICE_MODEL",
     "PROMPT",
     "REQUESTS",
     "SLOW",

@@ -25,7 +25,7 @@ from spanpulse_stream.traffic.day._draw import Dice
 from spanpulse_stream.traffic.day._request import Call, Failure, Flow, Request, Step
 from spanpulse_stream.traffic.day._rhythm import Arrival
 from spanpulse_stream.traffic.day._scores import add_scores
-from spanpulse_stream.traffic.day._story import PROMPT, TOOL, prompt_version
+from spanpulse_stream.traffic.day._story import AGENT, AGENT_ROOT, PROMPT, TOOL, prompt_version
 from spanpulse_stream.traffic.day._timeline import Timeline
 
 __all__ = ["plan_request"]
@@ -66,7 +66,7 @@ def _answer(line: Timeline, arrival: Arrival) -> None:
     found.documents = 8 if dear else 3
     style = "concise" if request.user * 2_654_435_761 % 2**32 < 2**31 else "control"
     said = max(12, int(arrival.output_tokens * (0.65 if style == "concise" else 1.0)))
-    thought = dice.randrange(2, 9) * 64 if dear else dice.randrange(0, 3) * 64
+    thought = dice.randrange(4, 15) * 64 if dear else dice.randrange(0, 3) * 64
     tokens = arrival.input_tokens * (2 if dear else 1) + 260
     call = Call(
         model, PROMPT, version, tokens, said + thought, _cached(dice, tokens), reasoning=thought,
@@ -90,9 +90,9 @@ def _draft(line: Timeline, arrival: Arrival) -> None:
 
 
 def _support(line: Timeline, arrival: Arrival) -> None:
-    root = line.open("root", "POST /api/support/messages")
+    root = line.open("root", AGENT_ROOT)
     line.wait(6)
-    agent = line.open("agent", "invoke_agent support-agent", root.number)
+    agent = line.open("agent", f"invoke_agent {AGENT}", root.number)
     failure = line.ask(agent.number, Call(HOUSE, "classify-intent", "7", 180 + arrival.input_tokens // 8, 6))
     failure = failure or _work(line, agent, arrival)
     line.close(agent, failure)

@@ -14,9 +14,12 @@ from typing import Final
 from spanpulse_stream.traffic.day._cast import CLAUDE, LARGE, MISTRAL, SMALL, Model
 
 __all__ = [
+    "AGENT",
+    "AGENT_ROOT",
     "DEARER",
     "FAILING",
     "LATEST_VERSION",
+    "NEW_PRICE_MODEL",
     "PROMPT",
     "SLOW",
     "SLOW_MODEL",
@@ -54,6 +57,9 @@ PROMPT: Final = "answer-question"
 LATEST_VERSION: Final = "4"
 SLOW_MODEL: Final = CLAUDE
 TOOL: Final = "lookup_order"
+AGENT: Final = "support-agent"
+AGENT_ROOT: Final = "POST /api/support/messages"
+NEW_PRICE_MODEL: Final = MISTRAL
 
 BEFORE: Final = (Decimal("1.20"), Decimal("3.60"))
 AFTER: Final = (Decimal("2.00"), Decimal("6.00"))
@@ -69,9 +75,7 @@ def prompt_version(moment: int, environment: str) -> tuple[str, Model]:
 def price_list(until: datetime) -> str:
     """Return the operator's prices (YAML): those of a contract, and others from the last midnight UTC on."""
     today = until.astimezone(UTC).date()
+    whose = f"provider: {NEW_PRICE_MODEL.provider}, model: {NEW_PRICE_MODEL.name}"
     entries = ((today - timedelta(days=7), BEFORE), (today, AFTER))
-    lines = [
-        f"  - {{provider: {MISTRAL.provider}, model: {MISTRAL.name}, from: {day}, input: {paid}, output: {made}}}"
-        for day, (paid, made) in entries
-    ]
+    lines = [f"  - {{{whose}, from: {day}, input: {paid}, output: {made}}}" for day, (paid, made) in entries]
     return "\n".join(["# USD per million tokens. The contract ends with the second entry.", "prices:", *lines, ""])
