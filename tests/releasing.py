@@ -184,7 +184,6 @@ def main() -> None:
         found = make(Path(place))
         _pack(Path(place) / "data", FOLDERS / f"{name}.tar.zst")
     (FOLDERS / f"{name}.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
-    print(f"{FOLDERS / name}.tar.zst: {(FOLDERS / f'{name}.tar.zst').stat().st_size} bytes")
 
 
 if __name__ == "__main__":

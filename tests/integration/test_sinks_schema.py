@@ -82,7 +82,7 @@ def test_configs_of_other_programs_are_not_read(tmp_path: Path) -> None:
 
 def test_migrations_may_run_twice_and_a_newer_schema_is_refused(inside: Inside, tmp_path: Path) -> None:
     found = inside(reading.migrated_again, tmp_path)
-    assert (found["spans"], found["recorded"]) == (SPANS, [1, 2])
+    assert (found["spans"], found["recorded"]) == (SPANS, [1, 2, 3])
     assert "schema 9999" in found["refused"]
     assert "upgrade" in found["refused"]
 

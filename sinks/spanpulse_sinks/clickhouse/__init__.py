@@ -18,7 +18,9 @@ from spanpulse_sinks.clickhouse._errors import (
 )
 from spanpulse_sinks.clickhouse._measures import MEASURES, percentiles
 from spanpulse_sinks.clickhouse._missing import Committed, DetachedPart, Missing
+from spanpulse_sinks.clickhouse._purge import purge_old_parts
 from spanpulse_sinks.clickhouse._query import Cancel, Parameters, guest_query, query
+from spanpulse_sinks.clickhouse._removed import DayOfTable, days_of, note_removal, remove_day, removed_days
 from spanpulse_sinks.clickhouse._repair import LogReader, Rebuild, RepairReport, repair
 from spanpulse_sinks.clickhouse._workbench import Workbench, workbench
 from spanpulse_sinks.clickhouse._writer import BatchWriter, Retry
@@ -31,6 +33,7 @@ __all__ = [
     "Cancel",
     "Committed",
     "DatabaseInUse",
+    "DayOfTable",
     "DetachedPart",
     "DiskState",
     "EmbeddedConfig",
@@ -52,11 +55,16 @@ __all__ = [
     "Workbench",
     "WriteFailed",
     "WriteReport",
+    "days_of",
     "disk_state",
     "free_bytes",
     "guest_query",
+    "note_removal",
     "percentiles",
+    "purge_old_parts",
     "query",
+    "remove_day",
+    "removed_days",
     "repair",
     "replace_day",
     "trim_seen",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 __all__ = [
     "DATABASE",
     "GUEST_SETTINGS",
+    "OLD_PARTS_LIFETIME_S",
     "READ_SETTINGS",
     "WRITE_SETTINGS",
     "EmbeddedConfig",
@@ -18,6 +19,7 @@ __all__ = [
 
 DATABASE = "spanpulse"
 MIB = 1024 * 1024
+OLD_PARTS_LIFETIME_S = 480  # that the sources of a merge are kept
 
 # Session of the writer. One insert is one part: one partition, and no cut before 1 GiB or a million rows.
 WRITE_SETTINGS: Mapping[str, int | str] = {
@@ -142,7 +144,7 @@ class EmbeddedConfig:
             "fsync_part_directory": 1,
             "non_replicated_deduplication_window": 0,
             # a broken merged part is restored from its sources, and a database with broken parts still opens
-            "old_parts_lifetime": 480,
+            "old_parts_lifetime": OLD_PARTS_LIFETIME_S,
             "max_suspicious_broken_parts": 1_000_000,
             "max_suspicious_broken_parts_bytes": 1 << 50,
             "min_free_disk_bytes_to_perform_insert": self.free_bytes_to_insert,

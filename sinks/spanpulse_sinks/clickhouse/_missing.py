@@ -12,6 +12,7 @@ from typing import Any
 
 from spanpulse_sinks.clickhouse._batch import TABLES, OffsetRange, Position
 from spanpulse_sinks.clickhouse._config import Retention
+from spanpulse_sinks.clickhouse._removed import removed_days
 
 __all__ = [
     "COUNTED",
@@ -100,11 +101,12 @@ def missing_rows(
             continue
         found = _rows_by_batch(client, table, batches)
         oldest = today - timedelta(days=retention.days(table))
+        removed = removed_days(client, table)
         for batch in batches:
             expected = batch.expected.get(table)
             rows = found.get((batch.log_source, batch.first_offset), 0)
             lost = rows != expected if expected is not None else rows == 0 and (table, batch.received_day) in suspect
-            if lost and batch.received_day > oldest:
+            if lost and batch.received_day > oldest and batch.received_day not in removed:
                 missing.append(Missing(table, batch, expected, rows))
     return missing
 

@@ -93,6 +93,11 @@ class BatchWriter:
         finally:
             self._turn.release()
 
+    @property
+    def whole(self) -> bool:
+        """Whether no batch is half written, as far as this writer knows; changes while it writes."""
+        return self._half is None
+
     def distrust(self, log_source: int) -> None:
         """Suspect a source again: it has just been assigned to this process."""
         with self._turn:

@@ -4,23 +4,28 @@ A hold waits for what an earlier process left half written as well: that is whol
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, QueryFailed, WriteFailed
 from spanpulse_stream.embedded._database import committed_ends
+from spanpulse_stream.embedded._processors import Processors
 from spanpulse_stream.log import TOPIC, LocalLog
-from spanpulse_stream.maintenance import FINISHERS, OPERATIONS, Context, MaintenanceError, Progress, Stopped
+from spanpulse_stream.maintenance import FINISHERS, OPERATIONS, RESUMERS, Context, MaintenanceError, Progress, Stopped
 from spanpulse_stream.pipeline import PriceBooks
 from spanpulse_stream.settings import Settings
 
 __all__ = ["Maintenance"]
 
+Result = TypeVar("Result")
+LOG = logging.getLogger(__name__)
 HOLD_WITHIN_S = 60.0
+PAUSE_WITHIN_S = 90.0  # for the agents to stop or to start
 LOOK_AGAIN_S = 0.05
 MENDABLE = (MaintenanceError, QueryFailed, WriteFailed, TimeoutError, OSError)
 """What an operation raises for a reason that a person can understand from the message."""
@@ -28,13 +33,15 @@ MENDABLE = (MaintenanceError, QueryFailed, WriteFailed, TimeoutError, OSError)
 
 @dataclass(slots=True)
 class Maintenance:
-    """Made before the stream processors start; `finish` runs before them, `run` at any time after."""
+    """Made before the stream processors start; `finish` runs before them, `run` and `resume` at any time after."""
 
     settings: Settings
     log: LocalLog
     database: EmbeddedDatabase
     books: PriceBooks
     writer: BatchWriter
+    processors: Processors | None = None
+    _resuming: "asyncio.Task[None] | None" = None
     _unfinished: dict[int, int] = field(default_factory=dict)  # partition -> end of an earlier process's claim
     _running: str | None = None
 
@@ -46,9 +53,21 @@ class Maintenance:
 
     def finish(self) -> None:
         """Bring to its end what a kill interrupted. Raises what the database raises."""
-        context = self._context(lambda _progress: None, Event(), held=self._nobody_writes)
+        held = self._nobody_writes
+        context = self._context(lambda _progress: None, Event(), held=held, paused=held)
         for finish in FINISHERS:
             finish(context)
+
+    def resume(self) -> None:
+        """Begin to finish, in the background, what may only be finished when no batch is half written."""
+        if RESUMERS:
+            self._resuming = asyncio.create_task(self._resume())
+
+    async def stop(self) -> None:
+        """End what `resume` began; the next start goes on with it."""
+        if self._resuming is not None:
+            self._resuming.cancel()
+            await asyncio.wait({self._resuming})
 
     async def run(
         self, name: str, arguments: Mapping[str, Any], report: Callable[[Progress], None], stopping: Event
@@ -59,11 +78,31 @@ class Maintenance:
         """
         if (operation := OPERATIONS.get(name)) is None:
             raise MaintenanceError(f"this process knows no operation {name!r}; is it of an older version?")
+        if self._resuming is not None:
+            await asyncio.wait({self._resuming})
         if self._running is not None:
             raise MaintenanceError(f"{self._running} is running; wait for its end")
+        return await self._work(name, lambda context: operation(context, arguments), report, stopping)
+
+    async def _resume(self) -> None:
+        for name, finish in RESUMERS.items():
+            try:
+                await self._work(f"the rest of {name}", finish, lambda _progress: None, Event())
+            except (MaintenanceError, Stopped) as error:
+                LOG.error("%s could not be finished; the next start tries again: %s", name, error)  # noqa: TRY400
+
+    async def _work(
+        self, name: str, operation: Callable[[Context], Result], report: Callable[[Progress], None], stopping: Event
+    ) -> Result:
         self._running = name
-        context = self._context(report, stopping, held=lambda: self._between_batches(stopping))
-        working = asyncio.create_task(asyncio.to_thread(operation, context, arguments))
+        loop = asyncio.get_running_loop()
+        context = self._context(
+            report,
+            stopping,
+            held=lambda: self._between_batches(stopping),
+            paused=lambda: self._paused(loop, stopping),
+        )
+        working = asyncio.create_task(asyncio.to_thread(operation, context))
         try:
             return await asyncio.shield(working)
         except asyncio.CancelledError:
@@ -76,7 +115,7 @@ class Maintenance:
         finally:
             self._running = None
 
-    def _context(self, report: Callable[[Progress], None], stopping: Event, held: Any) -> Context:
+    def _context(self, report: Callable[[Progress], None], stopping: Event, held: Any, paused: Any) -> Context:
         return Context(
             settings=self.settings,
             folder=self.settings.data.resolve(),
@@ -84,20 +123,42 @@ class Maintenance:
             database=self.database,
             books=self.books,
             between_batches=held,
+            paused=paused,
             report=report,
             stopping=stopping,
         )
 
     @contextmanager
     def _between_batches(self, stopping: Event) -> Iterator[Mapping[int, int]]:
+        self._wait_for_the_first(stopping)
+        with self.writer.between_batches(HOLD_WITHIN_S):
+            yield committed_ends(self.database)
+
+    def _wait_for_the_first(self, stopping: Event) -> None:
         deadline = time.monotonic() + HOLD_WITHIN_S
         while self._half_written():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"a batch that was begun before the start is not finished after {HOLD_WITHIN_S:g} s")
             if stopping.wait(LOOK_AGAIN_S):
                 raise Stopped
-        with self.writer.between_batches(HOLD_WITHIN_S):
-            yield committed_ends(self.database)
+
+    @contextmanager
+    def _paused(self, loop: asyncio.AbstractEventLoop, stopping: Event) -> Iterator[Mapping[int, int]]:
+        assert self.processors is not None
+        self._wait_for_the_first(stopping)
+        deadline = time.monotonic() + HOLD_WITHIN_S
+        while True:
+            asyncio.run_coroutine_threadsafe(self.processors.pause(), loop).result(PAUSE_WITHIN_S)
+            try:
+                if self.writer.whole:
+                    yield committed_ends(self.database)
+                    return
+            finally:
+                loop.call_soon_threadsafe(self.processors.resume)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"a batch could not be written within {HOLD_WITHIN_S:g} s")
+            if stopping.wait(1.0):  # the batch that failed is tried again meanwhile
+                raise Stopped
 
     @contextmanager
     def _nobody_writes(self) -> Iterator[Mapping[int, int]]:

@@ -126,12 +126,15 @@ class EmbeddedProcess:
         await _in_thread(self._repair, books)
         writer = BatchWriter(self.database)
         self.maintenance = Maintenance(settings, self.log, self.database, books, writer)
+        self.maintenance.processors = self._processors
+        stack.push_async_callback(self.maintenance.stop)
         await _in_thread(self.maintenance.finish)
         self._processors = Processors(settings, self.log, self.database, writer, books, self.metrics, self.health)
         stack.push_async_callback(self._processors.stop)
         await self._processors.start(seed=secrets.randbits(64))
         await self._watch()
         if missing := (await self.status.read())["completeness"]["unaccounted"]:
+        self.maintenance.resume()
             self._progress(f"{missing} records that were accepted are unaccounted for (spanpulse status)")
         if receiver is not None:
             receiver.serve()

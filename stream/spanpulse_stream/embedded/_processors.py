@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from random import random
 from typing import Any
@@ -45,6 +45,9 @@ class Processors:
     _app: Any = None
     _running: "asyncio.Task[BaseException] | None" = None
     _failures: int = 0
+    _pausing: asyncio.Event = field(default_factory=asyncio.Event)
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _resumed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self, *, seed: int) -> None:
         """Start the agents; they have their partitions a moment later. Raises what made them fail."""
@@ -65,6 +68,28 @@ class Processors:
         assert self._running is not None
         return await asyncio.shield(self._running)
 
+    async def pause(self) -> None:
+        """Stop the agents until `resume`. A batch that is being written is finished first, or has failed.
+
+        What they remember is read anew from the database afterwards. Raises RuntimeError where they have ended.
+        """
+        assert self._running is not None
+        self._resumed.clear()
+        self._pausing.set()
+        idle = asyncio.create_task(self._idle.wait())
+        await asyncio.wait({idle, self._running}, return_when=asyncio.FIRST_COMPLETED)
+        idle.cancel()
+        if self._running.done():
+            raise RuntimeError("the stream processors have ended")
+        self.health.pause()
+
+    def resume(self) -> None:
+        """Let the agents go on."""
+        self._idle.clear()
+        self._pausing.clear()
+        self._resumed.set()
+        self.health.resume()
+
     async def stop(self) -> None:
         """Stop the agents. A batch that is being written is finished first."""
         if self._running is not None:
@@ -77,8 +102,13 @@ class Processors:
     async def _run(self, url: str, tools: Tools) -> BaseException:
         """Start apps again while what ends them may pass."""
         while True:
-            reason = await failed(self._app)
+            reason = await self._ended()
             await self._end()
+            if self._pausing.is_set():
+                self._idle.set()
+                await self._resumed.wait()
+                await self._begin(url, tools)
+                continue
             if not _may_pass(reason):
                 return reason or RuntimeError("the stream processors stopped by themselves")
             self._failures += 1
@@ -88,6 +118,17 @@ class Processors:
             LOG.error("a batch could not be read or written; trying again in %.1f s: %s", wait, reason)
             await asyncio.sleep(wait)
             await self._begin(url, tools)
+
+    async def _ended(self) -> BaseException | None:
+        """Wait until the app has ended, and return why, or until a pause is asked for."""
+        ended = asyncio.create_task(failed(self._app))
+        asked = asyncio.create_task(self._pausing.wait())
+        try:
+            await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
+            return ended.result() if ended.done() else None
+        finally:
+            ended.cancel()
+            asked.cancel()
 
     async def _begin(self, url: str, tools: Tools) -> None:
         app = self._app = make_app(url)

@@ -7,6 +7,6 @@ folder), so that `finish`, at the next start and before the first batch, brings 
 """
 
 from spanpulse_stream.maintenance._context import Context, MaintenanceError, Progress, Stopped
-from spanpulse_stream.maintenance._operations import FINISHERS, OPERATIONS, Operation
+from spanpulse_stream.maintenance._operations import FINISHERS, OPERATIONS, RESUMERS, Operation
 
-__all__ = ["FINISHERS", "OPERATIONS", "Context", "MaintenanceError", "Operation", "Progress", "Stopped"]
+__all__ = ["FINISHERS", "OPERATIONS", "RESUMERS", "Context", "MaintenanceError", "Operation", "Progress", "Stopped"]

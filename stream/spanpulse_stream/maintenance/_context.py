@@ -42,6 +42,9 @@ class Context:
     ``between_batches()`` waits until no batch is half written, then holds the writer while its block runs; it gives
     log source -> the offset behind the last committed batch. Keep the block short: spans wait in the log meanwhile.
     It raises TimeoutError where a batch cannot be finished, QueryFailed, and Stopped.
+
+    ``paused()`` does the same with the stream processors stopped, for what takes seconds or changes what they remember:
+    they read that anew when its block ends. Spans are accepted into the log all the while.
     """
 
     settings: Settings
@@ -50,6 +53,7 @@ class Context:
     database: EmbeddedDatabase
     books: PriceBooks
     between_batches: Callable[[], AbstractContextManager[Mapping[int, int]]]
+    paused: Callable[[], AbstractContextManager[Mapping[int, int]]]
     report: Callable[[Progress], None] = lambda _progress: None
     stopping: threading.Event = field(default_factory=threading.Event)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from spanpulse_stream.maintenance._context import Context
 
-__all__ = ["FINISHERS", "OPERATIONS", "Operation"]
+__all__ = ["FINISHERS", "OPERATIONS", "RESUMERS", "Operation"]
 
 Operation = Callable[[Context, Mapping[str, Any]], dict[str, Any]]
 """Takes arguments as JSON has them and returns a report as JSON has it. Raises MaintenanceError for a person,
@@ -15,3 +15,7 @@ OPERATIONS: Mapping[str, Operation] = {}
 
 FINISHERS: tuple[Callable[[Context], None], ...] = ()
 """Each is called at a start, after the repair and before the first batch; does nothing where nothing is unfinished."""
+
+RESUMERS: Mapping[str, Callable[[Context], None]] = {}
+"""Operation -> what brings it to its end in the background, once the stream processors run: for what may only be
+finished when no batch is half written. Does nothing where nothing is unfinished."""

@@ -49,6 +49,7 @@ class Health:
         self._stalled_after = stalled_after
         self._lock = threading.Lock()
         self._partitions: dict[int, _Partition] = {}
+        self._paused = False
         self._reported: dict[Condition, tuple[str, float]] = {
             Condition.STARTING: ("not every part has started", float("inf"))
         }
@@ -66,6 +67,19 @@ class Health:
     def started(self) -> None:
         """Say that every part serves."""
         self.clear(Condition.STARTING)
+
+    def pause(self) -> None:
+        """Say that the pipeline is held on purpose: until `resume` it does not count as standing still."""
+        with self._lock:
+            self._paused = True
+
+    def resume(self) -> None:
+        """Say that the pipeline goes on; how long records have waited counts from now."""
+        now = self._clock()
+        with self._lock:
+            self._paused = False
+            for partition in self._partitions.values():
+                partition.since = now
 
     def progress(self, partition: int, *, committed: int | None = None, end: int | None = None) -> None:
         """Say how far a partition is: the next offset to commit, and the next one to be appended.
@@ -104,8 +118,8 @@ class Health:
             return self._stalled(self._clock(), STUCK_AFTER * self._stalled_after)
 
     def _stalled(self, now: float, after: float) -> list[Reason]:
-        found = []
-        for number, partition in sorted(self._partitions.items()):
+        found: list[Reason] = []
+        for number, partition in [] if self._paused else sorted(self._partitions.items()):
             waited = now - partition.since
             if partition.end > partition.committed and waited > after:
                 waiting = partition.end - partition.committed
