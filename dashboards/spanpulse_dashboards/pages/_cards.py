@@ -83,4 +83,4 @@ def _change(figure: Figure, formatted: Callable[[Number | None, str | None], Sho
 def _note(figure: Figure) -> str:
     if figure.coverage is None or figure.value is None or figure.coverage >= NEARLY_ALL:
         return ""
-    return f"of {_numbers.percent(figure.coverage).text} of requests"
+    return f"covers {_numbers.percent(figure.coverage).text}"

@@ -134,7 +134,7 @@ def counts(state: Completeness) -> list[Count]:
     accepted = values["accepted"]
     return [
         Count(
-            key, name, meaning, _numbers.count(values[key], "records"),
+            key, name, meaning, Shown(f"{values[key]:,}", f"{values[key]:,} records"),
             values[key] / accepted if key in SHARES and accepted else None,
             bad=key == "unaccounted" and values[key] != 0,
         )
@@ -152,6 +152,6 @@ def health_of(state: Completeness) -> Health:
     """Return the dot of the bar."""
     tone, title, detail = VERDICTS[state.verdict]
     if state.verdict == "arriving":
-        pending = _numbers.count(state.counts.pending).text
-        detail = f"{pending} records are on their way, the oldest {_numbers.milliseconds(state.lag_seconds * 1000).text} old."
+        pending, age = _numbers.count(state.counts.pending).text, _numbers.milliseconds(state.lag_seconds * 1000).text
+        detail = f"{pending} records are on their way, the oldest {age} old."
     return Health(tone, title, detail)

@@ -56,7 +56,7 @@ class ScopeBar:
 def scope_bar(
     scope: Scope, *, path: str, root: str, start: datetime, end: datetime, more: Mapping[str, str] | None = None
 ) -> ScopeBar:
-    """Return the bar of a page at ``path``; ``more`` are the parameters that are the page's own and stay as they are."""
+    """Return the bar of a page at ``path``; ``more`` are parameters of its own, which stay as they are."""
     more = more or {}
 
     def href(changed: Scope) -> str:

@@ -1,7 +1,7 @@
 """The table of the overview: one dimension at a time, sorted, page by page; a click on a row narrows the page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spanpulse_dashboards._models import Breakdown, BreakdownRow
 from spanpulse_dashboards._scope import Scope
@@ -9,7 +9,7 @@ from spanpulse_dashboards.pages import _numbers
 from spanpulse_dashboards.pages._numbers import Shown
 from spanpulse_dashboards.pages._scope_bar import Link, address
 
-__all__ = ["DIMENSIONS", "SORTS", "Table", "table"]
+__all__ = ["DIMENSIONS", "SORTS", "Look", "Table", "table"]
 
 DIMENSIONS = {
     "model": "Model",
@@ -32,6 +32,17 @@ SORTS = {
     "cost": "Cost",
 }
 """What it can be sorted by, and the head of the column."""
+BARRED = {"requests", "cost"}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a table needs of its page: address, its own parameters, colours of models, the error rate of the whole."""
+
+    path: str
+    own: Mapping[str, str]
+    slots: Mapping[str, int]
+    usual_errors: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +56,13 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value; ``share`` (0 to 1) is drawn as a bar, ``warning`` colours it."""
+    """A value; ``share`` (0 to 1) is drawn as a bar where the column is ``barred``; ``bad`` colours it."""
 
     name: str
     value: Shown
-    share: float | None = None
-    bad: bool = False
+    barred: bool
+    share: float | None
+    bad: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +90,13 @@ class Table:
     reason: str | None
 
 
-def table(breakdown: Breakdown, scope: Scope, *, path: str, more: Mapping[str, str], slots: Mapping[str, int]) -> Table:
-    """Return the table; ``more`` are the page's own parameters, ``slots`` the colours of models."""
+def table(breakdown: Breakdown, scope: Scope, look: Look) -> Table:
+    """Return the table of the page."""
     sorting = {"by": breakdown.by, "sort": breakdown.sort, "order": "desc" if breakdown.descending else "asc"}
-    others = {name: value for name, value in more.items() if name not in {*sorting, "after"}}
+    others = {name: value for name, value in look.own.items() if name not in {*sorting, "after"}}
 
     def href(**changed: str) -> str:
-        return address(path, scope, others | changed)
+        return address(look.path, scope, others | changed)
 
     return Table(
         tabs=[Link(title, href(by=name), name == breakdown.by) for name, title in DIMENSIONS.items()],
@@ -93,10 +105,10 @@ def table(breakdown: Breakdown, scope: Scope, *, path: str, more: Mapping[str, s
             _head(name, title, breakdown, href(**sorting | _sorted_by(name, breakdown)))
             for name, title in SORTS.items()
         ],
-        rows=[_row(row, breakdown, scope, path, others, slots) for row in breakdown.rows],
+        rows=[_row(row, breakdown.by, scope, replace(look, own=others)) for row in breakdown.rows],
         total=breakdown.total,
         next=href(**sorting, after=breakdown.next) if breakdown.next else None,
-        first=href(**sorting) if "after" in more else None,
+        first=href(**sorting) if "after" in look.own else None,
         reason=breakdown.reason,
     )
 
@@ -111,25 +123,17 @@ def _head(name: str, title: str, breakdown: Breakdown, href: str) -> Head:
     return Head(title, href, way if name == breakdown.sort else None)
 
 
-def _row(
-    row: BreakdownRow,
-    breakdown: Breakdown,
-    scope: Scope,
-    path: str,
-    others: Mapping[str, str],
-    slots: Mapping[str, int],
-) -> Row:
+def _row(row: BreakdownRow, by: str, scope: Scope, look: Look) -> Row:
     narrowed = scope
     for name, value in row.key.items():
         narrowed = narrowed.narrowed(name, value)
-    words = [value or "(none)" for value in row.key.values()]
-    following = {"by": _next_dimension(breakdown.by, narrowed)}
+    following = {**look.own, "by": _next_dimension(by, narrowed)}
     return Row(
-        name=" ".join(words),
+        name=" ".join(value or "(none)" for value in row.key.values()),
         detail=", ".join(row.providers),
-        href=address(path, narrowed, {**others, **following}),
-        slot=slots.get(row.key.get("model", "")) if breakdown.by == "model" else None,
-        cells=_cells(row),
+        href=address(look.path, narrowed, following),
+        slot=look.slots.get(row.key.get("model", "")) if by == "model" else None,
+        cells=_cells(row, look.usual_errors),
     )
 
 
@@ -138,7 +142,7 @@ def _next_dimension(by: str, narrowed: Scope) -> str:
     return next((name for name in DIMENSIONS if name != by and not narrowed.values(name)), by)
 
 
-def _cells(row: BreakdownRow) -> list[Cell]:
+def _cells(row: BreakdownRow, usual: float) -> list[Cell]:
     cost = _numbers.money(row.cost, "no call has a known cost")
     if row.cost is not None and row.coverage < 1:
         cost = Shown(cost.text, f"{cost.full}, of {_numbers.percent(row.coverage).text} of the calls")
@@ -155,7 +159,7 @@ def _cells(row: BreakdownRow) -> list[Cell]:
         (cost, row.cost_share),
     ]
     return [
-        Cell(title, _estimated(value, row), share, bad=key == "error_rate" and row.errors > 0)
+        Cell(title, _estimated(value, row), key in BARRED, share, bad=key == "error_rate" and row.error_rate > usual)
         for (key, title), (value, share) in zip(SORTS.items(), values, strict=True)
     ]
 

@@ -38,7 +38,7 @@ export function drawErrors(plot, errors, colours) {
   ctx.fillStyle = colours.bad;
   errors.forEach((value, at) => {
     if (!value) return;
-    const height = Math.max(3, (value / most) * RUG) * devicePixelRatio;
+    const height = Math.max(2, (value / most) * RUG) * devicePixelRatio;
     ctx.fillRect(plot.valToPos(plot.data[0][at], "x", true) - width / 2, bbox.top + bbox.height - height, width, height);
   });
   ctx.restore();

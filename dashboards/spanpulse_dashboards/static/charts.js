@@ -14,7 +14,8 @@ import { count, milliseconds, money } from "./numbers.js";
 import { timeText } from "./times.js";
 
 const FORMATS = { ms: milliseconds, USD: money, requests: count, tokens: count };
-const HEIGHT = 208;
+const HEIGHT = 192;
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const drawn = new Map();
 
 /** Draw, or bring up to date, every chart of the page. `zoomed(from, to)` hears a drag, in epoch seconds. */
@@ -85,7 +86,7 @@ function options(host, state) {
       x: { range: () => [state.page.from - edge, state.page.to - page.bucket + edge] },
       y: chart.log ? { distr: 3, range: logRange } : { range: (_, __, top) => [0, (top || 1) * 1.05] },
     },
-    axes: [axis(colours, { space: 72 }), axis(colours, { size: 64, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))) })],
+    axes: [axis(colours, { space: 64, size: 28, values: (_, ticks, __, ___, step) => timeTicks(ticks, step, page.bucket) }), axis(colours, { size: 64, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))) })],
     series: [{}, ...chart.series.map((one) => line(chart, one))],
     hooks: {
       drawClear: [(plot) => drawMarks(plot, state.page.marks, colours)],
@@ -105,6 +106,16 @@ function zoned(seconds, bucket) {
 function bucketText(seconds, bucket) {
   const moment = new Date(seconds * 1000);
   return bucket >= 86400 ? `${moment.toISOString().slice(0, 10)} UTC` : timeText(moment, "minute");
+}
+
+/** Times on the axis in one line: the date where a day begins, else the time. */
+function timeTicks(ticks, step, bucket) {
+  return ticks.map((tick) => {
+    const moment = zoned(tick, bucket);
+    const date = `${MONTHS[moment.getMonth()]} ${moment.getDate()}`;
+    if (step >= 86400 || moment.getHours() + moment.getMinutes() === 0) return date;
+    return `${String(moment.getHours()).padStart(2, "0")}:${String(moment.getMinutes()).padStart(2, "0")}`;
+  });
 }
 
 function axis(colours, more) {

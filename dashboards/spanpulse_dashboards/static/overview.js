@@ -23,6 +23,7 @@ function localRange() {
   for (const input of document.querySelectorAll("form[data-range] input[type=text]")) {
     const moment = new Date(input.value);
     const local = new Date(moment.getTime() - moment.getTimezoneOffset() * 60000);
+    input.value = "";
     input.type = "datetime-local";
     input.value = local.toISOString().slice(0, 16);
   }

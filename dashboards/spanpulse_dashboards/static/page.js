@@ -38,8 +38,13 @@ export function exchange(address, options = {}) {
 
 function shown() {
   showTimes(document);
-  for (const element of document.querySelectorAll("[data-opens]")) element.hidden = false;
+  scripted();
   document.dispatchEvent(new CustomEvent("page:shown"));
+}
+
+/** Show what works with scripts only. */
+function scripted() {
+  for (const element of document.querySelectorAll("[data-opens], [data-narrows], [data-copies]")) element.hidden = false;
 }
 
 function closeMenus(except = null) {
@@ -53,12 +58,13 @@ function toggleHelp() {
   if (help.open) help.close(); else help.showModal();
 }
 
-async function copyLink() {
+/** Copy text, and say what happened. */
+export async function copy(text, done = "Copied") {
   try {
-    await navigator.clipboard.writeText(location.href);
-    say("Link copied");
+    await navigator.clipboard.writeText(text);
+    say(done);
   } catch {
-    say("The browser did not allow copying; the address is the link");
+    say("The browser did not allow copying");
   }
 }
 
@@ -80,6 +86,7 @@ async function turned(menu) {
   if (sheet) {
     sheet.setAttribute("data-keep", "");
     await window.htmx.ajax("GET", sheet.dataset.load, { source: sheet, target: sheet, select: "#choices", swap: "innerHTML" });
+    scripted();
   }
   menu.querySelector("input:not([type=hidden])")?.focus();
 }
@@ -99,7 +106,7 @@ function pressed(event) {
   lead = key === "g" ? "g" : "";
   if (before === "g" && GO[key]) location.assign(root() + GO[key]);
   else if (key === "?") toggleHelp();
-  else if (key === "c") copyLink();
+  else if (key === "c") copy(location.href, "Link copied");
   else if (key === "/") {
     const search = document.querySelector("input[type=search]:not(.sheet *)");
     if (search) { search.focus(); search.select(); } else location.assign(`${root()}/traces#search`);
@@ -111,6 +118,8 @@ document.addEventListener("keydown", pressed);
 document.addEventListener("click", (event) => {
   closeMenus(event.target);
   if (event.target.closest?.("[data-opens=help]")) toggleHelp();
+  const copied = event.target.closest?.("[data-copies]");
+  if (copied) copy(document.getElementById(copied.dataset.copies).textContent);
 });
 document.addEventListener("toggle", (event) => {
   if (event.target.matches?.("details.menu")) turned(event.target);
