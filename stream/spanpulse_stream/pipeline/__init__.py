@@ -7,17 +7,20 @@ from spanpulse_stream.pipeline._enrich import Enricher
 from spanpulse_stream.pipeline._history import History
 from spanpulse_stream.pipeline._memory import PartitionMemory
 from spanpulse_stream.pipeline._partition import PartitionSteps, Tools
-from spanpulse_stream.pipeline._rebuild import rebuilt_day
+from spanpulse_stream.pipeline._rebuild import ROLLUPS, caps_below, rebuilt_day, rollups_of
 from spanpulse_stream.pipeline._repair import Messages, RowsFromLog
+from spanpulse_stream.pipeline._signed import DayRange, Read
 from spanpulse_stream.pipeline._steps import Claims, Partition, Steps
 from spanpulse_stream.pipeline._tally import Tally
 from spanpulse_stream.pipeline._task import Task
 from spanpulse_stream.pipeline._versions import Versions
 
 __all__ = [
+    "ROLLUPS",
     "BatchCutter",
     "Claims",
     "Computed",
+    "DayRange",
     "Enricher",
     "History",
     "Incoming",
@@ -27,12 +30,15 @@ __all__ = [
     "PartitionMemory",
     "PartitionSteps",
     "PriceBooks",
+    "Read",
     "RowsFromLog",
     "Steps",
     "Tally",
     "Task",
     "Tools",
     "Versions",
+    "caps_below",
     "compute",
     "rebuilt_day",
+    "rollups_of",
 ]

@@ -13,7 +13,7 @@ from spanpulse_sinks.clickhouse import EmbeddedDatabase, QueryLimits, query
 from spanpulse_stream.day import date_of, day_of
 from spanpulse_stream.usage import Corrections
 
-__all__ = ["History", "newest_state"]
+__all__ = ["CORRECTED", "ROLLED_UP", "History", "newest_state"]
 
 # Bounded by what is asked for, not by rows: the answers are whole or of no use.
 LIMITS = QueryLimits(seconds=600, rows=0, result_bytes=1 << 30, memory_bytes=512 << 20)
@@ -72,28 +72,6 @@ class History:
         tables = [self._stored(corrections, start, before) for start in range(0, corrections.size, TARGETS)]
         return pa.concat_tables(tables)
 
-    def spans_received(self, day: date, end: int) -> Iterator[pa.Table]:
-        """Yield what was received on a day, below the offset ``end``, as it was stored."""
-        yield from self._received("span_rows", ", ".join(ROLLED_UP), day, end)
-
-    def scores_received(self, day: date, end: int) -> Iterator[pa.Table]:
-        """Yield the scores that were received on a day, below the offset ``end``."""
-        yield from self._received("scores", "*", day, end)
-
-    def corrected_on(self, day: date, end: int) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """Yield the spans that batches of a day corrected, below ``end``: as they were before it, and after."""
-        mine = f"log_source = {self._source} AND log_offset < {end}"
-        targets = self.read(
-            "SELECT DISTINCT target_log_offset, target_ordinal, toString(toDate(target_received_at)) AS day, trace_id"
-            f" FROM span_updates WHERE {mine} AND toDate(received_at) = '{day}' ORDER BY ALL"
-        )
-        for start in range(0, len(targets), TARGETS):
-            part = targets.slice(start, TARGETS)
-            spans, of_traces = self._conditions(*(part[name].to_pylist() for name in part.column_names))
-            before = newest_state(spans, f"{mine} AND {of_traces} AND toDate(received_at) < '{day}'")
-            after = newest_state(spans, f"{mine} AND {of_traces} AND toDate(received_at) <= '{day}'")
-            yield self.read(before), self.read(after)
-
     def read(self, sql: str) -> pa.Table:
         """Return the result of a query."""
         answer = query(self._database, sql, output_format="ArrowStream", limits=LIMITS)
@@ -139,19 +117,6 @@ class History:
             f" AND toDate(s.received_at) IN ({of_days})"
         )
         return spans, "trace_id IN (" + ",".join(f"'{trace}'" for trace in sorted(set(traces))) + ")"
-
-    def _received(self, table: str, columns: str, day: date, end: int) -> Iterator[pa.Table]:
-        newest = -1
-        while True:
-            rows = self.read(
-                f"SELECT {columns} FROM {table} WHERE log_source = {self._source} AND toDate(received_at) = '{day}'"
-                f" AND log_offset > {newest} AND log_offset < {end}"
-                f" ORDER BY log_offset LIMIT {CHUNK} WITH TIES"
-            )
-            if not len(rows):
-                return
-            newest = rows["log_offset"][-1].as_py()
-            yield rows
 
 
 def newest_state(spans: str, updates: str) -> str:

@@ -1,8 +1,8 @@
 """The rollups of a received day again, from the stored spans, their updates and the stored scores.
 
 Equal to what the batches of the day added: each span as it was stored, and for each span that the day corrected
-its state before the day taken back and its state after the day added. Not guaranteed: anything about spans that
-retention dropped.
+its state before the day taken back and its state after the day added. Rollups are additive, so a day may be computed
+range by range. Not guaranteed: anything about spans that retention dropped.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,13 +11,18 @@ from datetime import date
 import pyarrow as pa
 
 from spanpulse_sinks.clickhouse import EmbeddedDatabase
-from spanpulse_stream.day import number_of
+from spanpulse_stream.day import date_of
 from spanpulse_stream.pipeline._history import History
-from spanpulse_stream.rollup import DimensionCaps, RollupRows, ScoreRows, roll_up, roll_up_scores
+from spanpulse_stream.pipeline._signed import DayRange, Read
+from spanpulse_stream.rollup import DimensionCaps, ScoreRows, roll_up, roll_up_scores
 
-__all__ = ["rebuilt_day"]
+__all__ = ["ROLLUPS", "caps_below", "rebuilt_day", "rollups_of"]
 
 ROLLUPS = ("rollup_minute", "rollup_experiment", "rollup_user", "rollup_service", "rollup_score")
+SCORED = (
+    *("log_source", "received_at", "time", "tenant", "name", "evaluator", "label", "service_name", "environment"),
+    *("request_model", "prompt_name", "prompt_version", "value"),
+)
 
 
 def rebuilt_day(
@@ -25,30 +30,40 @@ def rebuilt_day(
 ) -> Mapping[str, list[pa.RecordBatch]]:
     """Return rollup table -> record batches. ``committed`` is source -> last committed offset; later rows stay out.
 
-    The batches are additive; there are as many as keep memory bounded. Raises QueryFailed.
+    The batches are additive. Raises QueryFailed.
     """
     found: dict[str, list[pa.RecordBatch]] = {table: [] for table in ROLLUPS}
     for source, last in sorted(committed.items()):
-        for tables in _of_source(History(database, source), source, day, last + 1):
-            for table, rows in tables.items():
-                if table in found and rows.num_rows:
-                    found[table].append(rows)
+        read = History(database, source).read
+        for table, rows in rollups_of(read, DayRange(source, day, 0, last + 1)):
+            found[table].append(rows)
     return found
 
 
-def _of_source(history: History, source: int, day: date, end: int) -> Iterator[Mapping[str, pa.RecordBatch]]:
-    number = number_of(day)
-    caps = DimensionCaps(lambda _source, asked: history.dimension_values(asked, end))
-    for rows in _signed(history, day, end, number):
-        yield roll_up(rows, log_source=source, end_offset=end, dimensions=caps)
-    for table in history.scores_received(day, end):
-        scores = ScoreRows.of_table(table)
-        yield roll_up_scores(scores, log_source=source, end_offset=end, dimensions=caps)
+def rollups_of(read: Read, wanted: DayRange) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield rows of rollup tables, a part of the range at a time; their mark is the range's end. Raises QueryFailed."""
+    place = {"log_source": wanted.log_source, "end_offset": wanted.end}
+    caps = caps_below(read, wanted.end)
+    for rows in wanted.signed(read):
+        yield from _filled(roll_up(rows, **place, dimensions=caps))
+    for table in wanted.scores(read, SCORED):
+        yield from _filled(roll_up_scores(ScoreRows.of_table(table), **place, dimensions=caps))
 
 
-def _signed(history: History, day: date, end: int, number: int) -> Iterator[RollupRows]:
-    for stored in history.spans_received(day, end):
-        yield RollupRows.of_table(stored)
-    for before, after in history.corrected_on(day, end):
-        yield RollupRows.of_table(before, received_day=number).negate()
-        yield RollupRows.of_table(after, received_day=number)
+def caps_below(read: Read, end: int) -> DimensionCaps:
+    """Return the values that batches below an offset admitted: the caps of whoever only repeats what they did."""
+
+    def load(source: int, day: int) -> Iterator[tuple[str, str, str]]:
+        admitted = read(
+            "SELECT tenant, dimension, value FROM dimension_values WHERE log_source = "
+            f"{source} AND log_offset < {end} AND toDate(received_at) = '{date_of(day)}'"
+        )
+        columns = (admitted[name].to_pylist() for name in ("tenant", "dimension", "value"))
+        return zip(*columns, strict=True)
+
+    return DimensionCaps(load)
+
+
+def _filled(tables: Mapping[str, pa.RecordBatch]) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield the rollups among the tables that have rows."""
+    return ((table, tables[table]) for table in ROLLUPS if table in tables and tables[table].num_rows)
