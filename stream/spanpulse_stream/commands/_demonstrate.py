@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
+from spanpulse_stream.commands._figures import reader_of
 from spanpulse_stream.commands._live import go_on
 from spanpulse_stream.commands._progress import doing
-from spanpulse_stream.commands._reading import reader_of
 from spanpulse_stream.commands._run import CommandError, LeaveAtOnce
 from spanpulse_stream.commands._serve import announce, signalled
 from spanpulse_stream.commands._shows import Show

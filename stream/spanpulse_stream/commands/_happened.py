@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from spanpulse_sinks.clickhouse import percentiles
-from spanpulse_stream.commands._reading import Read
+from spanpulse_stream.commands._figures import Read
 from spanpulse_stream.commands._show import count_of, plain_of, seconds_of, small_usd_of
 from spanpulse_stream.traffic.day import (
     AGENT,

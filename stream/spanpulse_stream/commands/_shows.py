@@ -10,8 +10,8 @@ from typing import Protocol
 
 from rich.console import Console
 
+from spanpulse_stream.commands._figures import Read
 from spanpulse_stream.commands._happened import print_events
-from spanpulse_stream.commands._reading import Read
 from spanpulse_stream.embedded import DataFolder
 from spanpulse_stream.settings import Settings
 from spanpulse_stream.traffic import Outgoing, TraceName, corpus_requests, replay

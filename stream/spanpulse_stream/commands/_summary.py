@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from spanpulse_sinks.clickhouse import percentiles
-from spanpulse_stream.commands._reading import Read
+from spanpulse_stream.commands._figures import Read
 from spanpulse_stream.commands._show import count_of, milliseconds_of, plain_of, seconds_of, short_of, usd_of
 
 __all__ = ["print_summary"]

@@ -110,7 +110,7 @@ class Day:
         return {
             "service.name": deployment.service,
             "service.version": deployment.version,
-            "service.instance.id": f"{deployment.service}-{self._end // SECOND:x}",
+            "service.instance.id": f"{deployment.service}-{deployment.environment}-{self._end // SECOND:x}",
             "deployment.environment.name": deployment.environment,
             "telemetry.sdk.language": "python",
             "telemetry.sdk.name": "opentelemetry",
