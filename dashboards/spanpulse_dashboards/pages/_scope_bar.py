@@ -54,7 +54,14 @@ class ScopeBar:
 
 
 def scope_bar(
-    scope: Scope, *, path: str, root: str, start: datetime, end: datetime, more: Mapping[str, str] | None = None
+    scope: Scope,
+    *,
+    path: str,
+    root: str,
+    start: datetime,
+    end: datetime,
+    more: Mapping[str, str] | None = None,
+    compares: bool = True,
 ) -> ScopeBar:
     """Return the bar of a page at ``path``; ``more`` are parameters of its own, which stay as they are."""
     more = more or {}
@@ -76,7 +83,7 @@ def scope_bar(
         end=f"{end:%Y-%m-%dT%H:%M:%SZ}",
         path=root + path,
         kept=[*kept, *more.items()],
-        compare=Link("Compare", href(flipped), scope.compare),
+        compare=Link("Compare", href(flipped), scope.compare) if compares else None,
         chips=chips,
         choose=address(f"{root}/filters", scope, {**more, "page": path}),
         clear=href(replace(scope, filters=())) if len(chips) > 1 else None,

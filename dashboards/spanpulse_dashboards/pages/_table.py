@@ -25,7 +25,7 @@ SORTS = {
     "error_rate": "Errors",
     "latency_p50": "p50",
     "latency_p95": "p95",
-    "time_to_first_token_p95": "First token p95",
+    "first_token_p95": "First token p95",
     "input_tokens": "Tokens in",
     "output_tokens": "Tokens out",
     "cost_per_request": "Cost per request",
