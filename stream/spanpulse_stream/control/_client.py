@@ -3,15 +3,17 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
 
 from spanpulse_stream.control._socket import socket_path
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["ControlClient", "NotRunning", "RequestRefused"]
+__all__ = ["ControlClient", "NotRunning", "RequestRefused", "TryLater"]
 
 
 class NotRunning(Exception):  # noqa: N818 -- a state, not a fault
@@ -20,6 +22,14 @@ class NotRunning(Exception):  # noqa: N818 -- a state, not a fault
 
 class RequestRefused(Exception):  # noqa: N818 -- the peer's word
     """The process answered with an error; the message is its own."""
+
+
+class TryLater(RequestRefused):
+    """The process has no room now; it may be asked again after ``retry_after_s`` seconds."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class ControlClient:
@@ -55,6 +65,21 @@ class ControlClient:
                 if "report" in event:
                     return
         raise RequestRefused("the running process ended before the operation did")
+
+    def imported(self, name: str, tenant: str) -> dict[str, Any]:
+        """Return how far an import has come. Raises NotRunning, RequestRefused."""
+        asked = urlencode({"name": name, "tenant": tenant})
+        return cast("dict[str, Any]", self._request("GET", f"/import?{asked}", None).json())
+
+    def import_chunk(self, body: bytes) -> bool:
+        """Append a packed chunk; return whether it is new there. Raises NotRunning, TryLater, RequestRefused."""
+        with self._client() as client:
+            answer = client.post("/import", content=body)
+        if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            raise TryLater(answer.text, float(answer.headers["retry-after"]))
+        if answer.is_error:
+            raise RequestRefused(answer.text)
+        return bool(answer.json()["appended"])
 
     def _request(self, method: str, path: str, body: object) -> "httpx.Response":
         with self._client() as client:

@@ -1,4 +1,4 @@
-"""The server of the control socket: POST /sql, GET /status, POST /operations/NAME.
+"""The server of the control socket: POST /sql, GET /status, POST /operations/NAME, and what others bring (imports).
 
 An answer is sent whole, bounded by the limits of the query itself. A query that fails is a 400 with
 ClickHouse's own message; one whose client went away, or that a stop meets, is cancelled. An operation answers with
@@ -7,7 +7,7 @@ lines of JSON while it runs (see `_operations`). Nothing else of the process is 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from spanpulse_stream.control._operations import Operate, events
 from spanpulse_stream.control._socket import bind_private, remove
@@ -42,15 +42,16 @@ class Operations:
 
 
 class ControlServer:
-    """Serves ``operations`` on the Unix socket at ``path`` from ``start`` to ``stop``."""
+    """Serves ``operations``, and ``more`` routes, on the Unix socket at ``path`` from ``start`` to ``stop``."""
 
-    def __init__(self, path: Path, operations: Operations) -> None:
+    def __init__(self, path: Path, operations: Operations, more: Sequence[BaseRoute] = ()) -> None:
         self._path = path
         self._operations = operations
         routes = [
             Route("/sql", self._sql, methods=["POST"]),
             Route("/status", self._status, methods=["GET"]),
             Route("/operations/{name}", self._operate, methods=["POST"]),
+            *more,
         ]
         config = uvicorn.Config(
             Starlette(routes=routes),

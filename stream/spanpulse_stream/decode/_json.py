@@ -8,6 +8,7 @@ twice in an object; the last one counts.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final, Literal
 
 import orjson
@@ -30,10 +31,11 @@ from spanpulse_stream.decode._json_fields import (
     text,
 )
 
-__all__ = ["InvalidJson", "json_to_protobuf", "json_values"]
+__all__ = ["InvalidJson", "json_to_protobuf", "json_values", "unreadable_request", "values_to_protobuf"]
 
 UNREADABLE: Final = b"\0"  # no protobuf message begins with it
 TOO_DEEP: Final = b'{"not kept": "more than 250 levels"}'
+RECORD: Final = tag(2)  # of a record in its scope; a scope's in its resource is the same
 CAPITAL: Final = re.compile("[A-Z]")
 KINDS = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"]
 CODES = ["UNSET", "OK", "ERROR"]
@@ -56,11 +58,30 @@ def json_to_protobuf(body: bytes, signal: Literal["traces", "logs"]) -> bytes:
         request = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise InvalidJson(f"the body is not valid JSON: {error}") from None
+    return values_to_protobuf(request, signal)
+
+
+def values_to_protobuf(request: Any, signal: Literal["traces", "logs"]) -> bytes:
+    """Return an Export*ServiceRequest, given as the values of its JSON, as binary protobuf. Raises InvalidJson."""
     out = bytearray()
     try:
         _REQUESTS[signal](out, request, 0)
     except Unfit as error:
         raise InvalidJson(f"the body is not an OTLP request: {error}") from None
+    return bytes(out)
+
+
+def unreadable_request(records: Iterable[Any]) -> bytes:
+    """Return a request of records that are all rejected, as `invalid_json`; their dead letters hold these values.
+
+    It may go as traces or as logs.
+    """
+    kept = bytearray()
+    for record in records:
+        put_bytes(kept, RECORD, UNREADABLE + _as_it_came(record))
+    out, scopes = bytearray(), bytearray()
+    put_bytes(scopes, RECORD, kept)
+    put_bytes(out, tag(1), scopes)
     return bytes(out)
 
 
@@ -80,7 +101,6 @@ def _count(number: int) -> Write:
 
 def _record(content: Write) -> Write:
     """Write a span or log record; one that cannot be written stays JSON and is rejected by who reads it."""
-    begin = tag(2)
 
     def write(out: bytearray, value: Any, depth: int) -> None:
         inner = bytearray()
@@ -88,7 +108,7 @@ def _record(content: Write) -> Write:
             content(inner, value, depth)
         except Unfit:
             inner = bytearray(UNREADABLE + _as_it_came(value))
-        put_bytes(out, begin, inner)
+        put_bytes(out, RECORD, inner)
 
     return write
 

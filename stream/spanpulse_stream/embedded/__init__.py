@@ -2,6 +2,7 @@
 
 from spanpulse_stream.embedded._database import open_database, run_query
 from spanpulse_stream.embedded._folder import DataFolder, FolderUnusable
+from spanpulse_stream.embedded._log import open_log
 from spanpulse_stream.embedded._process import EmbeddedProcess, Progress
 from spanpulse_stream.embedded._runtime import give_back_memory, settle, tame_memory
 
@@ -12,6 +13,7 @@ __all__ = [
     "Progress",
     "give_back_memory",
     "open_database",
+    "open_log",
     "run_query",
     "settle",
     "tame_memory",

@@ -8,13 +8,15 @@ from spanpulse_stream.gateway._answers import REFUSALS, RequestRefused
 from spanpulse_stream.gateway._app import OtlpApp
 from spanpulse_stream.gateway._cors import Cors
 from spanpulse_stream.gateway._grpc import GrpcServer
-from spanpulse_stream.gateway._keys import ApiKeys, BindingRefused, InvalidKey, check_binding
+from spanpulse_stream.gateway._intake import Sender, messages_of
+from spanpulse_stream.gateway._keys import ApiKeys, BindingRefused, InvalidKey, check_binding, is_tenant
 from spanpulse_stream.gateway._limits import RequestLimits
 from spanpulse_stream.gateway._options import OtlpOptions
 from spanpulse_stream.gateway._receiver import Receiver
 from spanpulse_stream.gateway._resource import partition_of, resource_key
 from spanpulse_stream.gateway._server import CannotListen, HttpServer
 from spanpulse_stream.gateway._split import Piece, split_request
+from spanpulse_stream.gateway._wire import fields as wire_fields
 from spanpulse_stream.log import TOPIC, LogFull, Message, MessageLog, Signal
 
 __all__ = [
@@ -36,9 +38,13 @@ __all__ = [
     "Receiver",
     "RequestLimits",
     "RequestRefused",
+    "Sender",
     "Signal",
     "check_binding",
+    "is_tenant",
+    "messages_of",
     "partition_of",
     "resource_key",
     "split_request",
+    "wire_fields",
 ]

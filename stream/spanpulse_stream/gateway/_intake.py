@@ -14,7 +14,7 @@ from spanpulse_stream.gateway._split import split_request
 from spanpulse_stream.gateway._wire import TooManyFields
 from spanpulse_stream.log import TOPIC, Message, Signal
 
-__all__ = ["Intake", "Sender", "prepare", "reserve_json"]
+__all__ = ["Intake", "Sender", "messages_of", "prepare", "reserve_json"]
 
 JSON_VALUE_BYTES = 80  # of a Python object and the place that holds it
 
@@ -56,6 +56,20 @@ def prepare(
     body = inflate(body, encoding, limits, held.grow)
     if as_json:
         body = _protobuf(body, signal, limits, held)
+    return _checked(body, signal, sender, limits, decoding, partitions)
+
+
+def messages_of(
+    body: bytes, signal: Signal, sender: Sender, *, limits: RequestLimits, decoding: Limits, partitions: int
+) -> list[Message]:
+    """Return the messages of a request in protobuf. Raises RequestRefused (400)."""
+    return _checked(body, signal, sender, limits, decoding, partitions).messages
+
+
+def _checked(
+    body: bytes, signal: Signal, sender: Sender, limits: RequestLimits, decoding: Limits, partitions: int
+) -> Intake:
+    """Check a request and cut it into messages."""
     try:
         checked = check(body, signal, decoding)
     except Malformed as error:

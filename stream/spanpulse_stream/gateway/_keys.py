@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
 
-__all__ = ["DEFAULT_TENANT", "ApiKeys", "BindingRefused", "InvalidKey", "check_binding"]
+__all__ = ["DEFAULT_TENANT", "ApiKeys", "BindingRefused", "InvalidKey", "check_binding", "is_tenant"]
 
 DEFAULT_TENANT = "default"
 TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -60,6 +60,11 @@ class ApiKeys:
             if compare_digest(digest, expected):
                 found = tenant
         return found if len(key) <= LONGEST_KEY else None
+
+
+def is_tenant(name: str) -> bool:
+    """Tell whether a tenant may have this name."""
+    return TENANT.fullmatch(name) is not None
 
 
 def check_binding(host: str, keys: ApiKeys) -> None:

@@ -65,6 +65,10 @@ RECEIVER_RECORDS: Final = _metric(
     "Spans and log records: accepted (durable in the log), refused (429 or 503), "
     "rejected (accepted, but unreadable: they become dead letters)",
 )
+IMPORT_CHUNKS: Final = _metric(
+    Kind.COUNTER, "import_chunks", (), "chunks", "Chunks of imported files that were appended"
+)
+IMPORT_BYTES: Final = _metric(Kind.COUNTER, "import_bytes", (), "bytes", "Bytes of OTLP in chunks that were appended")
 RECEIVER_BYTES: Final = _metric(
     Kind.COUNTER,
     "receiver_bytes",

@@ -1,0 +1,48 @@
+"""Files into the log: OTLP as the Collector writes it, CSV and Parquet, each chunk appended exactly once.
+
+`Source` is a file, `Reading` says how it is read and makes its chunks, `import_file` hands them to a target: the
+process that runs on the data folder (`RunningTarget`), or its log where none runs (`LogTarget`). `Importer` and
+`import_routes` are what receives them there.
+"""
+
+from spanpulse_stream.importing._accept import BACKLOG_BYTES, ChunkRefused, Importer
+from spanpulse_stream.importing._chunk import Chunk, ChunkDamaged, Request, pack_chunk, unpack_chunk
+from spanpulse_stream.importing._columns import Column, Mapping, MappingWanted, NoSuchColumn
+from spanpulse_stream.importing._detect import FORMATS, Format
+from spanpulse_stream.importing._errors import BadPiece, ImportFailed, Torn
+from spanpulse_stream.importing._reading import Options, Reading
+from spanpulse_stream.importing._routes import import_routes
+from spanpulse_stream.importing._run import Outcome, import_file
+from spanpulse_stream.importing._source import STDIN, Source
+from spanpulse_stream.importing._target import LogTarget, RunningTarget, Stopped, Target
+
+__all__ = [
+    "BACKLOG_BYTES",
+    "FORMATS",
+    "STDIN",
+    "BadPiece",
+    "Chunk",
+    "ChunkDamaged",
+    "ChunkRefused",
+    "Column",
+    "Format",
+    "ImportFailed",
+    "Importer",
+    "LogTarget",
+    "Mapping",
+    "MappingWanted",
+    "NoSuchColumn",
+    "Options",
+    "Outcome",
+    "Reading",
+    "Request",
+    "RunningTarget",
+    "Source",
+    "Stopped",
+    "Target",
+    "Torn",
+    "import_file",
+    "import_routes",
+    "pack_chunk",
+    "unpack_chunk",
+]

@@ -1,0 +1,87 @@
+"""What a file holds, told by its first bytes; the name of the file plays no part but for text that may be a table.
+
+Detection never guesses between two that fit: then the format must be named.
+"""
+
+from collections.abc import Callable
+from typing import Final, Literal, get_args
+
+from spanpulse_stream.importing._errors import ImportFailed
+from spanpulse_stream.importing._inflate import ZSTD
+from spanpulse_stream.importing._pieces import LONGEST
+
+__all__ = ["FORMATS", "HEAD", "Format", "detect"]
+
+Format = Literal["json", "proto", "proto-varint", "csv", "parquet"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+HEAD: Final = 256 * 1024  # bytes that are looked at
+PARQUET: Final = b"PAR1"
+FRAMES: Final = 4  # messages whose beginnings are looked at
+REQUEST_TAGS: Final = b"\x0a{"  # the first field of every request, or JSON
+DELIMITERS: Final = b",;\t|"
+BLANKS: Final = b" \t\r\n\xef\xbb\xbf"
+
+
+def detect(begin: bytes, name: str) -> Format:
+    """Return the format of a file that begins with ``begin``, decompressed. Raises ImportFailed."""
+    if begin.startswith(PARQUET):
+        return "parquet"
+    text = begin.lstrip(BLANKS)
+    if text.startswith(b"{"):
+        return "json"
+    if text.startswith(b"["):
+        raise ImportFailed(f"{name} is one list of JSON; one request a line is wanted: jq -c '.[]' {name}")
+    frames: list[Format] = []
+    if _is_framed(begin, _four):
+        frames.append("proto")
+    if _is_framed(begin, _varint):
+        frames.append("proto-varint")
+    if len(frames) == 1:
+        return frames[0]
+    if not frames and _is_table(begin):
+        return "csv"
+    raise ImportFailed(
+        f"cannot tell what {name} is; name it with --format: json (OTLP, one request a line), proto (each message "
+        "behind its length in 4 bytes), proto-varint (behind a varint), csv or parquet"
+    )
+
+
+def _four(data: bytes, at: int) -> tuple[int, int]:
+    return int.from_bytes(data[at : at + 4], "big"), at + 4
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for place in range(5):
+        byte = data[at + place]
+        value |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            return value, at + place + 1
+    return LONGEST + 1, at
+
+
+def _is_framed(data: bytes, length_at: Callable[[bytes, int], tuple[int, int]]) -> bool:
+    """Tell whether the first messages begin where the lengths before them say, as requests do."""
+    at, found = 0, 0
+    while at < len(data) and found < FRAMES:
+        try:
+            size, start = length_at(data, at)
+        except IndexError:
+            break
+        if start >= len(data):
+            break
+        message = data[start : start + size]
+        if not 0 < size <= LONGEST or not (message[0] in REQUEST_TAGS or message.startswith(ZSTD)):
+            return False
+        at, found = start + size, found + 1
+    return found > 0
+
+
+def _is_table(data: bytes) -> bool:
+    """Tell text whose first line has a delimiter."""
+    first = data.partition(b"\n")[0]
+    try:
+        first.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in data and any(mark in first for mark in DELIMITERS)
