@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from spanpulse_stream.maintenance._context import Context
+from spanpulse_stream.maintenance._rebuild import rebuild
+from spanpulse_stream.maintenance._rebuild_swap import finish_swap
 
 __all__ = ["FINISHERS", "OPERATIONS", "RESUMERS", "Operation"]
 
@@ -11,9 +13,11 @@ Operation = Callable[[Context, Mapping[str, Any]], dict[str, Any]]
 """Takes arguments as JSON has them and returns a report as JSON has it. Raises MaintenanceError for a person,
 Stopped, and what the database raises."""
 
-OPERATIONS: Mapping[str, Operation] = {}
+OPERATIONS: Mapping[str, Operation] = {
+    "rebuild": rebuild,
+}
 
-FINISHERS: tuple[Callable[[Context], None], ...] = ()
+FINISHERS: tuple[Callable[[Context], None], ...] = (finish_swap,)
 """Each is called at a start, after the repair and before the first batch; does nothing where nothing is unfinished."""
 
 RESUMERS: Mapping[str, Callable[[Context], None]] = {}
