@@ -12,27 +12,23 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 from typing import Any, Self, TypeVar
 
 from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, QueryFailed, repair
 from spanpulse_stream.control import ControlServer, Operations, socket_path
-from spanpulse_stream.embedded._database import (
-    committed_ends,
-    highest_source,
-    open_database,
-    reached_ends,
-)
+from spanpulse_stream.embedded._database import open_database
 from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.embedded._guests import ask
 from spanpulse_stream.embedded._kernels import warm_up
+from spanpulse_stream.embedded._log import open_log
 from spanpulse_stream.embedded._maintenance import Maintenance
 from spanpulse_stream.embedded._messages import LogMessages
 from spanpulse_stream.embedded._monitor import Monitor
 from spanpulse_stream.embedded._processors import Processors, versions_now
 from spanpulse_stream.embedded._status import StatusReader
 from spanpulse_stream.gateway import GrpcServer, HttpServer, OtlpApp, OtlpOptions, Receiver
+from spanpulse_stream.importing import BACKLOG_BYTES, Importer, import_routes
 from spanpulse_stream.log import LocalLog
 from spanpulse_stream.observe import Condition, Health, LoopPulse, Metrics, observe_app
 from spanpulse_stream.pipeline import PriceBooks, RowsFromLog, rebuilt_day
@@ -117,7 +113,7 @@ class EmbeddedProcess:
         self.database = await _in_thread(open_database, self.folder, settings)
         self._opened = True
         stack.push_async_callback(asyncio.to_thread, self.database.close)
-        self.log = await _in_thread(self._open_log)
+        self.log = await _in_thread(open_log, self.folder, settings, self.database)
         stack.push_async_callback(self.log.aclose)
         receiver = await self._listen(options) if self._listens else None
         books = await asyncio.to_thread(PriceBooks, settings.prices, self.folder.prices)
@@ -126,34 +122,20 @@ class EmbeddedProcess:
         await _in_thread(self._repair, books)
         writer = BatchWriter(self.database)
         self.maintenance = Maintenance(settings, self.log, self.database, books, writer)
-        self.maintenance.processors = self._processors
-        stack.push_async_callback(self.maintenance.stop)
         await _in_thread(self.maintenance.finish)
         self._processors = Processors(settings, self.log, self.database, writer, books, self.metrics, self.health)
         stack.push_async_callback(self._processors.stop)
         await self._processors.start(seed=secrets.randbits(64))
+        self.maintenance.processors = self._processors
+        stack.push_async_callback(self.maintenance.stop)
         await self._watch()
         if missing := (await self.status.read())["completeness"]["unaccounted"]:
-        self.maintenance.resume()
             self._progress(f"{missing} records that were accepted are unaccounted for (spanpulse status)")
         if receiver is not None:
             receiver.serve()
             stack.callback(receiver.stop)
+        self.maintenance.resume()
         self.health.started()
-
-    def _open_log(self) -> LocalLog:
-        settings = self.settings
-        return LocalLog.open(
-            self.folder.log,
-            partitions=settings.partitions,
-            max_bytes=settings.log_max_bytes,
-            retain_records=settings.log_retain_records,
-            ballast_bytes=settings.ballast_bytes,
-            disk_floor_bytes=settings.disk_floor_bytes,
-            sources_above=highest_source(self.database),
-            stored=committed_ends(self.database),
-            reached=partial(reached_ends, self.database),
-        )
 
     async def _listen(self, options: OtlpOptions) -> Receiver:
         """Bind all ports: a taken one is known before anything slow begins."""
@@ -185,7 +167,9 @@ class EmbeddedProcess:
         self._stack.push_async_callback(_cancelled, monitor)
         self.status = StatusReader(*parts, self.version, lambda: self.addresses, self._begun)
         operations = Operations(self.query, self.status.read, self.maintenance.run, (QueryFailed,))
-        control = ControlServer(socket_path(self.folder.path), operations)
+        importer = Importer(self.log, OtlpOptions.from_settings(self.settings), most_waiting=BACKLOG_BYTES)
+        more = import_routes(importer, self.metrics)
+        control = ControlServer(socket_path(self.folder.path), operations, more)
         await control.start()
         self._stack.push_async_callback(control.stop)
 
