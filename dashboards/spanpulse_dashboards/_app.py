@@ -13,31 +13,18 @@ from starlette.types import ASGIApp
 
 from spanpulse_dashboards._access import Access
 from spanpulse_dashboards._backend import Backend
-from spanpulse_dashboards._errors import PROBLEM_JSON, ErrorPage, respond_to
+from spanpulse_dashboards._errors import ErrorPage, respond_to
 from spanpulse_dashboards._guard import Guard
 from spanpulse_dashboards._hosts import Hosts
-from spanpulse_dashboards._models import Problem
 from spanpulse_dashboards._scope import ScopeError
 from spanpulse_sinks.clickhouse import QueryFailed
 
-__all__ = ["API", "PROBLEMS", "make_page"]
+__all__ = ["API", "make_page"]
 
 API = "/api/v1"
 DESCRIPTION = """What spanpulse knows about LLM applications: requests, errors, latency, tokens, cost.
 
 Times are UTC. What is not known is null, never 0. Errors are problems (RFC 9457)."""
-SAID = {
-    401: "no token, or not the right one",
-    403: "sent by a page of another host",
-    404: "there is nothing of that kind",
-    421: "not a name of this page",
-    422: "a parameter is unknown, or not understood",
-    500: "a defect",
-    503: "the database is busy, or the question too large for its bounds",
-}
-PROBLEMS = {
-    status: {"description": text, "model": Problem, "content": {PROBLEM_JSON: {}}} for status, text in SAID.items()
-}
 
 
 def make_page(

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 __all__ = [
     "Breakdown",
     "BreakdownRow",
+    "Confidence",
     "ConfidenceShare",
     "Event",
     "Events",
@@ -41,6 +42,7 @@ def _plain(amount: Decimal) -> str:
 
 Money = Annotated[Decimal, PlainSerializer(_plain, return_type=str, when_used="json")]
 Values = list[float | None]
+Confidence = Literal["computed", "estimated", "provider", "missing", "unpriced"]
 Unit = Literal["requests", "ratio", "ms", "USD", "tokens", "users", "score"]
 
 
@@ -53,7 +55,9 @@ class Model(BaseModel):
 class Problem(Model):
     """An error, as RFC 9457 has it; ``detail`` says what to do."""
 
-    type: str = Field(default="about:blank", description="a URI of the kind of problem; about:blank: the status says it all")
+    type: str = Field(
+        default="about:blank", description="a URI of the kind of problem; about:blank: the status says it all"
+    )
     title: str = Field(description="the problem in a few words")
     status: int = Field(description="HTTP status", ge=400, le=599)
     detail: str = Field(description="what is wrong here, and what to do")
@@ -77,11 +81,17 @@ class Figure(Model):
 
     unit: Unit = Field(description="unit of value, previous and sparkline; a ratio is of 1")
     value: float | None = Field(description="over the whole range; null: see reason")
-    previous: float | None = Field(default=None, description="over the period before; null: nothing there, or not asked for")
+    previous: float | None = Field(
+        default=None, description="over the period before; null: nothing there, or not asked for"
+    )
     exact: Money | None = Field(default=None, description="money alone: the exact value, USD")
     sparkline: Values = Field(default_factory=list, description="by bucket, as in the timeline; null: nothing there")
-    estimated: bool = Field(default=False, description="whether it is estimated, from sampled calls or from part of them")
-    coverage: float | None = Field(default=None, description="share of the requests that it is of (0 to 1), where not all")
+    estimated: bool = Field(
+        default=False, description="whether it is estimated, from sampled calls or from part of them"
+    )
+    coverage: float | None = Field(
+        default=None, description="share of the requests that it is of (0 to 1), where not all"
+    )
     reason: str | None = Field(default=None, description="why value is null")
 
 
@@ -146,7 +156,7 @@ class ModelShare(Model):
 class ConfidenceShare(Model):
     """Where cost comes from, or why there is none. Of the observed calls, whatever their weight."""
 
-    confidence: Literal["computed", "estimated", "provider", "missing", "unpriced"] = Field(
+    confidence: Confidence = Field(
         description="computed from prices, from contradicting counts, stated by the provider; no usage; no price"
     )
     cost: Money | None = Field(description="USD; null for missing and unpriced")

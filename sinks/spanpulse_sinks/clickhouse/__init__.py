@@ -16,7 +16,7 @@ from spanpulse_sinks.clickhouse._errors import (
     SinkError,
     WriteFailed,
 )
-from spanpulse_sinks.clickhouse._measures import MEASURES, percentiles
+from spanpulse_sinks.clickhouse._measures import GAMMA, MEASURES, percentiles
 from spanpulse_sinks.clickhouse._missing import Committed, DetachedPart, Missing
 from spanpulse_sinks.clickhouse._purge import purge_old_parts
 from spanpulse_sinks.clickhouse._query import Cancel, Parameters, guest_query, query
@@ -26,6 +26,7 @@ from spanpulse_sinks.clickhouse._workbench import Workbench, workbench
 from spanpulse_sinks.clickhouse._writer import BatchWriter, Retry
 
 __all__ = [
+    "GAMMA",
     "MEASURES",
     "TABLES",
     "Batch",

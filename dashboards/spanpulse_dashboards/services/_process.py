@@ -1,0 +1,67 @@
+"""The process behind the page: what became of the data, whether something is new, who answers."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from spanpulse_dashboards._backend import ARRIVING_S, Backend
+from spanpulse_dashboards._period import PRESETS
+from spanpulse_dashboards._scope import FILTERS, Scope
+from spanpulse_dashboards._state import Completeness, Counts, Live, Server, Trouble
+
+__all__ = ["completeness", "live", "server"]
+
+Verdict = Literal["complete", "arriving", "troubled", "incomplete"]
+
+
+async def completeness(backend: Backend) -> Completeness:
+    """Return the completeness box, at most some seconds old. Raises QueryFailed."""
+    status = await backend.status()
+    found = status["completeness"]
+    lag, disk = status["lag"], status["disk"]
+    counts = Counts(
+        offered=found["accepted"] + found["refused_since_start"],
+        refused=found["refused_since_start"],
+        **{name: found[name] for name in Counts.model_fields if name in found},
+    )
+    return Completeness(
+        verdict=_verdict(status, counts, lag["oldest_seconds"]),
+        ready=status["ready"],
+        trouble=[Trouble(reason=each["reason"], detail=each["detail"]) for each in status["reasons"]],
+        counts=counts,
+        refused_requests=status["refused_requests_since_start"],
+        lag_seconds=lag["oldest_seconds"],
+        lag_bytes=lag["bytes"],
+        accepted_per_second=status["rates"]["accepted_per_second"],
+        requests_beyond_cap=status["requests_beyond_cap"],
+        disk_free_bytes=disk["free_bytes"],
+        database_bytes=disk["database_bytes"],
+        log_bytes=disk["log_bytes"],
+        uptime_seconds=status["uptime_seconds"],
+    )
+
+
+def live(backend: Backend, scope: Scope) -> Live:
+    """Return whether asking again would give something else. Asks the database nothing."""
+    window = backend.window(scope)
+    lag = backend.lag()
+    return Live(
+        version=backend.edition(window),
+        next_seconds=backend.freshness.next_s(window.seconds),
+        time=backend.now(),
+        still_arriving=lag.seconds > ARRIVING_S,
+        lag_seconds=lag.seconds,
+        lag_records=lag.records,
+    )
+
+
+def server(backend: Backend) -> Server:
+    """Return who answers."""
+    return Server(version=backend.version, time=backend.now(), presets=list(PRESETS), filters=list(FILTERS))
+
+
+def _verdict(status: Mapping[str, Any], counts: Counts, lag_s: float) -> Verdict:
+    if counts.unaccounted:
+        return "incomplete"
+    if not status["ready"]:
+        return "troubled"
+    return "arriving" if lag_s > ARRIVING_S else "complete"
