@@ -1,4 +1,4 @@
-"""What some tests need of the machine: strace that may trace, a small file system that may be mounted.
+"""What some tests need of the machine: strace that may trace, a small file system that may be mounted, Chromium.
 
 Without it a test is skipped and says so, unless SPANPULSE_REQUIRE names it: then that is a failure, so that a
 run which must hold everything cannot pass by leaving things out.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["need_strace", "small_file_system"]
+__all__ = ["need_chromium", "need_strace", "small_file_system"]
 
 REQUIRED = {name.strip() for name in os.environ.get("SPANPULSE_REQUIRE", "").split(",")}
 
@@ -37,6 +37,18 @@ def need_strace() -> None:
     """Skip or fail without strace."""
     if not can_trace():
         missing("strace", "strace is not here, or may not trace")
+
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
+
+def need_chromium() -> str:
+    """Return the path of the system's Chromium; skip or fail without one."""
+    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if found is None:
+        missing("chromium", f"no browser is here: install one of {', '.join(CHROMIUM)}")
+    assert found is not None
+    return found
 
 
 @contextmanager
