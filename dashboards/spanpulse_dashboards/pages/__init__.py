@@ -14,15 +14,21 @@ from spanpulse_dashboards.pages._numbers import (
     points,
 )
 from spanpulse_dashboards.pages._render import Health, Renderer
+from spanpulse_dashboards.pages._routes import Pages
+from spanpulse_dashboards.pages._scope_bar import Link, ScopeBar, address, scope_bar
 from spanpulse_dashboards.pages._sparkline import Sparkline, sparkline
 from spanpulse_dashboards.pages._static import StaticFiles
 
 __all__ = [
     "Health",
+    "Link",
+    "Pages",
     "Renderer",
+    "ScopeBar",
     "Shown",
     "Sparkline",
     "StaticFiles",
+    "address",
     "bytes_",
     "change",
     "count",
@@ -33,5 +39,6 @@ __all__ = [
     "money",
     "percent",
     "points",
+    "scope_bar",
     "sparkline",
 ]

@@ -4,15 +4,16 @@ Not guaranteed: anything about who may ask; a guard stands before the applicatio
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
+from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from spanpulse_dashboards._backend import Backend
-from spanpulse_dashboards._models import Problem
+from spanpulse_dashboards._models import Breakdown, Problem
 from spanpulse_dashboards._scope import Scope, ScopeError
 from spanpulse_dashboards.pages._colour_book import ColourBook
 from spanpulse_dashboards.pages._health import HealthWatch
@@ -21,7 +22,7 @@ from spanpulse_dashboards.pages._overview import PATH, Answers, overview_values
 from spanpulse_dashboards.pages._render import Renderer
 from spanpulse_dashboards.pages._scope_bar import scope_bar
 from spanpulse_dashboards.pages._table import DIMENSIONS, SORTS
-from spanpulse_dashboards.services import breakdown, completeness, events, facets, overview, unpriced_models
+from spanpulse_dashboards.services import By, Sort, breakdown, completeness, events, facets, overview, unpriced_models
 
 __all__ = ["Pages"]
 
@@ -30,7 +31,6 @@ OWN = ("by", "sort", "order", "after", "scale")
 UNPRICED = "/unpriced"
 LISTED = (PATH, UNPRICED, "/traces")
 """Pages that a filter may be chosen for."""
-TABLE_ROWS = 20
 
 
 class Pages:
@@ -58,22 +58,9 @@ class Pages:
         """Answer with the first screen, or with how to send the first span."""
         own = _own(request, OWN)
         scope = Scope.parse(request.query_params.multi_items(), also=OWN)
-        by = _one_of("by", own.get("by", "model"), DIMENSIONS)
-        sort = _one_of("sort", own.get("sort", "cost"), SORTS)
-        order = _one_of("order", own.get("order", "desc"), ("asc", "desc"))
         _one_of("scale", own.get("scale", "linear"), ("linear", "log"))
         found, rows, marks = await asyncio.gather(
-            overview(self._backend, scope),
-            breakdown(
-                self._backend,
-                scope,
-                by=by,
-                sort=sort,
-                descending=order == "desc",
-                after=own.get("after"),
-                limit=TABLE_ROWS,
-            ),
-            events(self._backend, scope),
+            overview(self._backend, scope), self._table(scope, own), events(self._backend, scope)
         )
         if found.empty and await self._nothing_yet():
             return await self.renderer.page(
@@ -120,6 +107,16 @@ class Pages:
         """Answer with what went wrong."""
         return await self.renderer.page(
             request, "problem.html", status=problem.status, problem=problem, since=datetime.now(UTC)
+        )
+
+    async def _table(self, scope: Scope, own: Mapping[str, str]) -> Breakdown:
+        return await breakdown(
+            self._backend,
+            scope,
+            by=cast("By", _one_of("by", own.get("by", "model"), DIMENSIONS)),
+            sort=cast("Sort", _one_of("sort", own.get("sort", "requests"), SORTS)),
+            descending=_one_of("order", own.get("order", "desc"), ("asc", "desc")) == "desc",
+            after=own.get("after"),
         )
 
     async def _nothing_yet(self) -> bool:
