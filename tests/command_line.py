@@ -17,15 +17,20 @@ class Printed:
     err: str
 
 
+def environment() -> dict[str, str]:
+    """Return the surroundings without settings of spanpulse, and a wide terminal."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SPANPULSE_")}
+    return {**kept, **ENVIRONMENT, "COLUMNS": "200"}
+
+
 def spanpulse(*words: str, folder: Path, environ: Mapping[str, str] | None = None, within: float = 120) -> Printed:
     """Run `spanpulse WORDS` in ``folder`` with none of the surroundings' settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SPANPULSE_")}
     done = subprocess.run(
         [sys.executable, "-m", "spanpulse", *words],
         capture_output=True,
         text=True,
         cwd=folder,
-        env={**kept, **ENVIRONMENT, "COLUMNS": "200", **(environ or {})},
+        env={**environment(), **(environ or {})},
         timeout=within,
         check=False,
     )

@@ -208,7 +208,7 @@ def test_arrivals_have_a_tide_and_go_on_without_end() -> None:
     hours = np.bincount((moments[:REQUESTS] + DAY_NS) // HOUR)
     assert hours.size == 24
     assert hours[8:13].mean() * 2 < hours[17:22].mean()
-    assert 2.3e9 < np.diff(moments[REQUESTS:]).mean() < 2.5e9
+    assert 1.4e9 < np.diff(moments[REQUESTS:]).mean() < 1.6e9
 
 
 def test_the_demos_day_has_the_size_that_is_said() -> None:

@@ -22,7 +22,7 @@ REQUESTS: Final = 10_400
 
 TIDE: Final = 0.6
 PEAK: Final = 0.92
-AFTER_NS: Final = 2_400_000_000
+AFTER_NS: Final = 1_500_000_000
 """Mean time between two requests after the day."""
 GRID: Final = 1441
 
