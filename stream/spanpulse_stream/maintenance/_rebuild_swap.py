@@ -76,7 +76,7 @@ class Asides:
 
 @contextmanager
 def asides(context: Context, tables: Iterable[str]) -> Iterator[Asides]:
-    """Make empty tables beside ``tables``, and drop them in the end. Raises MaintenanceError for what the engine says."""
+    """Make empty tables beside ``tables``, and drop them in the end. Raises MaintenanceError where the engine fails."""
     journal = _journal(context)
     try:
         with workbench(context.database) as bench:
