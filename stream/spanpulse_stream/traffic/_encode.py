@@ -77,7 +77,12 @@ def request(resource: Mapping[str, Value], scope: tuple[str, str], spans: Iterab
 
 def attributes(number: int, values: Mapping[str, Value]) -> bytes:
     """Return KeyValues as repeated field ``number``."""
-    return b"".join([_bytes(number, _key(key) + _bytes(2, _any_value(value))) for key, value in values.items()])
+    tag, parts = SHORT[number << 3 | 2], []
+    for key, value in values.items():
+        encoded = _any_value(value)
+        pair = _key(key) + varint(len(encoded)) + encoded
+        parts += (tag, varint(len(pair)), pair)
+    return b"".join(parts)
 
 
 def varint(value: int) -> bytes:
@@ -100,12 +105,14 @@ SHORT: Final = tuple(_varint(value) for value in range(2048))
 
 @lru_cache(maxsize=256)
 def _key(key: str) -> bytes:
-    return _text(1, key)
+    """Return the key of a KeyValue and the tag of its value."""
+    return _text(1, key) + bytes((2 << 3 | 2,))
 
 
 def _any_value(value: Value) -> bytes:
     if isinstance(value, str):
-        return _text(1, value)
+        text = value.encode()
+        return b"\n" + varint(len(text)) + text
     if isinstance(value, bool):
         return bytes((2 << 3, value))
     if isinstance(value, int):
