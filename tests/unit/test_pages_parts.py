@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from spanpulse_dashboards._scope import Scope
-from spanpulse_dashboards.pages import StaticFiles, sparkline
+from spanpulse_dashboards.pages import StaticFiles, sparkline, visible
 from spanpulse_dashboards.pages._colour_book import COLOURS, ColourBook
 from spanpulse_dashboards.pages._render import environment
 from spanpulse_dashboards.pages._scope_bar import scope_bar
@@ -117,3 +117,9 @@ def test_a_sparkline_leaves_gaps_and_shows_a_lone_value() -> None:
     assert sparkline([]).path == ""
     assert sparkline([None, None]).path == ""
     assert "nan" not in sparkline([0.0, 0.0]).path
+
+
+def test_what_is_invisible_becomes_visible() -> None:
+    assert visible("plain text, ü, 日本語, 👩‍💻") == "plain text, ü, 日本語, 👩‍💻"
+    assert visible("\x1b[31m\n\t\x7f") == "␛[31m␊␉␡"
+    assert visible("a\u202eb\u2066\u2028\x9b\ufeff") == "a⟨U+202E⟩b⟨U+2066⟩⟨U+2028⟩⟨U+009B⟩⟨U+FEFF⟩"

@@ -18,6 +18,7 @@ from spanpulse_dashboards.pages._routes import Pages
 from spanpulse_dashboards.pages._scope_bar import Link, ScopeBar, address, scope_bar
 from spanpulse_dashboards.pages._sparkline import Sparkline, sparkline
 from spanpulse_dashboards.pages._static import StaticFiles
+from spanpulse_dashboards.pages._visible import visible
 
 __all__ = [
     "Health",
@@ -41,4 +42,5 @@ __all__ = [
     "points",
     "scope_bar",
     "sparkline",
+    "visible",
 ]

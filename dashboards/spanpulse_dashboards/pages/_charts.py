@@ -8,6 +8,7 @@ from typing import Any
 
 from spanpulse_dashboards._models import Event, Overview, Series, Timeline
 from spanpulse_dashboards.pages._colour_book import ColourBook
+from spanpulse_dashboards.pages._visible import visible
 
 __all__ = ["charts"]
 
@@ -25,7 +26,7 @@ def charts(overview: Overview, events: Sequence[Event], book: ColourBook, *, log
         "from": timeline.starts[0] if timeline.starts else int(shown.start.timestamp()),
         "to": int(shown.end.timestamp()),
         "partial": timeline.starts[partial] if partial is not None else None,
-        "marks": [{"at": event.time.timestamp(), "text": event.title} for event in events],
+        "marks": [{"at": event.time.timestamp(), "text": visible(event.title)} for event in events],
         "charts": {
             "latency": _latency(timeline, log=log),
             "cost": _chart("Cost by model", "USD", "columns", _named(timeline.cost_by_model, book)),
@@ -76,7 +77,7 @@ def _named(series: Sequence[Series], book: ColourBook) -> list[Chart]:
 
 def display(series: Series) -> str:
     """Return what a series is called on the page."""
-    return "other" if series.other else series.name or "(none)"
+    return "other" if series.other else visible(series.name) or "(none)"
 
 
 def _chart(title: str, unit: str, shape: str, series: list[Chart]) -> Chart:
@@ -84,4 +85,9 @@ def _chart(title: str, unit: str, shape: str, series: list[Chart]) -> Chart:
 
 
 def _line(name: str, slot: int | None, values: Sequence[float | None]) -> Chart:
-    return {"name": name, "slot": slot, "values": list(values)}
+    return {"name": name, "slot": slot, "values": [value if value is None else _short(value) for value in values]}
+
+
+def _short(value: float) -> float:
+    """Round to six digits: three are shown, and the page is a third smaller."""
+    return float(f"{value:.6g}")

@@ -38,7 +38,7 @@ def overview_values(
 ) -> dict[str, Any]:
     """Return the values of templates/overview.html; ``own`` are the parameters of the page beside the scope."""
     overview = answers.overview
-    slots = book.slots(share.model for share in overview.models if not share.other)
+    slots = book.slots(series.name for series in overview.timeline.cost_by_model if not series.other)
     log = own.get("scale") == "log"
     kept = {name: value for name, value in own.items() if name not in ("after", "scale")}
     return {

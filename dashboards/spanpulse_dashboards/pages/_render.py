@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse
 
 from spanpulse_dashboards.pages import _numbers
 from spanpulse_dashboards.pages._static import StaticFiles
+from spanpulse_dashboards.pages._visible import visible
 
 __all__ = ["Health", "NavigationItem", "Renderer", "Shell"]
 
@@ -96,6 +97,7 @@ def environment() -> Environment:
         "percent": _numbers.percent,
         "bytes": _numbers.bytes_,
         "utc": utc,
+        "visible": visible,
         "iso": lambda moment: utc(moment).isoformat().replace("+00:00", "Z"),
     }
     made.filters.update(filters)

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from spanpulse_dashboards._models import Breakdown, BreakdownRow
 from spanpulse_dashboards._scope import Scope
 from spanpulse_dashboards.pages import _numbers
+from spanpulse_dashboards.pages._colour_book import COLOURS
 from spanpulse_dashboards.pages._numbers import Shown
 from spanpulse_dashboards.pages._scope_bar import Link, address
+from spanpulse_dashboards.pages._visible import visible
 
 __all__ = ["DIMENSIONS", "SORTS", "Look", "Table", "table"]
 
@@ -67,12 +69,12 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a value of the dimension stands for; ``slot`` is its colour in the charts."""
+    """What a value of the dimension stands for; ``swatch`` is the class of its colour in the charts, if it has one."""
 
     name: str
     detail: str
     href: str
-    slot: int | None
+    swatch: str
     cells: Sequence[Cell]
 
 
@@ -129,12 +131,17 @@ def _row(row: BreakdownRow, by: str, scope: Scope, look: Look) -> Row:
         narrowed = narrowed.narrowed(name, value)
     following = {**look.own, "by": _next_dimension(by, narrowed)}
     return Row(
-        name=" ".join(value or "(none)" for value in row.key.values()),
-        detail=", ".join(row.providers),
+        name=" ".join(visible(value) or "(none)" for value in row.key.values()),
+        detail=visible(", ".join(row.providers)),
         href=address(look.path, narrowed, following),
-        slot=look.slots.get(row.key.get("model", "")) if by == "model" else None,
+        swatch=_swatch(row, look.slots) if by == "model" else "",
         cells=_cells(row, look.usual_errors),
     )
+
+
+def _swatch(row: BreakdownRow, slots: Mapping[str, int]) -> str:
+    slot = slots.get(row.key["model"])
+    return "slot-other" if slot is None else f"slot-{slot % COLOURS}"
 
 
 def _next_dimension(by: str, narrowed: Scope) -> str:
