@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo         run spanpulse with real data and print a summary (ONCE=1: then exit)"
+	@echo "make demo         run spanpulse on a day of traffic and say what happened in it (ONCE=1: then exit)"
 	@echo "make test         run the tests"
 	@echo "make bench        print the figures of benchmarks/RESULTS.md"
 	@echo "make soak         the long runs: kills, fuzzing"
