@@ -9,6 +9,7 @@ up); anything beyond one process and one disk.
 
 import asyncio
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -176,6 +177,22 @@ class LocalLog:
         if offset == position.end.offset or max_messages < 1:
             return []
         return self._readers.messages(position, offset, max_messages=max_messages, max_bytes=max_bytes)
+
+    def forget(self) -> None:
+        """Delete all that is committed, and leave nothing of it in the files; takes seconds, appends wait meanwhile.
+
+        Messages that are not committed stay. Nothing before them can be processed again, or repaired. Raises
+        LogUnusable, LogFull.
+        """
+        for key in list(self._store.positions):
+            while self._step(Step(partial(Transaction.trim, retain_records=0, key=key))).result():
+                pass
+        scrubbed = self._upkeep.scrub()
+        self._step(Step(lambda _transaction: None)).result()
+        try:
+            scrubbed.result()
+        except (sqlite3.Error, OSError) as error:
+            raise LogUnusable(f"the log {self._folder} cannot be written anew: {error}") from error
 
     def source(self, topic: str, partition: int) -> int:
         """Return the partition's source: a number up to 2**31 that no other partition of any log ever had.

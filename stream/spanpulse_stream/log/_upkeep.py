@@ -7,6 +7,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Final
 
 from spanpulse_stream.log._disk import Disk
@@ -47,13 +48,26 @@ class Upkeep:
         self._rests_until = monotonic()
         self.unmoved = 0  # bytes in the write-ahead log that are not in the database yet
         self._trimming: Key | None = None
+        self._scrubbing: Future[None] | None = None
 
     def wrote(self, size: int) -> None:
         """Hear of a transaction of ``size`` bytes that went to the write-ahead log."""
         self.unmoved += size + PAGES_EACH * PAGE
 
+    def scrub(self) -> "Future[None]":
+        """Ask for the files to be written anew in the next turn, without what was deleted; for any thread.
+
+        The future raises sqlite3.Error, or OSError where a reader kept the write-ahead log from being emptied.
+        """
+        scrubbing: Future[None] = Future()
+        self._scrubbing = scrubbing
+        return scrubbing
+
     def turn(self, *, idle: bool) -> bool:
         """Do a piece of what there is to do; return whether there is more."""
+        if (scrubbing := self._scrubbing) is not None:
+            self._scrubbing = None
+            self._scrub(scrubbing)
         if self._monotonic() < self._rests_until:
             return False
         try:
@@ -69,6 +83,20 @@ class Upkeep:
     def slice_of(self, key: Key) -> Callable[[Transaction], int]:
         """Return the step that deletes one slice of a partition and gives the bytes freed."""
         return lambda transaction: transaction.trim(self._retain, key)
+
+    def _scrub(self, scrubbing: "Future[None]") -> None:
+        """Write every page that is used into a new file: deleted messages leave their bytes in pages otherwise."""
+        connection = self._store.connection
+        try:
+            connection.execute("VACUUM")
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise OSError("the log is being read and could not be written anew; try again")  # noqa: TRY301
+        except (sqlite3.Error, OSError) as error:
+            scrubbing.set_exception(error)
+        else:
+            self.unmoved = 0
+            scrubbing.set_result(None)
 
     def finish(self) -> None:
         """Leave a small folder behind."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from spanpulse_stream.maintenance._context import Context
+from spanpulse_stream.maintenance._erase import erase, resume_erase
 from spanpulse_stream.maintenance._rebuild import rebuild
 from spanpulse_stream.maintenance._rebuild_swap import finish_swap
 
@@ -14,12 +15,13 @@ Operation = Callable[[Context, Mapping[str, Any]], dict[str, Any]]
 Stopped, and what the database raises."""
 
 OPERATIONS: Mapping[str, Operation] = {
+    "erase": erase,
     "rebuild": rebuild,
 }
 
 FINISHERS: tuple[Callable[[Context], None], ...] = (finish_swap,)
 """Each is called at a start, after the repair and before the first batch; does nothing where nothing is unfinished."""
 
-RESUMERS: Mapping[str, Callable[[Context], None]] = {}
+RESUMERS: Mapping[str, Callable[[Context], None]] = {"erase": resume_erase}
 """Operation -> what brings it to its end in the background, once the stream processors run: for what may only be
 finished when no batch is half written. Does nothing where nothing is unfinished."""

@@ -1,0 +1,132 @@
+"""`spanpulse erase`: what one user or one trace left behind, or all that was received before a day, is taken out.
+
+Most is erased while batches are written; then the stream processors are held, what arrived meanwhile is erased,
+users are taken out of what partitions remember, and the log forgets all that was processed: from then on nothing
+could bring it back. The sums without a user stay exactly what they were: an erased span leaves a husk.
+
+An interrupted erasure is finished by the next start. Not covered: what arrives after the call, backups, and blocks
+that a file system or a disk keeps of deleted files.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from spanpulse_sinks.clickhouse import TABLES, Workbench, purge_old_parts, workbench
+from spanpulse_stream.log import TOPIC
+from spanpulse_stream.maintenance._context import Context, MaintenanceError
+from spanpulse_stream.maintenance._erase_days import count_days, erase_days
+from spanpulse_stream.maintenance._erase_request import EraseRequest, Journal
+from spanpulse_stream.maintenance._erase_rows import (
+    count_rest,
+    erase_bulk,
+    erase_context,
+    erase_updates,
+    erase_user_sums,
+)
+from spanpulse_stream.maintenance._erase_targets import drop_targets, find_targets, found_rows
+from spanpulse_stream.maintenance._erase_users import take_back_users
+
+__all__ = ["erase", "resume_erase"]
+
+LOG = logging.getLogger(__name__)
+LOOK_AGAIN_S = 0.1
+STANDS_STILL_S = 60.0
+MIB = 1024 * 1024
+MEMORY = 512 * MIB
+
+
+def erase(context: Context, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Erase ``user``, ``trace`` or ``before`` (of ``tenant``); with ``dry_run`` only count.
+
+    Returns {"rows": table -> rows, "held_seconds"}. Raises MaintenanceError, Stopped, and what the database raises.
+    """
+    request = EraseRequest.parse(arguments)
+    journal = Journal(context.folder)
+    unfinished = journal.read()
+    if arguments.get("dry_run"):
+        if unfinished is not None:
+            raise MaintenanceError(f"the erasure of {unfinished} is not finished yet; repeat it first")
+        return {"rows": _counted(context, request), "held_seconds": 0.0}
+    if unfinished not in (None, request):
+        context.say("finishing an earlier erasure")
+        _carry_out(context, unfinished, journal)
+    _wait_for_pending(context)
+    journal.write(request)
+    return _carry_out(context, request, journal)
+
+
+def resume_erase(context: Context) -> None:
+    """Finish an erasure that was interrupted. Raises what `erase` raises."""
+    journal = Journal(context.folder)
+    if (request := journal.read()) is not None:
+        LOG.warning("finishing the erasure of %s that was interrupted", request)
+        _carry_out(context, request, journal)
+
+
+def _carry_out(context: Context, request: EraseRequest, journal: Journal) -> dict[str, Any]:
+    with workbench(context.database, memory_bytes=MEMORY) as bench:
+        if request.user is not None:  # most of it, while batches are written
+            context.say("looking for the traces of the user")
+            find_targets(bench, request)
+            erase_bulk(bench, context.say)
+        context.say("holding the stream processors")
+        with context.paused():
+            begun = time.monotonic()
+            rows = _rest(context, bench, request)
+            context.say("rewriting the log without what was processed")
+            context.log.forget()
+            held = time.monotonic() - begun
+        context.say("removing old parts")
+        drop_targets(bench)
+        if left := purge_old_parts(bench, TABLES):
+            LOG.warning("%d old parts are still being read and go within minutes", left)
+    journal.remove()
+    return {"rows": rows, "held_seconds": round(held, 3)}
+
+
+def _rest(context: Context, bench: Workbench, request: EraseRequest) -> dict[str, int]:
+    """Erase all that is there, while nothing is written; returns rows by table."""
+    if request.before is not None:
+        return erase_days(context, bench, request)
+    context.say("erasing what came meanwhile")
+    find_targets(bench, request)
+    found = Counter(found_rows(bench))
+    found["rollup_user"] = take_back_users(bench) if request.trace is not None else erase_user_sums(bench)
+    erase_bulk(bench, context.say)
+    found["span_updates"] = erase_updates(bench)
+    found["seen"] = erase_context(bench)
+    return dict(found)
+
+
+def _counted(context: Context, request: EraseRequest) -> dict[str, int]:
+    with workbench(context.database, memory_bytes=MEMORY) as bench:
+        if request.before is not None:
+            return count_days(bench, request)
+        context.say("looking for what there is")
+        try:
+            find_targets(bench, request)
+            return found_rows(bench) | count_rest(bench)
+        finally:
+            drop_targets(bench)
+
+
+def _wait_for_pending(context: Context) -> None:
+    """Wait until what the log has now is processed. Raises MaintenanceError where that stands still."""
+    partitions = range(context.settings.partitions)
+    ends = [context.log.end_offset(TOPIC, partition) for partition in partitions]
+    least, since = None, time.monotonic()
+    while left := sum(
+        max(0, end - context.log.committed(TOPIC, partition)) for partition, end in zip(partitions, ends, strict=True)
+    ):
+        if left != least:
+            least, since = left, time.monotonic()
+        elif time.monotonic() - since > STANDS_STILL_S:
+            raise MaintenanceError(
+                f"{left} messages that came before this call are not being processed, so their spans cannot be found; "
+                "`spanpulse status` says why"
+            )
+        context.say("processing what waits in the log", total=None, done=None)
+        context.stopping.wait(LOOK_AGAIN_S)

@@ -1,0 +1,149 @@
+"""Where the traces of a user, or one trace, are: positions of rows, gathered in a table of the database.
+
+Of a user's traces goes what no other user owns: the spans above a call repeat its texts, and carry no user of their
+own. What is found stays listed until the erasure has ended, so that what arrives later for the same traces is found
+as well. No statement that changes a table names an id: mutations are kept on disk as text, so they name this table.
+"""
+
+import secrets
+import time
+
+import pyarrow as pa
+
+from spanpulse_sinks.clickhouse import Workbench
+from spanpulse_stream.maintenance._erase_letters import letters_with
+from spanpulse_stream.maintenance._erase_request import EraseRequest
+
+__all__ = ["PLACE", "TARGETS", "drop_targets", "find_targets", "found_rows", "note_request", "places", "quoted"]
+
+TARGETS = "erasing"
+TABLE = f"""
+CREATE TABLE IF NOT EXISTS {TARGETS}
+(
+    what         LowCardinality(String), -- a table, or: user, tenant, trace, other (a span of another user), secret
+    log_source   UInt32,
+    log_offset   Int64,
+    ordinal      Int32,
+    received_day Date,
+    tenant       String,
+    trace_id     String,
+    span_id      String,
+    response_id  String,
+    user_id      String,
+    secret       UInt64,
+    key_high     UInt64 MATERIALIZED reinterpretAsUInt64(reverse(unhex(substring(trace_id, 1, 16)))),
+    key_low      UInt64 MATERIALIZED reinterpretAsUInt64(reverse(unhex(substring(trace_id, 17, 16)))),
+    span_key     UInt64 MATERIALIZED reinterpretAsUInt64(reverse(unhex(span_id)))
+)
+ENGINE = MergeTree ORDER BY (what, log_source, log_offset)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, add_minmax_index_for_numeric_columns = 0
+"""
+PLACE = "log_source, log_offset, ordinal"
+COLUMNS = f"what, {PLACE}, received_day, tenant, trace_id, span_id"
+TOUCHED = f"(SELECT tenant, trace_id FROM {TARGETS} WHERE what IN ('span_rows', 'trace'))"
+OWNED = "(SELECT log_source, target_log_offset, target_ordinal FROM span_updates WHERE {})"
+
+
+def find_targets(bench: Workbench, request: EraseRequest) -> None:
+    """List what there is to erase, beside what is listed already. Raises QueryFailed, ClickHouseError, OSError."""
+    note_request(bench, request)
+    if request.user is not None:
+        _spans_of_user(bench, quoted(request.user), _of_tenant(request))
+    else:
+        _spans_of_trace(bench, str(request.trace), _of_tenant(request))
+    _texts_and_scores(bench, request)
+    _letters(bench, request)
+
+
+def found_rows(bench: Workbench) -> dict[str, int]:
+    """Return how many rows of each table are listed. Raises QueryFailed."""
+    rows = bench.rows(f"SELECT what, toInt64(count()) AS n FROM {TARGETS} WHERE log_source > 0 GROUP BY what")
+    return {row["what"]: row["n"] for row in rows if row["what"] != "other"}
+
+
+def drop_targets(bench: Workbench) -> None:
+    """Remove the list from the disk. Raises ClickHouseError."""
+    bench.command(f"DROP TABLE IF EXISTS {TARGETS} SYNC")
+
+
+def places(what: str) -> str:
+    """Return a subquery for the (log_source, log_offset, ordinal) that are listed of a table."""
+    return f"(SELECT {PLACE} FROM {TARGETS} WHERE what = '{what}')"
+
+
+def quoted(text: str) -> str:
+    """Return a text as a literal of SQL, for queries alone."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def note_request(bench: Workbench, request: EraseRequest) -> None:
+    """List what statements look up: the user or trace, the tenants, a number that nobody keeps, its own number.
+
+    Raises ClickHouseError, QueryFailed or OSError.
+    """
+    bench.command(TABLE)
+    if bench.rows(f"SELECT 1 AS one FROM {TARGETS} WHERE what = 'secret' LIMIT 1"):
+        return
+    tenants = [request.tenant] if request.tenant else [row["tenant"] for row in bench.rows(TENANTS)]
+    rows = [{"what": "tenant", "tenant": tenant} for tenant in tenants]
+    if request.user is not None:
+        rows += [{"what": "user", "user_id": request.user}]
+    elif request.trace is not None:
+        rows += [{"what": "trace", "tenant": tenant, "trace_id": request.trace} for tenant in tenants]
+    fields = ("what", "tenant", "trace_id", "user_id")
+    columns = {
+        name: pa.array([row.get(name, "") for row in rows] + ["secret" if name == "what" else ""]) for name in fields
+    }
+    columns["secret"] = pa.array([0] * len(rows) + [secrets.randbits(63)], pa.uint64())
+    columns["log_offset"] = pa.array([0] * len(rows) + [time.time_ns() // 1_000_000])
+    bench.insert(TARGETS, pa.RecordBatch.from_pydict(columns))
+
+
+TENANTS = "SELECT DISTINCT CAST(tenant, 'String') AS tenant FROM batches"
+
+
+def _of_tenant(request: EraseRequest) -> str:
+    return f"tenant = {quoted(request.tenant)}" if request.tenant else "1"
+
+
+def _list_spans(bench: Workbench, what: str, where: str) -> None:
+    bench.command(
+        f"INSERT INTO {TARGETS} ({COLUMNS}, response_id) SELECT '{what}', {PLACE}, toDate(received_at), tenant,"
+        f" trace_id, span_id, coalesce(response_id, '') FROM span_rows"
+        f" WHERE NOT erased AND ({PLACE}) NOT IN {places(what)} AND {where}"
+    )
+
+
+def _spans_of_user(bench: Workbench, user: str, tenant: str) -> None:
+    owned = OWNED.format(f"user_id = {user} AND {tenant}")
+    _list_spans(bench, "span_rows", f"{tenant} AND (user_id = {user} OR ({PLACE}) IN {owned})")
+    same_trace = f"{tenant} AND (tenant, trace_id) IN {TOUCHED} AND ({PLACE}) NOT IN {places('span_rows')}"
+    somebody = OWNED.format(f"user_id != '' AND user_id != {user}")
+    _list_spans(bench, "other", f"{same_trace} AND (coalesce(user_id, '') != '' OR ({PLACE}) IN {somebody})")
+    _list_spans(bench, "span_rows", f"{same_trace} AND ({PLACE}) NOT IN {places('other')}")
+
+
+def _spans_of_trace(bench: Workbench, trace: str, tenant: str) -> None:
+    _list_spans(bench, "span_rows", f"{tenant} AND trace_id = '{trace}'")
+
+
+def _texts_and_scores(bench: Workbench, request: EraseRequest) -> None:
+    others = f"(SELECT tenant, trace_id, span_id FROM {TARGETS} WHERE what = 'other')"
+    trace, span = "coalesce(trace_id, '')", "coalesce(span_id, '')"
+    of_traces = f"((tenant, {trace}) IN {TOUCHED} AND (tenant, {trace}, {span}) NOT IN {others})"
+    responses = f"(SELECT tenant, response_id FROM {TARGETS} WHERE what = 'span_rows' AND response_id != '')"
+    named = f"(tenant, coalesce(response_id, '')) IN {responses}"
+    if request.user is not None:
+        named += f" OR has(mapValues(attributes), {quoted(request.user)})"
+    for table, where in (("span_texts", of_traces), ("scores", f"({of_traces} OR {named})")):
+        bench.command(
+            f"INSERT INTO {TARGETS} ({COLUMNS}) SELECT DISTINCT '{table}', {PLACE}, toDate(received_at), tenant, '', ''"
+            f" FROM {table} WHERE {_of_tenant(request)} AND {where} AND ({PLACE}) NOT IN {places(table)}"
+        )
+
+
+def _letters(bench: Workbench, request: EraseRequest) -> None:
+    where = f"{_of_tenant(request)} AND ({PLACE}) NOT IN {places('dead_letters')}"
+    for found in letters_with(bench, request, where):
+        listed = found.append_column("what", pa.array(["dead_letters"] * len(found)))
+        bench.insert(TARGETS, listed.combine_chunks().to_batches()[0])
