@@ -1,6 +1,6 @@
 """What a file holds, told by its first bytes; the name of the file plays no part but for text that may be a table.
 
-Detection never guesses between two that fit: then the format must be named.
+Of two framings that fit, the one counts that more messages bear out; where none does, the format must be named.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 HEAD: Final = 256 * 1024  # bytes that are looked at
 PARQUET: Final = b"PAR1"
 FRAMES: Final = 4  # messages whose beginnings are looked at
-REQUEST_TAGS: Final = b"\x0a{"  # the first field of every request, or JSON
+REQUEST_BEGINS: Final = (b"\x0a", b"{")  # the first field of every request, or JSON
 DELIMITERS: Final = b",;\t|"
 BLANKS: Final = b" \t\r\n\xef\xbb\xbf"
 
@@ -31,14 +31,10 @@ def detect(begin: bytes, name: str) -> Format:
         return "json"
     if text.startswith(b"["):
         raise ImportFailed(f"{name} is one list of JSON; one request a line is wanted: jq -c '.[]' {name}")
-    frames: list[Format] = []
-    if _is_framed(begin, _four):
-        frames.append("proto")
-    if _is_framed(begin, _varint):
-        frames.append("proto-varint")
-    if len(frames) == 1:
-        return frames[0]
-    if not frames and _is_table(begin):
+    four, varint = _frames(begin, _four), _frames(begin, _varint)
+    if four != varint:
+        return "proto" if four > varint else "proto-varint"
+    if not four and _is_table(begin):
         return "csv"
     raise ImportFailed(
         f"cannot tell what {name} is; name it with --format: json (OTLP, one request a line), proto (each message "
@@ -60,21 +56,19 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     return LONGEST + 1, at
 
 
-def _is_framed(data: bytes, length_at: Callable[[bytes, int], tuple[int, int]]) -> bool:
-    """Tell whether the first messages begin where the lengths before them say, as requests do."""
-    at, found = 0, 0
+def _frames(data: bytes, length_at: Callable[[bytes, int], tuple[int, int]]) -> int:
+    """Return how many messages, up to FRAMES, begin where the lengths before them say, as requests do."""
+    at = found = 0
     while at < len(data) and found < FRAMES:
         try:
             size, start = length_at(data, at)
         except IndexError:
             break
-        if start >= len(data):
-            break
         message = data[start : start + size]
-        if not 0 < size <= LONGEST or not (message[0] in REQUEST_TAGS or message.startswith(ZSTD)):
-            return False
+        if not 0 < size <= LONGEST or not (message[:1] in REQUEST_BEGINS or message.startswith(ZSTD)):
+            break
         at, found = start + size, found + 1
-    return found > 0
+    return found
 
 
 def _is_table(data: bytes) -> bool:

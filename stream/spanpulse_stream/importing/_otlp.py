@@ -28,13 +28,16 @@ OBJECT: Final = b"{"
 BLANKS: Final = b" \t\r"  # no newline: it is the tag that requests in protobuf begin with
 
 
-def requests_of(data: bytes, signal: Signal | None) -> Iterator[Request | Literal["metrics"]]:
+def requests_of(
+    data: bytes, signal: Signal | None, *, json_only: bool = False
+) -> Iterator[Request | Literal["metrics"]]:
     """Give the requests that a piece holds, or METRICS for one of metrics.
 
-    ``signal`` is what protobuf holds, where the caller knows; else it is told by its records. Raises ValueError.
+    ``signal`` is what protobuf holds, where the caller knows; else it is told by its records. ``json_only`` says that
+    it can be nothing but JSON. Raises ValueError.
     """
-    data = unpacked(data, LONGEST)
-    if data.lstrip(BLANKS).startswith(OBJECT):
+    data = data if json_only else unpacked(data, LONGEST)
+    if json_only or data.lstrip(BLANKS).startswith(OBJECT):
         yield from _of_json(data)
         return
     found = signal or signal_of(data)
@@ -62,7 +65,9 @@ def _of_json(data: bytes) -> Iterator[Request | Literal["metrics"]]:
 
 def _object(data: bytes) -> dict[str, object]:
     try:
-        found: dict[str, object] = orjson.loads(data)  # it begins as an object does
+        found = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise ValueError(f"it is not valid JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError("it is no object of JSON")  # noqa: TRY004 -- of the file, not of the program
     return found

@@ -113,7 +113,7 @@ class Reading:
             builder.reject(place, reason, piece.data, piece.size)
             return
         try:
-            for request in requests_of(piece.data, self._options.signal):
+            for request in requests_of(piece.data, self._options.signal, json_only=self.format == "json"):
                 if isinstance(request, Request):
                     builder.add(request, place, piece.data)
                 else:
