@@ -104,6 +104,8 @@ async def _before_stop(work: Coroutine[Any, Any, None], stopping: "asyncio.Task[
 
 
 async def _fill(process: EmbeddedProcess, show: Show, console: Console, progress: Console, *, once: bool) -> None:
+    if kept := (await process.status.read())["completeness"]["accepted"]:
+        console.print(f"the data folder holds {kept:,} records already; what is sent now is added to them")
     begun = time.perf_counter()
     report = await _send(process, show, progress)
     sent = time.perf_counter() - begun
