@@ -67,7 +67,7 @@ def _card(name: str, title: str, figure: Figure, up: str, compare: bool) -> Card
         name,
         title,
         value,
-        _change(figure, formatted) if compare else None,
+        _change(figure, formatted) if compare and not value.absent else None,
         up,
         _note(figure),
         sparkline(figure.sparkline),

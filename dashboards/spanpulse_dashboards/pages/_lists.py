@@ -17,6 +17,8 @@ from spanpulse_dashboards.pages._scope_bar import FILTER_NAMES, address
 __all__ = ["counts", "facet_lists", "health_of", "override_yaml", "unpriced_rows", "verdict"]
 
 LONGEST_LIST = 50
+LONGEST_LINE = 100_000
+OPEN_PRICES = ("input:  # USD per million tokens", "output:  # USD per million tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +121,17 @@ def unpriced_rows(found: UnpricedModels, scope: Scope, path: str) -> list[Unpric
 
 
 def override_yaml(found: UnpricedModels) -> str:
-    """Return the file of price overrides for these models; its prices are 0 and have to be filled in."""
+    """Return the file of price overrides for these models. Prices are left open: a 0 would be taken for one."""
     entries = [
-        ({"provider": each.provider} if each.provider else {}) | {"model": each.model, "input": 0.0, "output": 0.0}
+        {"provider": each.provider, "model": each.model} if each.provider else {"model": each.model}
         for each in found.models
         if each.model
     ]
-    return str(yaml.safe_dump({"prices": entries}, sort_keys=False, allow_unicode=False))
+    lines = ["prices:"]
+    for entry in entries:
+        named = yaml.safe_dump(entry, sort_keys=False, width=LONGEST_LINE).splitlines()
+        lines += [f"{'  - ' if not at else '    '}{line}" for at, line in enumerate([*named, *OPEN_PRICES])]
+    return "\n".join(lines) + "\n"
 
 
 def counts(state: Completeness) -> list[Count]:

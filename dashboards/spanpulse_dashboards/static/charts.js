@@ -140,17 +140,14 @@ function line(chart, one) {
   if (chart.shape === "columns") {
     return { label: one.name, fill: style.fill, stroke: style.stroke, width: 0, paths: window.uPlot.paths.bars({ size: [0.86, 24] }), points: { show: false } };
   }
-  return { label: one.name, stroke: style.stroke, dash: style.dash, width: 1.5, spanGaps: false, points: { show: lonely, size: 4, fill: style.stroke } };
+  return { label: one.name, stroke: style.stroke, dash: style.dash, width: 1.5, spanGaps: false, points: { show: true, filter: lonely, size: 4, fill: style.stroke } };
 }
 
-/** Show a point where a value stands alone between gaps: a line of one point cannot be seen. */
-function lonely(plot, index, from, to) {
+/** The values that stand alone between gaps are shown as points: a line of one point cannot be seen. */
+function lonely(plot, index) {
   const values = plot.data[index];
-  const alone = [];
-  for (let at = from; at <= to; at += 1) {
-    if (values[at] !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null) alone.push(at);
-  }
-  return alone.length ? alone : null;
+  const gap = (at) => (values[at] ?? null) === null;
+  return values.flatMap((_, at) => (!gap(at) && gap(at - 1) && gap(at + 1) ? [at] : []));
 }
 
 function select(plot, { page, zoomed }) {
