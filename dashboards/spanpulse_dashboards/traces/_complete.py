@@ -1,12 +1,13 @@
-"""Whether all of a trace is here, by what its spans say of their parents.
+"""What is not there of a trace: whether all of its spans are here, and what is not in its cost.
 
-Judged 30 s after the end of the root, as the spans of a process are exported in batches. Not guaranteed: leaves that
-were lost, as nothing names them; the completeness box knows what was accepted and not stored.
+Completeness goes by what spans say of their parents, judged 30 s after the end of the root, as the spans of a
+process are exported in batches. Not guaranteed: leaves that were lost, as nothing names them; the completeness box
+knows what was accepted and not stored.
 """
 
 from spanpulse_dashboards.traces._models import Completeness
 
-__all__ = ["SETTLED_AFTER_NS", "judge"]
+__all__ = ["SETTLED_AFTER_NS", "cost_reason", "judge"]
 
 SETTLED_AFTER_NS = 30 * 10**9
 
@@ -22,6 +23,15 @@ def judge(*, root: bool, missing: int, end_ns: int, now_ns: int) -> Completeness
     if now_ns - end_ns < SETTLED_AFTER_NS:
         return _verdict("arriving", f"still arriving: {_lacks(root, missing)}", root, missing)
     return _verdict("incomplete", f"incomplete: {_lacks(root, missing)}", root, missing)
+
+
+def cost_reason(calls: int, unpriced: int, without_usage: int) -> str | None:
+    """Return what is not in the cost of some counted calls, None where nothing is missing."""
+    if not calls:
+        return "no model call"
+    pairs = ((unpriced, "without a known price"), (without_usage, "without token counts"))
+    parts = [f"{count} of {calls} call{'s' if calls > 1 else ''} {what}" for count, what in pairs if count]
+    return "; ".join(parts) or None
 
 
 def _lacks(root: bool, missing: int) -> str:

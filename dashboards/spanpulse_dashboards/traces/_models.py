@@ -54,10 +54,10 @@ class TraceSummary(Model):
     input_tokens: int | None = Field(description="tokens of the counted calls; null: none reports any")
     output_tokens: int | None = Field(description="tokens of the counted calls; null: none reports any")
     cost: Money | None = Field(description="USD, sum of the counted calls whose cost is known; null: see cost_reason")
-    cost_reason: str | None = Field(None, description="why cost is null, or what is not in it")
-    cost_estimated: bool = Field(False, description="whether part of it is estimated from contradicting counts")
+    cost_reason: str | None = Field(default=None, description="why cost is null, or what is not in it")
+    cost_estimated: bool = Field(default=False, description="whether part of it is estimated from contradicting counts")
     errors: int = Field(description="spans that failed")
-    error_type: str | None = Field(None, description="error of the latest span that failed")
+    error_type: str | None = Field(default=None, description="error of the latest span that failed")
     models: list[str] = Field(description="models of the counted calls, at most 10")
     user: str | None
     session: str | None
@@ -72,7 +72,7 @@ class Ranking(Model):
     order: Order
     by: str = Field(description="what traces are ordered by, in words")
     complete: bool = Field(description="whether every trace of the range took part")
-    detail: str | None = Field(None, description="what did not take part, and how to have it")
+    detail: str | None = Field(default=None, description="what did not take part, and how to have it")
 
 
 class TraceList(Model):
@@ -100,7 +100,7 @@ class SearchResult(Model):
     kinds: list[str] = Field(description="what matched: trace, span, response, user, session, error, tool, text")
     traces: list[TraceSummary]
     matches: dict[str, str] = Field(description="trace id -> id of the span that matched, where it was one")
-    looked: Looked | None = Field(None, description="of a search in texts")
+    looked: Looked | None = Field(default=None, description="of a search in texts")
     next: str | None = Field(description="cursor to go on with; null: there is nothing further")
 
 
@@ -115,7 +115,7 @@ class SpanLine(Model):
     problem: Literal["missing_parent", "circle", "duplicate"] | None = Field(
         None, description="its parent is not here; its parents lead back to it; another span has its id"
     )
-    early_ns: int = Field(0, description="how long before its parent it began, ns: clocks that differ")
+    early_ns: int = Field(default=0, description="how long before its parent it began, ns: clocks that differ")
     name: str
     kind: str = Field(description="llm, embedding, retrieval, tool, agent, workflow, other")
     service: str | None
@@ -123,7 +123,7 @@ class SpanLine(Model):
     start_ns: int = Field(description="ns since the epoch")
     end_ns: int = Field(description="ns since the epoch")
     duration_ns: int | None = Field(description="ns; null: it ends before it starts")
-    time_to_first_token_ns: int | None = Field(None, description="ns after its start")
+    time_to_first_token_ns: int | None = Field(default=None, description="ns after its start")
     status: str = Field(description="unset, ok, error")
     error_type: str | None = None
     counted: bool = Field(description="whether it is a request of its own, and not one that another span reports")
@@ -132,7 +132,7 @@ class SpanLine(Model):
     output_tokens: int | None = Field(description="tokens, reasoning included")
     cost: Money | None = Field(description="USD")
     cost_confidence: str | None = Field(description="computed, estimated, provider, missing, unpriced")
-    critical_ns: int = Field(0, description="how much of the critical path is its own, ns")
+    critical_ns: int = Field(default=0, description="how much of the critical path is its own, ns")
 
 
 class PathSegment(Model):
@@ -151,7 +151,7 @@ class Trace(Model):
     offset: int = Field(description="index of the first of these lines")
     total: int = Field(description="lines of the whole tree")
     next: int | None = Field(description="offset to go on with; null: these are the last")
-    truncated: str | None = Field(None, description="what was left out of a trace beyond the bound")
+    truncated: str | None = Field(default=None, description="what was left out of a trace beyond the bound")
     start_ns: int = Field(description="start of the earliest span, ns since the epoch: 0 of the waterfall")
     end_ns: int = Field(description="end of the latest span, ns since the epoch")
     critical_path: list[PathSegment] = Field(description="latest first, at most 1,000; see docs/traces.md")

@@ -13,7 +13,7 @@ from string import Template
 from typing import Any
 
 from spanpulse_dashboards._reader import Statement
-from spanpulse_dashboards.traces._complete import judge
+from spanpulse_dashboards.traces._complete import cost_reason, judge
 from spanpulse_dashboards.traces._filters import Condition, ns_of, time_of
 from spanpulse_dashboards.traces._models import TraceSummary
 
@@ -125,7 +125,7 @@ def summary_of(row: Mapping[str, Any], now: datetime) -> TraceSummary:
         input_tokens=row["tokens_in"],
         output_tokens=row["tokens_out"],
         cost=Decimal(row["money"]) if row["money"] is not None else None,
-        cost_reason=_reason(row),
+        cost_reason=cost_reason(row["calls"], row["unpriced"], row["without_usage"]),
         cost_estimated=row["guessed"] > 0,
         errors=row["failed"],
         error_type=row["error"] if row["failed"] else None,
@@ -141,18 +141,6 @@ def summary_of(row: Mapping[str, Any], now: datetime) -> TraceSummary:
             now_ns=ns_of(now),
         ),
     )
-
-
-def _reason(row: Mapping[str, Any]) -> str | None:
-    """Return what is not in the cost."""
-    if not row["calls"]:
-        return "no model call"
-    parts = [
-        f"{count} of {row['calls']} calls {what}"
-        for count, what in ((row["unpriced"], "have no known price"), (row["without_usage"], "report no tokens"))
-        if count
-    ]
-    return "; ".join(parts) or None
 
 
 def _windows(sightings: Iterable[Sighting], around: int) -> list[tuple[int, int, list[str]]]:

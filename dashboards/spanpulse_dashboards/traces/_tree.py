@@ -1,15 +1,18 @@
 """The tree of a trace, from what spans say of their parents; whatever they say, every span has exactly one line.
 
 A span whose parent is not there is a root of what is known; so is the earliest span of a circle of parents. Where two
-spans have one id, children belong to the one that was stored first. Siblings stand in the order in which they began.
+spans have one id, children belong to the first of them. Siblings stand in the order in which they began.
 Not guaranteed: that a parent began before its child, as clocks differ; `Line.early_ns` says by how much it did not.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 __all__ = ["Line", "Spanned", "build_tree", "missing_parents"]
+
+
+Problem = Literal["missing_parent", "circle", "duplicate"]
 
 
 class Spanned(Protocol):
@@ -38,16 +41,16 @@ class Line:
     parent: int | None
     children: list[int]
     early_ns: int = 0
-    problem: str | None = None
+    problem: Problem | None = None
 
 
 def build_tree(spans: Sequence[Spanned]) -> list[Line]:
     """Return the lines in the order in which they are read: each span before its descendants.
 
-    ``spans`` are in the order in which they were stored.
+    Of several spans with one id the first in ``spans`` is the parent.
     """
     by_id: dict[str, int] = {}
-    problems: dict[int, str] = {}
+    problems: dict[int, Problem] = {}
     for index, span in enumerate(spans):
         if by_id.setdefault(span.span_id, index) != index:
             problems[index] = "duplicate"
@@ -94,7 +97,7 @@ def _circles(spans: Sequence[Spanned], parents: Sequence[int | None]) -> list[in
     return cut
 
 
-def _lines(spans: Sequence[Spanned], parents: Sequence[int | None], problems: dict[int, str]) -> Iterator[Line]:
+def _lines(spans: Sequence[Spanned], parents: Sequence[int | None], problems: dict[int, Problem]) -> Iterator[Line]:
     children: list[list[int]] = [[] for _ in spans]
     roots: list[int] = []
     for index in sorted(range(len(spans)), key=lambda index: (spans[index].start_ns, -spans[index].end_ns, index)):
