@@ -77,7 +77,8 @@ def request(resource: Mapping[str, Value], scope: tuple[str, str], spans: Iterab
 
 def attributes(number: int, values: Mapping[str, Value]) -> bytes:
     """Return KeyValues as repeated field ``number``."""
-    tag, parts = SHORT[number << 3 | 2], []
+    tag = SHORT[number << 3 | 2]
+    parts: list[bytes] = []
     for key, value in values.items():
         encoded = _any_value(value)
         pair = _key(key) + varint(len(encoded)) + encoded

@@ -21,24 +21,17 @@ OPENINGS: Final = (
     "Good morning. ",
     "Quick question: ",
     "Hi there - ",
-    "Sorry to bother you again. ",
+    "Sorry to write again. ",
 )
 CLOSINGS: Final = (
     "",
     "",
     "",
     " Thanks!",
-    " Thank you, {name}",
-    " Please answer soon.",
+    "\n\nThank you, {name}",
+    "\nPlease answer soon.",
     " \N{SLIGHTLY SMILING FACE}",
-    " Best, {name}",
-)
-FOREIGN: Final = (
-    "Meine Bestellung {order} ist immer noch nicht da. Wann kommt der {product}?",
-    "Bonjour, la lampe {product} clignote depuis {day}. Que faire ?",
-    "Hola, ¿cómo puedo devolver el pedido {order}? Llegó roto.",
-    "{product} がブリッジに接続できません。エラーは {code} です。",
-    "Dzień dobry, kiedy dostanę zwrot pieniędzy za {order}?",
+    "\n\nBest, {name}",
 )
 STYLES: Final = {
     "concise": ("In short: ", ""),
@@ -52,6 +45,7 @@ TRANSLATED: Final = (
     "Este resumen vale para todos los países de la UE. Las devoluciones son posibles durante 30 días.",
 )
 LONG_THREADS: Final = 0.03
+SHARE_FOREIGN: Final = 0.12
 
 
 class Talk:
@@ -69,7 +63,7 @@ class Talk:
             "code": dice.choice(CODES),
             "name": dice.choice(NAMES),
         }
-        self.question = self._ask()
+        self.question, self._hit = self._ask()
 
     @property
     def order(self) -> str:
@@ -98,7 +92,8 @@ class Talk:
 
     def answer(self, style: str = "") -> str:
         """Return an answer out of the article's facts."""
-        facts = self._topic.facts
+        facts = list(self._topic.facts)
+        facts.insert(0, facts.pop(self._hit))
         count = 2 if style == "concise" else self._dice.randrange(2, len(facts))
         before, after = STYLES[style]
         return self._fill(before + " ".join(facts[:count]) + after)
@@ -139,11 +134,14 @@ class Talk:
             values |= {"serial": f"{dice.randrange(16**10):010x}", "valid": dice.chance(0.8)}
         return values
 
-    def _ask(self) -> str:
-        dice = self._dice
-        text = dice.choice(FOREIGN if dice.chance(0.06) else self._topic.questions)
-        text = self._fill(dice.choice(OPENINGS) + text + dice.choice(CLOSINGS))
-        return self._thread(text) if dice.chance(LONG_THREADS) else text
+    def _ask(self) -> tuple[str, int]:
+        """Return the question and the number of the fact that answers it."""
+        dice, topic = self._dice, self._topic
+        if topic.foreign and dice.chance(SHARE_FOREIGN):
+            return self._fill(dice.choice(topic.foreign)), 0
+        number = dice.randrange(len(topic.questions))
+        text = self._fill(dice.choice(OPENINGS) + topic.questions[number] + dice.choice(CLOSINGS))
+        return self._thread(text) if dice.chance(LONG_THREADS) else text, topic.hits[number]
 
     def _thread(self, text: str) -> str:
         """Return a question with the e-mails before it, thousands of characters."""

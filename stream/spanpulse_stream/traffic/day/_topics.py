@@ -12,13 +12,18 @@ __all__ = ["CODES", "NAMES", "PLACES", "PRODUCTS", "TOPICS", "Topic"]
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One article of the handbook and how people ask about it."""
+    """One article of the handbook and how people ask about it.
+
+    ``hits`` has the fact that answers each question; ``foreign`` are further questions, answered by the first fact.
+    """
 
     slug: str
     title: str
     questions: tuple[str, ...]
     facts: tuple[str, ...]
     next: tuple[str, ...]
+    hits: tuple[int, ...]
+    foreign: tuple[str, ...] = ()
 
 
 PRODUCTS: Final = (
@@ -46,6 +51,8 @@ TOPICS: Final = (
             "The money is sent back the way it was paid within five working days after the parcel was checked.",
         ),
         ("Where do I find the return label?", "When will I get my money back?"),
+        (0, 2, 1, 0),
+        ("Hola, ¿cómo puedo devolver el pedido {order}?", "Dzień dobry, jak zwrócić {product}?"),
     ),
     Topic(
         "delivery", "Late and lost parcels",
@@ -63,6 +70,8 @@ TOPICS: Final = (
             "A delivery can be moved to another day or to a parcel shop until 20:00 on the evening before.",
         ),
         ("Can you send it again?", "How do I change the delivery day?"),
+        (0, 1, 2, 4),
+        ("Meine Bestellung {order} ist immer noch nicht da. Wann kommt der {product}?",),
     ),
     Topic(
         "pairing", "Connecting to the Bridge hub",
@@ -80,6 +89,8 @@ TOPICS: Final = (
             "After a change of router only the Bridge has to be connected again; lamps keep their pairing.",
         ),
         ("How do I reset the Bridge?", "Which code means that the key was refused?"),
+        (2, 3, 4, 2),
+        ("{product} がブリッジに接続できません。エラーは {code} です。",),
     ),
     Topic(
         "warranty", "Warranty and repairs",
@@ -97,6 +108,8 @@ TOPICS: Final = (
             "A repair takes eight working days on average, and a lamp is lent meanwhile if the customer asks for one.",
         ),
         ("Where is the serial number?", "Can I have a lamp on loan?"),
+        (2, 1, 0, 3),
+        ("Bonjour, ma lampe {product} clignote. Est-elle encore sous garantie ?",),
     ),
     Topic(
         "invoice", "Invoices and VAT",
@@ -113,6 +126,7 @@ TOPICS: Final = (
             "The billing address can be changed as long as the invoice has not been sent.",
         ),
         ("How do I add a VAT number?", "Why was I charged twice?"),
+        (1, 2, 0, 3),
     ),
     Topic(
         "account", "Signing in and two-factor codes",
@@ -130,6 +144,7 @@ TOPICS: Final = (
             "After an unknown sign-in, end all sessions under Security first and then change the password.",
         ),
         ("Where are my recovery codes?", "How do I end all sessions?"),
+        (1, 0, 3, 4),
     ),
     Topic(
         "subscription", "Changing or ending a plan",
@@ -146,6 +161,7 @@ TOPICS: Final = (
             "A plan can be paused once a year for up to three months.",
         ),
         ("When does my plan end?", "Can I get the yearly fee back?"),
+        (0, 1, 2, 3),
     ),
     Topic(
         "firmware", "Firmware updates",
@@ -163,6 +179,7 @@ TOPICS: Final = (
             "Code {code} in the log is a notice about the clock, and has no effect.",
         ),
         ("How do I set the brightness after a power cut?", "How do I restart an update?"),
+        (1, 3, 2, 4),
     ),
     Topic(
         "privacy", "Data, export and deletion",
@@ -179,6 +196,7 @@ TOPICS: Final = (
             "Invoices are kept for ten years as the law demands, apart from the account.",
         ),
         ("How long do you keep invoices?", "How do I stop a deletion?"),
+        (2, 0, 1, 0),
     ),
     Topic(
         "wiring", "Mounting and wiring",
@@ -195,5 +213,6 @@ TOPICS: Final = (
             "The ceiling hook holds 12 kg in concrete and 5 kg in plasterboard with the anchors that are enclosed.",
         ),
         ("What is the bypass for?", "Is an electrician required where I live?"),
+        (1, 2, 3, 3),
     ),
 )  # fmt: skip
