@@ -87,7 +87,7 @@ def test_three_events_are_named_with_times_figures_and_pages(demo: Demo) -> None
     assert until is not None
     for start in ("1  Slow model  ", "2  Price jump  since ", "3  Failing tool  "):
         assert re.search(r"\d\d:" + until[1][-2:], demo.line(start))
-    (web,) = set(re.findall(r"http://[\d.]+:\d+/(?=\?from=)", demo.text))
+    (web,) = set(re.findall(r"(http://[\d.]+:\d+/)(?:traces)?\?from=", demo.text))
     assert demo.line("Look: ").split()[1] == web
     assert httpx.get(f"{web}readyz", timeout=30).status_code == httpx.codes.OK
     failed = sum(TOTALS.tool_errors.values())

@@ -56,13 +56,13 @@ FROM rollup_service WHERE {TIMES} AND service_name = {{service:String}} AND name
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened: its name, when (aware), what the database says of it, and the query of its page."""
+    """Something that happened: its name, when (aware), what the database says of it, and the path of its page."""
 
     title: str
     begin: datetime
     end: datetime | None  # None: it still holds
     lines: tuple[str, ...]
-    query: str
+    path: str
 
 
 def print_events(read: Read, until: datetime, page: str | None, console: Console) -> None:
@@ -74,7 +74,7 @@ def print_events(read: Read, until: datetime, page: str | None, console: Console
         for line in event.lines:
             console.print(f"   {line}", markup=False)
         if page is not None:
-            console.print(f"   {page}?{event.query}", markup=False, style="dim", soft_wrap=True)
+            console.print(f"   {page}{event.path}", markup=False, style="dim", soft_wrap=True)
     if new := _price_list(read, until):
         console.print(f"\n{new}", markup=False)
 
@@ -94,7 +94,7 @@ def _price_jump(read: Read, until: datetime) -> Event:
         f"prompt {PROMPT}, version {versions}: {models}",
         f"cost per request {_each(old)} -> {_each(new)}, of all requests {_each(whole[0])} -> {_each(whole[1])}",
     )
-    return Event("Price jump", begin, None, lines, _scope(begin - MARGIN * 3, end, prompt=PROMPT))
+    return Event("Price jump", begin, None, lines, "?" + _scope(begin - MARGIN * 3, end, prompt=PROMPT))
 
 
 def _slow_model(read: Read, until: datetime) -> Event:
@@ -107,7 +107,7 @@ def _slow_model(read: Read, until: datetime) -> Event:
         f"{model}: p95 latency {latency}, p95 time to first token {first_token}",
         f"{within} calls timed out, {before} in the hour before",
     )
-    return Event("Slow model", begin, end, lines, _scope(begin - MARGIN, end + MARGIN, model=model))
+    return Event("Slow model", begin, end, lines, "?" + _scope(begin - MARGIN, end + MARGIN, model=model))
 
 
 def _failing_tool(read: Read, until: datetime) -> Event:
@@ -120,7 +120,7 @@ def _failing_tool(read: Read, until: datetime) -> Event:
         f"{TOOL} of {AGENT}: {_ratio(tool)} calls failed, {plain_of(kind)}",
         f"agents gave up: {_ratio(roots)} requests failed, {_ratio(usual)} before",
     )
-    return Event("Failing tool", begin, end, lines, _scope(begin - MARGIN, end + MARGIN, service=AGENT))
+    return Event("Failing tool", begin, end, lines, "traces?" + _scope(begin, end, service=AGENT, order="failed"))
 
 
 def _price_list(read: Read, until: datetime) -> str | None:
