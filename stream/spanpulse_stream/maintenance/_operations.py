@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from spanpulse_stream.maintenance._audit import audit
+from spanpulse_stream.maintenance._backup import backup
+from spanpulse_stream.maintenance._backup_links import sweep_links
 from spanpulse_stream.maintenance._context import Context
 from spanpulse_stream.maintenance._erase import erase, resume_erase
 from spanpulse_stream.maintenance._rebuild import rebuild
@@ -15,11 +18,13 @@ Operation = Callable[[Context, Mapping[str, Any]], dict[str, Any]]
 Stopped, and what the database raises."""
 
 OPERATIONS: Mapping[str, Operation] = {
+    "audit": audit,
+    "backup": backup,
     "erase": erase,
     "rebuild": rebuild,
 }
 
-FINISHERS: tuple[Callable[[Context], None], ...] = (finish_swap,)
+FINISHERS: tuple[Callable[[Context], None], ...] = (sweep_links, finish_swap)
 """Each is called at a start, after the repair and before the first batch; does nothing where nothing is unfinished."""
 
 RESUMERS: Mapping[str, Callable[[Context], None]] = {"erase": resume_erase}

@@ -9,7 +9,7 @@ from spanpulse_stream.pipeline._memory import PartitionMemory
 from spanpulse_stream.pipeline._partition import PartitionSteps, Tools
 from spanpulse_stream.pipeline._rebuild import ROLLUPS, caps_below, rebuilt_day, rollups_of
 from spanpulse_stream.pipeline._repair import Messages, RowsFromLog
-from spanpulse_stream.pipeline._signed import DayRange, Read
+from spanpulse_stream.pipeline._signed import DayRange, Read, offset_ranges
 from spanpulse_stream.pipeline._steps import Claims, Partition, Steps
 from spanpulse_stream.pipeline._tally import Tally
 from spanpulse_stream.pipeline._task import Task
@@ -39,6 +39,7 @@ __all__ = [
     "Versions",
     "caps_below",
     "compute",
+    "offset_ranges",
     "rebuilt_day",
     "rollups_of",
 ]

@@ -1,0 +1,109 @@
+"""Check that what was accepted is stored, once, and that the rollups say what the spans say."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from spanpulse_stream.commands._console import output_console
+from spanpulse_stream.commands._operate import operate
+from spanpulse_stream.commands._run import run_command
+from spanpulse_stream.commands._show import count_of, plain_of
+from spanpulse_stream.settings import load_settings
+
+__all__ = ["run"]
+
+WRONG = 1
+MOST_LINES = 40
+RESTART = "stop spanpulse and start it again: a start brings back what the log still has"
+MENDS = {
+    "log": RESTART,
+    "offsets": RESTART,
+    "accepted": RESTART,
+    "spans": f"{RESTART}; what it has no longer is lost, or in a backup",
+    "corrections": RESTART,
+    "state of spans": RESTART,
+    "state of log records": RESTART,
+    "dead letters": "a start refills them where the engine set a part aside as broken; else they are in a backup",
+    "accounts": "report this as a defect, with the lines above",
+    "rollups": "`spanpulse rebuild DAY` counts them again, once the spans are whole",
+}
+"""What is checked, the worst first, and what mends it."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run `spanpulse audit`."""
+    return run_command("audit", _audit, arguments)
+
+
+def _audit(
+    first: Annotated[str | None, typer.Option("--from", help="first received day (UTC), as 2026-01-31")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="last received day (default: today)")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    data: Annotated[Path | None, typer.Option(help="data folder")] = None,
+    config: Annotated[Path | None, typer.Option(help="configuration file (default: ./spanpulse.toml)")] = None,
+) -> int:
+    """Compare what was accepted, what is stored and what the rollups say; exit code 1 where they differ.
+
+    Spans may arrive meanwhile. Nothing is changed.
+    """
+    settings = load_settings({"data": data}, file=config).settings
+    report = operate(settings, "audit", {"from": first, "to": last})
+    if as_json:
+        print(json.dumps(report, indent=2))  # noqa: T201 -- what was asked for
+    else:
+        _show(report, output_console())
+    return 0 if report["whole"] else WRONG
+
+
+def _show(report: dict[str, Any], console: Console) -> None:
+    for (day, why), tables in _unchecked(report).items():
+        console.print(f"{day}: not checked ({', '.join(tables)}): {why}", style="yellow", markup=False)
+    days = report["days"]
+    if report["whole"]:
+        period = f"{days[0]} to {days[-1]}, {count_of(len(days))} received days" if days else "nothing was received"
+        console.print(f"[green]whole[/]: {period}")
+        return
+    order = list(MENDS)
+    findings = sorted(report["findings"], key=lambda each: order.index(each["check"]))
+    lines = _lines(findings)
+    for line in lines[:MOST_LINES]:
+        console.print(line, style="red", markup=False, soft_wrap=True)
+    if len(lines) > MOST_LINES or report["more_findings"]:
+        console.print(f"and more: {count_of(len(findings) + report['more_findings'])} values differ (--json has them)")
+    for check in sorted({each["check"] for each in findings}, key=order.index):
+        console.print(f"{check}: {MENDS[check]}", markup=False, soft_wrap=True)
+
+
+def _lines(findings: list[dict[str, Any]]) -> list[str]:
+    """Return a line for each place; of rollups one for each row, with all measures of it that differ."""
+    places: dict[str, list[str]] = {}
+    for each in findings:
+        places.setdefault(_place(each), []).append(_difference(each))
+    return [f"{place}: {'; '.join(differences)}" for place, differences in places.items()]
+
+
+def _place(each: dict[str, Any]) -> str:
+    source = f"source {each['source']}" if "source" in each else ""
+    where = [each.get("minute") or each.get("day") or "", each.get("tenant") or "", each["table"], source]
+    named = ", ".join(f"{name} {value}" for name, value in each.get("dimensions", {}).items())
+    return plain_of(" ".join(word for word in where if word) + (f" ({named})" if named else ""))
+
+
+def _difference(each: dict[str, Any]) -> str:
+    if each["check"] == "offsets":
+        how = "left out" if each["found"] > each["expected"] else "taken twice"
+        first, last = sorted((each["expected"], each["found"]))
+        return f"offsets {first} to {last - 1} are {how}"
+    if each["expected"] == each["found"]:
+        return f"{each['measure']} has {each['expected']}"
+    return f"{each.get('measure') or each['check']} should be {each['expected']}, is {each['found']}"
+
+
+def _unchecked(report: dict[str, Any]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in report["unchecked"]:
+        found.setdefault((each["day"], each["why"]), []).append(each["table"])
+    return found
