@@ -11,9 +11,10 @@ from typing import Any
 from spanpulse_dashboards._backend import Backend
 from spanpulse_dashboards._reader import Row, Statement
 from spanpulse_dashboards.traces._ask import ask_now
-from spanpulse_dashboards.traces._detail_models import DeadLetter, Link, Score, SpanDetail, SpanEvent, Text
+from spanpulse_dashboards.traces._detail_models import DeadLetter, Link, SpanDetail, SpanEvent, Text
 from spanpulse_dashboards.traces._filters import time_of
 from spanpulse_dashboards.traces._money import Prices, explain_cost
+from spanpulse_dashboards.traces._scores import read_scores
 from spanpulse_dashboards.traces._spans import Place, read_update
 from spanpulse_dashboards.traces._texts import conversation, parsed, text_of
 from spanpulse_dashboards.traces._whose import counted_by
@@ -22,7 +23,6 @@ __all__ = ["NoSuchSpan", "Stored", "read_detail", "read_stored"]
 
 MOST_BYTES = 8 * 1024 * 1024
 MOST_EVENTS = 200
-MOST_SCORES = 100
 MOST_LETTERS = 50
 KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
 TOKENS = (
@@ -41,12 +41,6 @@ FROM span_rows WHERE {NAMED} $place ORDER BY log_source, log_offset, ordinal LIM
 LATE = f"""
 SELECT direction, substring(messages, 1, {MOST_BYTES}) AS messages FROM span_texts
 WHERE {NAMED} AND messages != '[]' ORDER BY log_offset, ordinal, position LIMIT 100
-"""
-SCORES = f"""
-SELECT name, evaluator, value, label, explanation, toUnixTimestamp64Nano(time) AS time_ns, span_id FROM scores
-WHERE tenant = {{tenant:String}} AND trace_id = {{trace_id:String}} AND ifNull(span_id, '') IN ['', {{span_id:String}}]
-    AND toDate(received_at) >= toDate(fromUnixTimestamp64Milli({{received_ms:Int64}}))
-ORDER BY time, name LIMIT {MOST_SCORES}
 """
 LETTERS = f"""
 SELECT ordinal, reason, substringUTF8(detail, 1, 2000) AS detail FROM dead_letters
@@ -98,7 +92,7 @@ async def read_detail(backend: Backend, stored: Stored, prices: Prices) -> SpanD
     row, update = stored.row, stored.update
     keys = {name: row[name] for name in ("tenant", "trace_id", "span_id")}
     received = int(row["received_ms"])
-    scores = await ask_now(backend, Statement(SCORES, {**keys, "received_ms": received}))
+    scores = await read_scores(backend, row["tenant"], row["trace_id"], int(row["start_ns"]), row["span_id"])
     place = {"log_source": row["log_source"], "log_offset": row["log_offset"]}
     letters = await ask_now(backend, Statement(LETTERS, {"tenant": row["tenant"], "received_ms": received, **place}))
     newest = {**row, **{name: value for name, value in update.items() if value is not None}}
@@ -156,7 +150,7 @@ async def read_detail(backend: Backend, stored: Stored, prices: Prices) -> SpanD
         events_left_out=max(0, len(events) - MOST_EVENTS),
         links=[_link(each, number) for number, each in enumerate(_list(row["links"])[:MOST_EVENTS])],
         anomalies=row["anomalies"],
-        scores=[_score(each) for each in scores],
+        scores=scores,
         dead_letters=[DeadLetter(**each) for each in letters],
     )
 
@@ -192,10 +186,6 @@ def _link(link: Any, number: int) -> Link:
         span_id=str(known.get("span_id", "")),
         attributes=_attributes(known.get("attributes"), f"link.{number}"),
     )
-
-
-def _score(row: Row) -> Score:
-    return Score(**{name: row[name] for name in row if name != "time_ns"}, time=time_of(int(row["time_ns"])))
 
 
 def _list(text: str | None) -> list[Any]:
