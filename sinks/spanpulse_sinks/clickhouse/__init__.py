@@ -17,6 +17,7 @@ from spanpulse_sinks.clickhouse._errors import (
     WriteFailed,
 )
 from spanpulse_sinks.clickhouse._measures import GAMMA, MEASURES, percentiles
+from spanpulse_sinks.clickhouse._migrate import schema_version
 from spanpulse_sinks.clickhouse._missing import Committed, DetachedPart, Missing
 from spanpulse_sinks.clickhouse._purge import purge_old_parts
 from spanpulse_sinks.clickhouse._query import Cancel, Parameters, guest_query, query
@@ -68,6 +69,7 @@ __all__ = [
     "removed_days",
     "repair",
     "replace_day",
+    "schema_version",
     "trim_seen",
     "workbench",
 ]

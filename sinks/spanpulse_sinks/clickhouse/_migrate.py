@@ -14,7 +14,7 @@ from spanpulse_sinks.clickhouse._errors import SchemaTooNew
 from spanpulse_sinks.clickhouse._measures import measure_columns, readable_measures, times_in_ms
 from spanpulse_sinks.clickhouse._texts import finish_reasons, late_messages, readable_text
 
-__all__ = ["Migration", "migrate", "migrations"]
+__all__ = ["Migration", "migrate", "migrations", "schema_version"]
 
 RECORD = """CREATE TABLE IF NOT EXISTS migrations
 (version UInt32, name String, applied_at DateTime('UTC') DEFAULT now('UTC'))
@@ -38,6 +38,11 @@ def migrations(config: EmbeddedConfig) -> list[Migration]:
         if (match := re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name))
     ]
     return sorted(found, key=lambda migration: migration.version)
+
+
+def schema_version() -> int:
+    """Return the newest schema that this version knows."""
+    return migrations(EmbeddedConfig())[-1].version
 
 
 def migrate(client: Any, config: EmbeddedConfig) -> int:

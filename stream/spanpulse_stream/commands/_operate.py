@@ -18,7 +18,7 @@ from spanpulse_stream.commands._show import count_of
 from spanpulse_stream.control import ControlClient, NotRunning, RequestRefused
 from spanpulse_stream.settings import Settings
 
-__all__ = ["operate"]
+__all__ = ["Shown", "operate"]
 
 PATIENCE_S = 60.0  # a running operation says at least every few seconds that it is alive
 
@@ -36,7 +36,7 @@ def operate(settings: Settings, name: str, arguments: Mapping[str, Any]) -> dict
 
 def _followed(events: Iterator[dict[str, Any]], console: Console) -> dict[str, Any]:
     """Show the progress among the events and return the report at their end."""
-    with _Shown(console) as bar:
+    with Shown(console) as bar:
         for event in events:
             if "report" in event:
                 report: dict[str, Any] = event["report"]
@@ -68,7 +68,7 @@ async def _in_own_process(
     from spanpulse_stream.observe import configure_logging  # noqa: PLC0415
 
     configure_logging("warning")
-    with _Shown(console) as bar:
+    with Shown(console) as bar:
         process = await EmbeddedProcess.start(settings, lambda line: bar.show({"text": line}), listen=False)
         try:
             report = await process.maintenance.run(
@@ -91,7 +91,7 @@ class _Amount(ProgressColumn):
         return Text(f"{count_of(int(task.completed))} of {count_of(int(task.total))} {task.fields['unit']}")
 
 
-class _Shown:
+class Shown:
     """One line that changes, or plain lines where there is no terminal."""
 
     def __init__(self, console: Console) -> None:
@@ -100,6 +100,11 @@ class _Shown:
         self._bar = Progress(*columns, console=console, transient=True)
         self._task = self._bar.add_task("starting", total=None, unit="")
         self._told = ""
+
+    @classmethod
+    def on_stderr(cls) -> Self:
+        """Return one that shows on stderr."""
+        return cls(Console(stderr=True, highlight=False, soft_wrap=True))
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:

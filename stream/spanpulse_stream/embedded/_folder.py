@@ -8,6 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from spanpulse_stream.maintenance import RESTORING
+
 __all__ = ["DataFolder", "FolderUnusable"]
 
 
@@ -35,6 +37,10 @@ class DataFolder:
             raise FolderUnusable(
                 f"cannot write to the data folder {path}: {reason}; name another with --data DIR or SPANPULSE_DATA"
             ) from None
+        if (path / RESTORING).exists():
+            raise FolderUnusable(
+                f"a restore into {path} was not finished: repeat `spanpulse restore`, or remove the folder"
+            )
         return cls(path.resolve())
 
     @property

@@ -19,6 +19,7 @@ from spanpulse_stream.log._records import (
     PartitionStats,
     Record,
 )
+from spanpulse_stream.log._snapshot import LogSnapshot, log_version
 
 __all__ = [
     "LAST",
@@ -31,6 +32,7 @@ __all__ = [
     "LogDamaged",
     "LogFull",
     "LogInUse",
+    "LogSnapshot",
     "LogStats",
     "LogUnusable",
     "Message",
@@ -39,4 +41,5 @@ __all__ = [
     "PartitionStats",
     "Record",
     "Signal",
+    "log_version",
 ]

@@ -28,6 +28,7 @@ from spanpulse_stream.log._position import Key, Position
 from spanpulse_stream.log._reader import Readers
 from spanpulse_stream.log._records import Claim, Imported, LogStats, LogUnusable, OffsetOutOfRange, Record
 from spanpulse_stream.log._schema import prepare
+from spanpulse_stream.log._snapshot import LogSnapshot, take_snapshot
 from spanpulse_stream.log._store import Store, Transaction
 from spanpulse_stream.log._upkeep import Upkeep
 from spanpulse_stream.log._writer import Grown, Writer
@@ -193,6 +194,10 @@ class LocalLog:
             scrubbed.result()
         except (sqlite3.Error, OSError) as error:
             raise LogUnusable(f"the log {self._folder} cannot be written anew: {error}") from error
+
+    def snapshot(self) -> LogSnapshot:
+        """Return the log as it stands now, to be copied while it goes on. Raises LogUnusable."""
+        return take_snapshot(self._folder / DATABASE)
 
     def source(self, topic: str, partition: int) -> int:
         """Return the partition's source: a number up to 2**31 that no other partition of any log ever had.

@@ -6,7 +6,23 @@ batch is whole in every table. What an operation changes in several steps it wri
 folder), so that `finish`, at the next start and before the first batch, brings it to its end.
 """
 
+from spanpulse_stream.maintenance._backup_manifest import Manifest, Wrong, check_files
 from spanpulse_stream.maintenance._context import Context, MaintenanceError, Progress, Stopped
 from spanpulse_stream.maintenance._operations import FINISHERS, OPERATIONS, RESUMERS, Operation
+from spanpulse_stream.maintenance._restore import RESTORING, restore
 
-__all__ = ["FINISHERS", "OPERATIONS", "RESUMERS", "Context", "MaintenanceError", "Operation", "Progress", "Stopped"]
+__all__ = [
+    "FINISHERS",
+    "OPERATIONS",
+    "RESTORING",
+    "RESUMERS",
+    "Context",
+    "MaintenanceError",
+    "Manifest",
+    "Operation",
+    "Progress",
+    "Stopped",
+    "Wrong",
+    "check_files",
+    "restore",
+]

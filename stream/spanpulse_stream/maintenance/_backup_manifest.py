@@ -1,0 +1,121 @@
+"""The manifest of a backup: every file with its size and SHA-256, written last; and whether all of them are right.
+
+Files of parts lie under `parts/`, by their content, and serve one backup after another; all else of a backup lies
+under `state-N/`. A folder with a manifest holds one whole backup, and maybe pieces of a newer one that is being made.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from spanpulse_stream.maintenance._context import MaintenanceError
+
+__all__ = ["FORMAT", "MANIFEST", "Kept", "Manifest", "Wrong", "check_files", "digest_of", "write_durably"]
+
+FORMAT: Final = 1
+MANIFEST: Final = "manifest.json"
+CHUNK: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file in the backup: its path there, bytes, and SHA-256 in hex."""
+
+    at: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A file of a backup that is not what the manifest says, and how."""
+
+    path: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A whole backup. ``files`` and ``links`` are by their path in the data folder, ``folders`` may be empty ones."""
+
+    program: str
+    schema: int
+    log: int
+    made_at: str
+    generation: int
+    folders: tuple[str, ...]
+    links: Mapping[str, str]
+    files: Mapping[str, Kept]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(kept.size for kept in self.files.values())
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Return the manifest of a backup. Raises MaintenanceError where there is none that this version can read."""
+        try:
+            found = json.loads((folder / MANIFEST).read_text("utf-8"))
+            if found["format"] > FORMAT:
+                raise MaintenanceError(
+                    f"the backup {folder} was made by spanpulse {found['program']}, which is newer: upgrade spanpulse"
+                )
+            files = {path: Kept(**kept) for path, kept in found.pop("files").items()}
+            del found["format"]
+            return cls(**{**found, "folders": tuple(found["folders"])}, files=files)
+        except FileNotFoundError:
+            raise MaintenanceError(f"there is no backup in {folder}, or it was never finished") from None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise MaintenanceError(f"the manifest of the backup {folder} cannot be read: {error}") from None
+
+    def write(self, folder: Path) -> None:
+        """Write it, whole or not at all, and durably. Raises OSError."""
+        files = {path: asdict(kept) for path, kept in sorted(self.files.items())}
+        rest = {name: getattr(self, name) for name in ("program", "schema", "log", "made_at", "generation")}
+        found = {"format": FORMAT, **rest, "folders": self.folders, "links": dict(self.links), "files": files}
+        write_durably(folder / MANIFEST, json.dumps(found, indent=1))
+
+
+def check_files(folder: Path, manifest: Manifest, say: Callable[[int], None]) -> Iterator[Wrong]:
+    """Read all files of a backup and yield those that are wrong; ``say`` hears of bytes read, and may raise."""
+    for path, kept in sorted(manifest.files.items()):
+        try:
+            size, digest = digest_of(folder / kept.at, say)
+        except OSError as error:
+            yield Wrong(path, error.strerror or str(error))
+            continue
+        if size != kept.size:
+            yield Wrong(path, f"{size} bytes instead of {kept.size}")
+        elif digest != kept.sha256:
+            yield Wrong(path, "other content than was backed up")
+
+
+def digest_of(path: Path, say: Callable[[int], None]) -> tuple[int, str]:
+    """Return the size and the SHA-256 of a file. Raises OSError."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            say(len(chunk))
+    return size, digest.hexdigest()
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Write a file whole or not at all, and bring it to the disk. Raises OSError."""
+    beside = path.with_name(f"{path.name}.new")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    handle = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
