@@ -1,16 +1,18 @@
 """A running spanpulse with data, and Chromium in front of it: what a page shows, and whether it complained."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import httpx
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from hostile import HIT, hostile_exports
 from otlp.requests import PROTOBUF
@@ -18,7 +20,7 @@ from running import Running
 from spanpulse_stream.traffic import corpus_requests
 from spanpulse_stream.traffic.day import Day
 
-__all__ = ["AXE", "Site", "Visit", "axe_findings", "expect", "loaded", "visiting"]
+__all__ = ["AXE", "Site", "Visit", "axe_findings", "exact", "expect", "loaded", "visiting"]
 
 AXE = Path(__file__).parent / "fixtures/axe-core/axe-4.14.1.min.js"
 REQUESTS = 600
@@ -53,6 +55,18 @@ class Site:
         found: dict[str, Any] = answer.json()
         return found
 
+    def truth(self, where: str = "1", **window: str) -> dict[str, Any]:
+        """Return what the spans themselves say of the calls in a window, by SQL that knows no rollup."""
+        span = self.api("/overview", **window)["range"]
+        start, end = (f"parseDateTimeBestEffort('{span[name]}')" for name in ("start", "end"))
+        (row,) = self.running.sql(
+            f"SELECT sum(weight) AS requests, sumIf(weight, status = 'error') AS errors,"
+            f" toString(sum(cost * weight)) AS cost, uniqExact(response_model) AS models,"
+            f" quantileExactWeighted(0.95)(duration_ns, toUInt64(weight)) / 1e6 AS p95"
+            f" FROM spans WHERE counted AND end_time >= {start} AND end_time < {end} AND {where}"
+        )
+        return row
+
 
 @contextmanager
 def loaded(folder: Path) -> Iterator[Site]:
@@ -85,6 +99,11 @@ class Visit:
         if message.type in ("error", "warning"):
             self.complaints.append(f"{message.type}: {message.text}")
 
+    def asked(self, request: Request) -> None:
+        """Keep what is asked of another host."""
+        if urlsplit(request.url).hostname not in ("127.0.0.1", None):
+            self.complaints.append(f"error: asked of another host: {request.url}")
+
     def unexpected(self) -> list[str]:
         """Return the complaints that no test asked for, and an attack that worked."""
         worked = self.page.evaluate(f"{HIT}")
@@ -100,6 +119,7 @@ def visiting(browser: Browser, **options: Any) -> Iterator[Visit]:
     page.set_default_timeout(PATIENCE_MS)
     visit = Visit(page)
     page.on("console", visit.heard)
+    page.on("request", visit.asked)
     page.on("pageerror", lambda error: visit.complaints.append(f"error: {error}"))
     page.on("dialog", lambda dialog: visit.complaints.append(f"dialog: {dialog.message}") or dialog.dismiss())
     page.add_init_script(WATCH)
@@ -108,6 +128,14 @@ def visiting(browser: Browser, **options: Any) -> Iterator[Visit]:
         assert visit.unexpected() == []
     finally:
         context.close()
+
+
+def exact(page: Page, place: str) -> Decimal:
+    """Return the exact value behind a number, which is shown on hover."""
+    title = page.locator(f"{place} .value").first.get_attribute("title") or ""
+    found = re.search(r"[\d,]+(\.\d+)?", title)
+    assert found, title
+    return Decimal(found[0].replace(",", ""))
 
 
 def axe_findings(page: Page) -> list[str]:

@@ -1,20 +1,17 @@
 """Numbers on the page: three digits that are right, never a 0 for what is not 0, never a number for what is missing."""
 
-import json
 import math
 import re
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pages_numbers import FORMATS, VECTORS
 from spanpulse_dashboards import pages
 from spanpulse_dashboards.pages import Shown
 
-VECTORS = json.loads((Path(__file__).parent.parent / "fixtures/pages/numbers.json").read_text())
-FORMATS = {"count": pages.count, "money": pages.money, "duration": pages.duration, "percent": pages.percent}
 SCALES = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 UNITS = {"ms": 1e6, "s": 1e9, "min": 6e10, "h": 3.6e12, "d": 8.64e13}
 POSITIVE = st.floats(1e-5, 1e14, allow_nan=False)
