@@ -1,25 +1,21 @@
-"""`spanpulse import`: each file in turn, with its progress, into the running process or the log of the data folder."""
+"""`spanpulse import`: each file in turn, with its progress, and what became of it."""
 
+import gc
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from types import FrameType
 
 from rich.console import Console
 
-from spanpulse_sinks.clickhouse import DatabaseInUse, SinkError
 from spanpulse_stream.commands._import_options import show_reading
 from spanpulse_stream.commands._import_progress import Progress
-from spanpulse_stream.commands._run import CommandError
+from spanpulse_stream.commands._import_target import find_target
 from spanpulse_stream.commands._show import plain_of
-from spanpulse_stream.control import ControlClient, NotRunning, RequestRefused
-from spanpulse_stream.decode import warm_up
-from spanpulse_stream.embedded import DataFolder, FolderUnusable, open_database, open_log
-from spanpulse_stream.gateway import InvalidKey, OtlpOptions
 from spanpulse_stream.importing import (
-    Importer,
     LogTarget,
     Options,
     Outcome,
@@ -30,72 +26,88 @@ from spanpulse_stream.importing import (
     Target,
     import_file,
 )
-from spanpulse_stream.log import LogInUse, LogUnusable
 from spanpulse_stream.settings import Settings
 
-__all__ = ["import_files"]
+__all__ = ["import_files", "show_files"]
 
 UNREADABLE = 1
 INTERRUPTED = 130
-ANSWER_WITHIN_S = 90.0
-START_WITHIN_S = 120.0
-ASK_AGAIN_S = 0.5
+YOUNG = 50_000  # objects until a collection: those of a chunk hold no cycles
 
 
-def import_files(settings: Settings, files: Sequence[str], options: Options, *, dry_run: bool) -> int:
+def show_files(files: Sequence[str], options: Options) -> int:
+    """Print how files are read, and return the exit code. Raises ImportFailed."""
+    for name in files:
+        progress = Progress(_console(), name)
+        with ExitStack() as stack:
+            with progress:
+                source = stack.enter_context(_opened(name, progress))
+            show_reading(Reading(source, options), name, Console(highlight=False, soft_wrap=True))
+    return 0
+
+
+def import_files(settings: Settings, files: Sequence[str], options: Options) -> int:
     """Import files and return the exit code. Raises ImportFailed, CommandError."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    warm_up()
-    if dry_run:
+    gc.freeze()
+    gc.set_threshold(YOUNG)
+    console, stopping = _console(), threading.Event()
+    codes: list[int] = []
+    with ExitStack() as stack:
+        say = partial(console.print, markup=False)
+        target = find_target(settings, say, stopping, stack)
         for name in files:
-            with _opened(name, Progress(console, name)) as source:
-                show_reading(Reading(source, options), name, Console(highlight=False, soft_wrap=True))
-        return 0
-    stopping = threading.Event()
-    with _interrupts(stopping), ExitStack() as stack:
-        try:
-            target = _target(settings, console, stopping, stack)
-            codes = [_import(name, options, target, console, stopping) for name in files]
-        except Stopped:
-            console.print("stopped; run the same command again to go on where it was", markup=False)
-            return INTERRUPTED
-        if isinstance(target, LogTarget):
-            console.print(f"`spanpulse up --data {settings.data}` will process what was imported", markup=False)
+            try:
+                code, new = _import(name, options, target, console, stopping)
+            except Stopped:
+                say("stopped; run the same command again to go on where it was")
+                return INTERRUPTED
+            codes.append(code)
+            if new and isinstance(target, LogTarget):
+                say(f"  `spanpulse up --data {settings.data}` will process them")
     return max(codes)
 
 
-def _import(name: str, options: Options, target: Target, console: Console, stopping: threading.Event) -> int:
+def _import(
+    name: str, options: Options, target: Target, console: Console, stopping: threading.Event
+) -> tuple[int, bool]:
+    """Import a file; return the exit code, and whether there was anything new in it."""
     progress = Progress(console, name)
     with progress, _opened(name, progress) as source:
         reading = Reading(source, options)
         progress.reads(source)
         if isinstance(target, RunningTarget):
             target.hear(progress.waits)
-        outcome = import_file(reading, options.tenant, target, progress.heard, stopping.is_set)
-    return _report(name, outcome, console)
+        with _interrupts(stopping):
+            outcome = import_file(reading, options.tenant, target, progress.heard, stopping.is_set)
+    return _report(name, outcome, console), outcome.records > outcome.found
 
 
 def _report(name: str, outcome: Outcome, console: Console) -> int:
     """Say what became of a file and return its exit code."""
-    name = plain_of(name)
+    for number, line in enumerate(_lines(plain_of(name), outcome)):
+        console.print(line, markup=False, style="red" if number else None)
+    return UNREADABLE if outcome.rejected or outcome.torn else 0
+
+
+def _lines(name: str, outcome: Outcome) -> Iterator[str]:
     if outcome.already:
         when = datetime.fromtimestamp(outcome.newest_ms / 1000, UTC)
-        console.print(
-            f"{name}: already imported, {outcome.records:,} records, at {when:%Y-%m-%d %H:%M} UTC", markup=False
-        )
+        yield f"{name}: already imported, {outcome.records:,} records, {when:%Y-%m-%d %H:%M} UTC"
     else:
         found = f", {outcome.found:,} of them by an earlier run" if outcome.found else ""
-        console.print(f"{name}: {outcome.records:,} records imported{found}", markup=False)
+        yield f"{name}: {outcome.records:,} records imported{found}"
     if outcome.metrics:
-        console.print(f"  {outcome.metrics:,} pieces hold metrics, which are not kept", markup=False)
+        yield f"  {outcome.metrics:,} pieces hold metrics, which are not kept"
     if outcome.rejected:
-        console.print(f"  {outcome.rejected:,} cannot be read and are kept as dead letters", style="red", markup=False)
+        yield f"  {outcome.rejected:,} of them cannot be read and are kept as dead letters"
     for bad in outcome.bad:
-        console.print(f"  {bad.place}: {plain_of(bad.reason)}", style="red", markup=False)
+        yield f"  {bad.place}: {plain_of(bad.reason)}"
     if outcome.torn:
-        text = f"  not read from {outcome.torn.place} on: {plain_of(outcome.torn.reason)}"
-        console.print(text, style="red", markup=False)
-    return UNREADABLE if outcome.rejected or outcome.torn else 0
+        yield f"  not read from {outcome.torn.place} on: {plain_of(outcome.torn.reason)}"
+
+
+def _console() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -123,47 +135,3 @@ def _interrupts(stopping: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _target(settings: Settings, console: Console, stopping: threading.Event, stack: ExitStack) -> Target:
-    """Return the running process, or else the log, which ``stack`` closes. Raises CommandError, Stopped."""
-    client = ControlClient(settings.data, ANSWER_WITHIN_S)
-    if not _runs(client):
-        try:
-            return LogTarget(_offline(settings, stack))
-        except (LogInUse, DatabaseInUse) as used:
-            _await_start(client, str(used), console, stopping)
-        except (SinkError, FolderUnusable, InvalidKey, LogUnusable, OSError) as error:
-            raise CommandError(str(error)) from None
-    return RunningTarget(client, stopping.wait)
-
-
-def _runs(client: ControlClient) -> bool:
-    try:
-        client.status()
-    except NotRunning:
-        return False
-    except RequestRefused as refusal:
-        raise CommandError(str(refusal)) from None
-    return True
-
-
-def _offline(settings: Settings, stack: ExitStack) -> Importer:
-    folder = DataFolder.prepare(settings.data)
-    options = OtlpOptions.from_settings(settings)
-    database = open_database(folder, settings)
-    with database:
-        log = open_log(folder, settings, database)
-    stack.callback(log.close)
-    return Importer(log, options)
-
-
-def _await_start(client: ControlClient, used: str, console: Console, stopping: threading.Event) -> None:
-    """Wait until a process that has the log open answers: it is starting. Raises CommandError."""
-    console.print(f"{used}; waiting for it to answer ...", markup=False)
-    for _ in range(int(START_WITHIN_S / ASK_AGAIN_S)):
-        if stopping.wait(ASK_AGAIN_S):
-            raise Stopped
-        if _runs(client):
-            return
-    raise CommandError(f"{used}; it did not answer")

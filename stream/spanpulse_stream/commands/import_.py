@@ -41,11 +41,11 @@ def _import(
     settings = load_settings({"data": data}, file=config).settings
     # These take half a second.
     from spanpulse_stream.commands._import_options import options_of  # noqa: PLC0415
-    from spanpulse_stream.commands._importing import import_files  # noqa: PLC0415
+    from spanpulse_stream.commands._importing import import_files, show_files  # noqa: PLC0415
     from spanpulse_stream.importing import ImportFailed  # noqa: PLC0415
 
     try:
         options = options_of(settings, tenant, form, signal, column or [], mapping)
-        return import_files(settings, files, options, dry_run=dry_run)
+        return show_files(files, options) if dry_run else import_files(settings, files, options)
     except ImportFailed as error:
         raise CommandError(str(error)) from None

@@ -76,6 +76,9 @@ class Reading:
             return
         self._pieces = Pieces(self._stream(), CUTS[self.format])
         for number, pieces in enumerate(chunked(self._pieces)):
+            if not pieces[-1].whole and (torn := self._cut_off(pieces[-1])):
+                self._pieces.torn = torn
+                pieces.pop()
             yield partial(self._build, number, pieces)
 
     def _builder(self, number: int) -> Builder:
@@ -107,7 +110,7 @@ class Reading:
         return builder.finish()
 
     def _add(self, builder: Builder, piece: Piece) -> None:
-        place = f"{PLACES[self.format]} {piece.number}, byte {piece.start}"
+        place = self._place(piece)
         if piece.size > LONGEST:
             reason = f"it has {piece.size} bytes, more than the {LONGEST} that one request may have"
             builder.reject(place, reason, piece.data, piece.size)
@@ -119,7 +122,15 @@ class Reading:
                 else:
                     builder.metrics += 1
         except ValueError as error:
-            if piece.whole or self._pieces is None:
-                builder.reject(place, str(error), piece.data)
-            else:
-                self._pieces.torn = Torn(place, f"the last line is not whole: {error}")
+            builder.reject(place, str(error), piece.data)
+
+    def _cut_off(self, piece: Piece) -> Torn | None:
+        """Tell whether a last line without its newline is only the beginning of one, also where its chunk is left out."""
+        try:
+            list(requests_of(piece.data, self._options.signal, json_only=True))
+        except ValueError as error:
+            return Torn(self._place(piece), f"the last line is not whole: {error}")
+        return None
+
+    def _place(self, piece: Piece) -> str:
+        return f"{PLACES[self.format]} {piece.number}, byte {piece.start}"
