@@ -20,7 +20,7 @@ $(VENV)/server: pyproject.toml .ci/constraints.txt
 	@echo "Installing into $(VENV) (a minute or two, 1.3 GB) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install -c .ci/constraints.txt -e ".[server]"
-	@$(BIN)/python -m compileall -q instrumentation sinks stream  # as pip does with what it does not link
+	@$(BIN)/python -m compileall -q instrumentation sinks stream dashboards  # as pip does with what it does not link
 	@touch $@
 
 $(VENV)/dev: $(VENV)/server

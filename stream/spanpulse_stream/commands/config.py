@@ -36,11 +36,17 @@ def _config(
 
 def _check(settings: Settings) -> None:
     """Raise CommandError for values that a start would refuse."""
-    from spanpulse_stream.gateway import BindingRefused, InvalidKey, OtlpOptions  # noqa: PLC0415 -- takes a second
+    from spanpulse_stream.gateway import (  # noqa: PLC0415 -- takes a second
+        BindingRefused,
+        InvalidKey,
+        OtlpOptions,
+        check_page_binding,
+    )
     from spanpulse_stream.price import OverrideError, PriceBook  # noqa: PLC0415
 
     try:
         OtlpOptions.from_settings(settings)
+        check_page_binding(settings.web_host, token=settings.web_token is not None)
         if settings.prices is not None:
             PriceBook.load(settings.prices)
     except (BindingRefused, InvalidKey, OverrideError) as error:

@@ -22,7 +22,7 @@ def _up(
     host: Annotated[str | None, typer.Option(help="address for OTLP; any but loopback needs API keys")] = None,
     otlp_http: Annotated[int | None, typer.Option(help="port of OTLP/HTTP; 0 takes a free one")] = None,
     otlp_grpc: Annotated[int | None, typer.Option(help="port of OTLP/gRPC; 0 takes a free one")] = None,
-    web: Annotated[int | None, typer.Option(help="port of /metrics, /healthz, /readyz; 0 takes a free one")] = None,
+    web: Annotated[int | None, typer.Option(help="port of the page and of /metrics; 0 takes a free one")] = None,
     ready_file: Annotated[
         Path | None, typer.Option(help="file that gets the real addresses as JSON once everything is ready")
     ] = None,

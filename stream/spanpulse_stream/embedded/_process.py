@@ -22,15 +22,17 @@ from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.embedded._guests import ask
 from spanpulse_stream.embedded._kernels import warm_up
 from spanpulse_stream.embedded._log import open_log
+from spanpulse_stream.embedded._limits import DiskCap
 from spanpulse_stream.embedded._maintenance import Maintenance
 from spanpulse_stream.embedded._messages import LogMessages
 from spanpulse_stream.embedded._monitor import Monitor
 from spanpulse_stream.embedded._processors import Processors, versions_now
 from spanpulse_stream.embedded._status import StatusReader
-from spanpulse_stream.gateway import GrpcServer, HttpServer, OtlpApp, OtlpOptions, Receiver
+from spanpulse_stream.embedded._web import Lag, Surroundings, WebPort
+from spanpulse_stream.gateway import GrpcServer, HttpServer, OtlpApp, OtlpOptions, Receiver, check_page_binding
 from spanpulse_stream.importing import BACKLOG_BYTES, Importer, import_routes
 from spanpulse_stream.log import LocalLog
-from spanpulse_stream.observe import Condition, Health, LoopPulse, Metrics, observe_app
+from spanpulse_stream.observe import Condition, Health, LoopPulse, Metrics, catalog, observe_routes
 from spanpulse_stream.pipeline import PriceBooks, RowsFromLog, rebuilt_day
 from spanpulse_stream.settings import Settings
 
@@ -54,6 +56,7 @@ class EmbeddedProcess:
         self._begun = time.monotonic()
         self._stack = contextlib.AsyncExitStack()
         self._addresses: dict[str, str | None] = {"otlp_http": None, "otlp_grpc": None, "web": None}
+        self._web: WebPort | None = None
         self.folder: DataFolder
         self.log: LocalLog
         self._opened = False
@@ -106,6 +109,7 @@ class EmbeddedProcess:
     async def _start(self) -> None:
         settings, stack = self.settings, self._stack
         options = OtlpOptions.from_settings(settings)
+        check_page_binding(settings.web_host, token=settings.web_token is not None)
         self.folder = DataFolder.prepare(settings.data)
         self._progress("loading the decoders (compiled at the first start after an install: about 20 s)")
         compiled = asyncio.create_task(asyncio.to_thread(warm_up))
@@ -134,6 +138,8 @@ class EmbeddedProcess:
         if receiver is not None:
             receiver.serve()
             stack.callback(receiver.stop)
+        if self._web is not None:
+            self._web.load(self._surroundings(self._web))
         self.maintenance.resume()
         self.health.started()
 
@@ -145,9 +151,10 @@ class EmbeddedProcess:
         stack.push_async_callback(_cancelled, beat)
         receiver = Receiver(self.log, options, self.metrics, self.health)
         stack.callback(receiver.close)
-        web, otlp = observe_app(self.metrics, self.health, pulse), OtlpApp(receiver)
-        heard = receiver.refused
-        await self._serve("web", HttpServer(web, host=settings.web_host, port=settings.web, setting="web"))
+        otlp, heard = OtlpApp(receiver), receiver.refused
+        self._web = WebPort(observe_routes(self.metrics, self.health, pulse))
+        stack.push_async_callback(self._web.close)
+        await self._serve("web", HttpServer(self._web, host=settings.web_host, port=settings.web, setting="web"))
         await self._serve(
             "otlp_http",
             HttpServer(otlp, host=settings.host, port=settings.otlp_http, setting="otlp_http", on_refused=heard),
@@ -160,10 +167,34 @@ class EmbeddedProcess:
         self._stack.push_async_callback(server.stop)
         self._addresses[setting] = server.address
 
+    def _surroundings(self, web: WebPort) -> Surroundings:
+        """Return what the page is given."""
+        settings, metrics = self.settings, self.metrics
+
+        def lag() -> Lag:
+            partitions = (str(number) for number in range(settings.partitions))
+            records = sum(metrics.value(catalog.LOG_LAG, number) for number in partitions)
+            return Lag(int(records), metrics.value(catalog.LOG_PENDING_AGE))
+
+        return Surroundings(
+            database=self.database,
+            version=self.version,
+            status=self.status.read,
+            lag=lag,
+            stored=lambda: metrics.value(catalog.PIPELINE_BATCHES),
+            addresses=lambda: self.addresses,
+            price_archive=self.folder.prices,
+            routes=web.routes,
+            token=settings.web_token,
+            hosts=(*settings.web_hosts, settings.web_host),
+            root_path=settings.web_root_path,
+        )
+
     async def _watch(self) -> None:
         """Start what looks after the process, and the operator's socket."""
         parts = (self.settings, self.folder, self.log, self.database, self.metrics, self.health)
-        monitor = asyncio.create_task(Monitor(*parts).run())
+        cap = DiskCap(self.settings, self.folder, self.log, self.maintenance, self.metrics, self.health)
+        monitor = asyncio.create_task(Monitor(*parts, cap).run())
         self._stack.push_async_callback(_cancelled, monitor)
         self.status = StatusReader(*parts, self.version, lambda: self.addresses, self._begun)
         operations = Operations(self.query, self.status.read, self.maintenance.run, (QueryFailed,))

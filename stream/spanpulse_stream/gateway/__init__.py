@@ -9,7 +9,14 @@ from spanpulse_stream.gateway._app import OtlpApp
 from spanpulse_stream.gateway._cors import Cors
 from spanpulse_stream.gateway._grpc import GrpcServer
 from spanpulse_stream.gateway._intake import Sender, messages_of
-from spanpulse_stream.gateway._keys import ApiKeys, BindingRefused, InvalidKey, check_binding, is_tenant
+from spanpulse_stream.gateway._keys import (
+    ApiKeys,
+    BindingRefused,
+    InvalidKey,
+    check_binding,
+    check_page_binding,
+    is_tenant,
+)
 from spanpulse_stream.gateway._limits import RequestLimits
 from spanpulse_stream.gateway._options import OtlpOptions
 from spanpulse_stream.gateway._receiver import Receiver
@@ -41,6 +48,7 @@ __all__ = [
     "Sender",
     "Signal",
     "check_binding",
+    "check_page_binding",
     "is_tenant",
     "messages_of",
     "partition_of",

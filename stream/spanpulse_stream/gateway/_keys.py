@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
 
-__all__ = ["DEFAULT_TENANT", "ApiKeys", "BindingRefused", "InvalidKey", "check_binding", "is_tenant"]
+__all__ = [
+    "DEFAULT_TENANT",
+    "ApiKeys",
+    "BindingRefused",
+    "InvalidKey",
+    "check_binding",
+    "check_page_binding",
+    "is_tenant",
+]
 
 DEFAULT_TENANT = "default"
 TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -28,7 +36,7 @@ class InvalidKey(ValueError):  # noqa: N818 -- reads as what it is
 
 
 class BindingRefused(ValueError):  # noqa: N818 -- reads as what it is
-    """The receiver would listen beyond this machine without asking for a key."""
+    """The receiver or the page would listen beyond this machine without asking for a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,16 @@ def check_binding(host: str, keys: ApiKeys) -> None:
     raise BindingRefused(
         f"listening on {host or 'every address'} lets other machines send, and no API key is set: "
         "set api_keys (SPANPULSE_API_KEYS=tenant:sha256-of-the-key), or listen on 127.0.0.1"
+    )
+
+
+def check_page_binding(host: str, *, token: bool) -> None:
+    """Raise BindingRefused if ``host`` is reachable from other machines and no token is asked for."""
+    if token or _is_loopback(host):
+        return
+    raise BindingRefused(
+        f"the page on {host or 'every address'} would show everything to other machines, and no token is set: "
+        "set web_token (SPANPULSE_WEB_TOKEN, 16 characters or more), or web_host = 127.0.0.1"
     )
 
 

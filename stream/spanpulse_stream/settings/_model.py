@@ -16,6 +16,9 @@ GIB = 1024 * MIB
 Port = Annotated[int, Field(ge=0, le=65535)]
 ContentPolicy = Annotated[str, StringConstraints(pattern=r"^(full|none|truncate [1-9][0-9]{0,6})$")]
 
+WebToken = Annotated[SecretStr, Field(min_length=16, max_length=512)]
+HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$")]
+RootPath = Annotated[str, StringConstraints(pattern=r"^((/[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}){1,8})?$")]
 Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^\s/?#@*,]+)$")]
 
 
@@ -26,10 +29,17 @@ class Settings(BaseModel):
 
     data: Path = Field(Path(".spanpulse"), description="folder of the log and the database")
     host: str = Field("127.0.0.1", description="address for OTLP; any but loopback needs api_keys")
-    web_host: str = Field("127.0.0.1", description="address for /metrics, /healthz and /readyz, which ask for no key")
+    web_host: str = Field("127.0.0.1", description="address for the page; any but loopback needs web_token")
     otlp_http: Port = Field(4318, description="port of OTLP/HTTP; 0 takes a free one")
     otlp_grpc: Port = Field(4317, description="port of OTLP/gRPC; 0 takes a free one")
     web: Port = Field(8642, description="port of /metrics, /healthz, /readyz and the page; 0 takes a free one")
+    web_token: WebToken | None = Field(
+        None, description="what a visitor of the page must know; /metrics, /healthz, /readyz ask for nothing"
+    )
+    web_hosts: tuple[HostName, ...] = Field(
+        (), description="names of the page beside localhost, separated by commas: spanpulse.example.com"
+    )
+    web_root_path: RootPath = Field("", description="prefix of the page behind a proxy: /spanpulse")
     api_keys: tuple[SecretStr, ...] = Field(
         (), description="OTLP keys as tenant:sha256hex of the key, separated by commas"
     )
@@ -50,6 +60,7 @@ class Settings(BaseModel):
     log_retain_records: int = Field(500_000, ge=0, le=50_000_000, description="processed records the log keeps")
     ballast_bytes: int = Field(64 * MIB, ge=0, description="reserve file that frees a full disk")
     disk_floor_bytes: int = Field(GIB, ge=0, description="free disk below which OTLP answers 429")
+    disk_max_bytes: int = Field(0, ge=0, description="bytes the data folder may take; then old days go; 0: no cap")
     window: int = Field(500_000, ge=1_000, le=20_000_000, description="spans among which duplicates are found")
 
     max_body_bytes: int = Field(20 * MIB, ge=1024, le=64 * MIB, description="largest request body as sent")
