@@ -7,6 +7,7 @@ hostile text: templates escape it, `visible` shows what would act. Not guarantee
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, cast, get_args
 from urllib.parse import quote, urlencode
 
@@ -146,7 +147,7 @@ class TracePages:
             lambda: self._detail(owner, trace_id, request.path_params["span_id"], own.get("at"))
         )
         address = Address(f"{_root(request)}{PATH}/{trace_id}", own.get("tenant"))
-        return self._part("traces/span.html", detail=detail, address=address, visible=visible, json_html=json_html)
+        return self._part("traces/span.html", detail=detail, address=address, **SHOWING)
 
     async def text(self, request: Request) -> Response:
         """Answer with a whole text, for a person: nothing in it acts."""
@@ -214,8 +215,7 @@ class TracePages:
 
     def _told(self, trace: Trace, detail: SpanDetail | None, address: Address) -> dict[str, Any]:
         return {
-            "trace": trace, "bars": bars(trace), "detail": detail, "address": address, "visible": visible,
-            "json_html": json_html, "trace_address": None,
+            "trace": trace, "bars": bars(trace), "detail": detail, "address": address, **SHOWING,
             "more": address.below("lines", lines=str(trace.next)) if trace.next else None,
             "next": address.of(lines=str(trace.next)) if trace.next else None,
         }  # fmt: skip
@@ -262,6 +262,17 @@ def _hexadecimal(text: str, digits: int) -> str:
     if len(found) != digits or not HEX.issuperset(found):
         raise HTTPException(404, f"{visible_id(text)} is no id of a trace or span: those have {digits} hex digits")
     return found
+
+
+def exact_usd(amount: Decimal) -> str:
+    """Return USD with every digit, at least two decimals: what is added up must be seen to add up."""
+    whole, _, decimals = f"{abs(amount).normalize():f}".partition(".")
+    sign = "\N{MINUS SIGN}" if amount < 0 else ""
+    return f"{sign}${whole}.{decimals.ljust(2, '0')}"
+
+
+SHOWING = {"visible": visible, "json_html": json_html, "exact_usd": exact_usd}
+"""What templates of spans call."""
 
 
 def visible_id(text: str) -> str:

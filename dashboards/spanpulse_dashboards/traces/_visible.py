@@ -1,7 +1,7 @@
 """Hostile text made harmless and visible: escaped, with every character shown that would act instead of being read.
 
 Control characters and ANSI escapes become their symbols; marks of writing direction, invisible spaces and tag
-characters (which smuggle instructions past a reader's eye) become names. Not guaranteed: that look-alike letters are told apart.
+characters (which smuggle instructions past a reader) become names. Not guaranteed: that look-alikes are told apart.
 """
 
 import re

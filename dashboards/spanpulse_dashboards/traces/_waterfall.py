@@ -16,12 +16,16 @@ LEAST = 2.0
 MOST_SEGMENTS = 40
 DEEPEST = 24
 STEPS = (1, 2, 5)
-MOST_TICKS = 6
+MOST_TICKS = 4
+DECIDES = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A line with its drawing: positions and widths in units; ``critical`` are (position, width) on the path."""
+    """A line with its drawing: positions and widths in units; ``critical`` are (position, width) on the path.
+
+    ``decides``: whether a tenth of the trace or more is its own on the critical path.
+    """
 
     line: SpanLine
     x: float
@@ -29,7 +33,7 @@ class Bar:
     first_token: float | None
     critical: Sequence[tuple[float, float]]
     indent: int
-    dearest: bool = False
+    decides: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ def _bar(line: SpanLine, start: int, length: int, path: dict[str, list[tuple[flo
         first_token=None if token is None else min(WIDTH, _at(line.start_ns + token, start, length)),
         critical=path.get(line.span_id, ()) if line.critical_ns else (),
         indent=min(line.depth, DEEPEST),
+        decides=line.critical_ns >= DECIDES * length,
     )
 
 
