@@ -71,9 +71,8 @@ def measure(folder: Path, kinds: list[str] | None = None) -> None:
             print(
                 f"  {SPANS / drained:.0f} spans/s until all are stored; the command took {taken:.1f} s of {drained:.1f}"
             )
-            print(
-                f"  CPU a span: {spent / SPANS * 1e6:.0f} us of the command, {(cpu(served) - before) / SPANS * 1e6:.0f} us of up"
-            )
+            of_up = cpu(served) - before
+            print(f"  CPU a span: {spent / SPANS * 1e6:.0f} us of the command, {of_up / SPANS * 1e6:.0f} us of up")
 
 
 def write(path: Path, parts: Iterator[bytes]) -> None:

@@ -1,6 +1,6 @@
 """`make bench`: the figures of benchmarks/RESULTS.md, each measured on a real `spanpulse up` on this machine.
 
-    python benchmarks/run.py [start] [ingest] [peak] [flat] [disk] [queries]
+    python benchmarks/run.py [start] [ingest] [peak] [flat] [disk] [queries] [import]
 
 Load comes from a process of its own on the same machine, over loopback, bounded in rate and time.
 """
@@ -17,6 +17,7 @@ import _disk
 import _ingest
 import _overview
 import _start
+import bench_import
 
 PARTS: dict[str, Callable[[Path], None]] = {
     "start": _start.measure,
@@ -25,6 +26,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "flat": _ingest.measure_flat,
     "disk": _disk.measure,
     "queries": _overview.measure,
+    "import": bench_import.measure,
 }
 
 

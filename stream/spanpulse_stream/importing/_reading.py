@@ -125,7 +125,7 @@ class Reading:
             builder.reject(place, str(error), piece.data)
 
     def _cut_off(self, piece: Piece) -> Torn | None:
-        """Tell whether a last line without its newline is only the beginning of one, also where its chunk is left out."""
+        """Tell whether a last line without its newline is only a beginning, also where its chunk is left out."""
         try:
             list(requests_of(piece.data, self._options.signal, json_only=True))
         except ValueError as error:
