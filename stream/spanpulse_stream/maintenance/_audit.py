@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from spanpulse_sinks.clickhouse import days_of
+from spanpulse_sinks.clickhouse import Workbench, days_of
 from spanpulse_stream.day import DAY_MS, date_of, number_of
 from spanpulse_stream.log import TOPIC
 from spanpulse_stream.maintenance._audit_batches import BatchAudit
@@ -22,7 +22,7 @@ from spanpulse_stream.maintenance._rebuild_swap import Asides, aside_of, asides
 from spanpulse_stream.pipeline import ROLLUPS
 from spanpulse_stream.rollup import DimensionCaps
 
-__all__ = ["audit"]
+__all__ = ["audit", "full_dimensions"]
 
 MOST_FINDINGS = 5_000
 HELD_AGAINST = ("span_rows", "span_updates", "seen", "dead_letters", "scores", *ROLLUPS)
@@ -99,7 +99,9 @@ def _findings(
         context.say(f"comparing the rollups of {day} with its spans", number, len(days), "days")
         tables = [table for table in ROLLUPS if day not in gone[table]]
         stands_in = {table: aside_of(table) for table in ROLLUPS} if day in moment.growing else {}
-        rollups = RollupAudit(read, DayRows(day, moment.ends, _full(beside, day, moment.ends)), stands_in)
+        rollups = RollupAudit(
+            read, DayRows(day, moment.ends, full_dimensions(beside.bench, day, moment.ends)), stands_in
+        )
         for finding in rollups.differences(tables):
             yield {"check": "rollups", "day": str(day), **finding}
 
@@ -143,10 +145,10 @@ def _gone(context: Context, beside: Asides, days: Sequence[date]) -> tuple[dict[
     return gone, unchecked
 
 
-def _full(beside: Asides, day: date, ends: Mapping[int, int]) -> set[str]:
+def full_dimensions(bench: Workbench, day: date, ends: Mapping[int, int]) -> set[str]:
     """Return the dimensions of which some tenant has no place left on a day."""
     limit_of = DimensionCaps(lambda _source, _day: ()).limit_of
-    rows = beside.bench.rows(
+    rows = bench.rows(
         "SELECT dimension, toInt64(max(n)) AS most FROM (SELECT log_source, tenant, dimension, count() AS n"
         f" FROM dimension_values WHERE toDate(received_at) = '{day}' AND {below(ends)}"
         " GROUP BY log_source, tenant, dimension) GROUP BY dimension"
