@@ -20,16 +20,15 @@ from typing import Any
 
 import httpx
 import zstandard
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otlp.requests import attributes, resource_spans, span, traces
+from receiving import BOUNDS, message
 from running import Running
-from spanpulse_stream.log import TOPIC, Claim, LocalLog, Message
+from spanpulse_stream.log import TOPIC, Claim, LocalLog
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FOLDERS = FIXTURES / "folders"
@@ -143,30 +142,13 @@ def _verdict() -> bytes:
 
 def _leave_pending(log_folder: Path, bodies: list[tuple[str, bytes]], versions: str) -> None:
     """Append what nobody processes, and claim the first two as a process that died then would have."""
-    bounds = {"max_bytes": 1 << 30, "retain_records": 500_000, "ballast_bytes": 0, "disk_floor_bytes": 0}
-    log = LocalLog.open(log_folder, partitions=1, **bounds)
+    log = LocalLog.open(log_folder, partitions=1, **BOUNDS)
     try:
         first = log.committed(TOPIC, 0)
-        log.append_soon([_message(signal, body) for signal, body in bodies]).result(30)
+        log.append_soon([message(signal, body) for signal, body in bodies]).result(30)
         log.claim_soon(TOPIC, 0, Claim(first, first + 2, versions)).result(30)
     finally:
         log.close()
-
-
-def _message(signal: str, body: bytes) -> Message:
-    headers = (("signal", signal.encode()), ("tenant", b"default"), ("records", str(_records(signal, body)).encode()))
-    return Message(TOPIC, 0, b"pending", body, headers, _records(signal, body))
-
-
-def _records(signal: str, body: bytes) -> int:
-    try:
-        if signal == "logs":
-            logs = ExportLogsServiceRequest.FromString(body)
-            return sum(len(scope.log_records) for each in logs.resource_logs for scope in each.scope_logs)
-        spans = ExportTraceServiceRequest.FromString(body)
-        return sum(len(scope.spans) for each in spans.resource_spans for scope in each.scope_spans)
-    except DecodeError:
-        return 1
 
 
 def _pack(data: Path, path: Path) -> None:

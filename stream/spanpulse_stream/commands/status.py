@@ -52,6 +52,8 @@ def _show(found: dict[str, Any]) -> None:
     console.print(f"spanpulse {found['version']}, process {found['pid']}, up {found['uptime_seconds']:.0f} s: {state}")
     for reason in found["reasons"]:
         console.print(f"  {reason['reason']}: {reason['detail']}", style="red", markup=False)
+    for warning in found["warnings"]:
+        console.print(f"  {warning['reason']}: {warning['detail']}", style="yellow", markup=False)
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in _lines(found):
         table.add_row(name, value)
@@ -98,5 +100,10 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     lines += [("waiting", waiting)]
     lines += [("rate", f"{found['rates']['accepted_per_second']:.1f} records/s over the last minutes")]
     sizes = (f"{bytes_of(disk[f'{part}_bytes'])} {part}" for part in ("database", "log", "free"))
-    lines += [("disk", ", ".join(sizes))]
+    cap = f", capped at {bytes_of(disk['max_bytes'])}" if disk["max_bytes"] else ""
+    lines += [("disk", ", ".join(sizes) + cap)]
+    for removed in found["removed_days"]:
+        why = "by the cap on the disk" if removed["reason"] == "disk_cap" else "by `spanpulse erase`"
+        what = f"{removed['day']} {why}: {count_of(removed['rows'])} rows, {bytes_of(removed['bytes'])}"
+        lines.append(("removed", what))
     return lines

@@ -69,6 +69,15 @@ class Maintenance:
             self._resuming.cancel()
             await asyncio.wait({self._resuming})
 
+    @property
+    def busy(self) -> bool:
+        """Whether an operation runs."""
+        return self._running is not None
+
+    async def attempt(self, name: str, operation: Callable[[Context], Result]) -> Result:
+        """Run an operation of the process's own; only where it is not ``busy``. Raises MaintenanceError, Stopped."""
+        return await self._work(name, operation, lambda _progress: None, Event())
+
     async def run(
         self, name: str, arguments: Mapping[str, Any], report: Callable[[Progress], None], stopping: Event
     ) -> dict[str, Any]:

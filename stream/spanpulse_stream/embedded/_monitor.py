@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from spanpulse_sinks.clickhouse import EmbeddedDatabase, free_bytes, trim_seen
 from spanpulse_stream.embedded._folder import DataFolder
+from spanpulse_stream.embedded._limits import DiskCap
 from spanpulse_stream.embedded._runtime import give_back_memory
 from spanpulse_stream.log import TOPIC, LocalLog
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
@@ -25,6 +26,7 @@ LOG = logging.getLogger(__name__)
 EVERY_S = 1.0
 TRIM_SEEN_EVERY = 3600  # rounds
 GIVE_BACK_EVERY = 10
+CAP_EVERY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Monitor:
     database: EmbeddedDatabase
     metrics: Metrics
     health: Health
+    cap: DiskCap
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -53,9 +56,10 @@ class Monitor:
         """Do what is due in a round."""
         self._progress()
         self._disk()
+        capped = rounds % CAP_EVERY == 0 and await self.cap.once()
         if rounds % GIVE_BACK_EVERY == GIVE_BACK_EVERY - 1:
             await asyncio.to_thread(give_back_memory)
-        if rounds % TRIM_SEEN_EVERY == TRIM_SEEN_EVERY - 1:
+        if capped or rounds % TRIM_SEEN_EVERY == TRIM_SEEN_EVERY - 1:
             await asyncio.to_thread(self.trim_seen)
 
     def trim_seen(self) -> None:

@@ -21,8 +21,8 @@ from spanpulse_stream.embedded._database import open_database
 from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.embedded._guests import ask
 from spanpulse_stream.embedded._kernels import warm_up
-from spanpulse_stream.embedded._log import open_log
 from spanpulse_stream.embedded._limits import DiskCap
+from spanpulse_stream.embedded._log import open_log
 from spanpulse_stream.embedded._maintenance import Maintenance
 from spanpulse_stream.embedded._messages import LogMessages
 from spanpulse_stream.embedded._monitor import Monitor

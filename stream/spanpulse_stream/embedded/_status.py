@@ -36,6 +36,11 @@ SELECT provider, model, toInt64(sum(requests_unpriced)) AS requests FROM rollup_
 WHERE minute > now() - INTERVAL 1 DAY GROUP BY provider, model HAVING requests > 0
 ORDER BY requests DESC, model LIMIT 20
 """
+REMOVED = """
+SELECT received_day AS day, reason, toInt64(sum(row_count)) AS rows, toInt64(sum(byte_count)) AS bytes,
+    groupUniqArray(table_name) AS tables
+FROM removed_days GROUP BY day, reason ORDER BY day DESC LIMIT 20
+"""
 CAPPED = ("service_name", "environment", "operation", "provider", "model", "prompt_name", "prompt_version")
 BEYOND_CAP = (
     f"SELECT [{', '.join(f'sumIf(requests, {name} = {OTHER!r})' for name in CAPPED)}]::Array(Float64) AS counts"  # noqa: S608 -- names above
@@ -74,6 +79,7 @@ class StatusReader:
             "uptime_seconds": self.clock() - self.begun,
             "ready": not reasons,
             "reasons": reasons,
+            "warnings": [{"reason": each.condition.value, "detail": each.detail} for each in self.health.warnings()],
             "addresses": self.addresses(),
             "completeness": self._completeness(partitions),
             "refused_requests_since_start": self._refused(),
@@ -87,7 +93,10 @@ class StatusReader:
                 "free_bytes": free_bytes(self.folder.path),
                 "log_bytes": sizes["log"],
                 "database_bytes": sizes["database"],
+                "used_bytes": sum(sizes.values()),
+                "max_bytes": self.settings.disk_max_bytes or None,
             },
+            "removed_days": self._rows(REMOVED),
             "unpriced": self._rows(UNPRICED),
             "requests_beyond_cap": self._beyond_cap(),
         }

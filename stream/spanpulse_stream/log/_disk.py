@@ -30,6 +30,7 @@ class Disk:
         self._size = ballast
         self._floor = floor
         self._held = ballast == 0
+        self.denied: str | None = None  # why nothing may be appended for now, for a reason beyond this disk
         if not ballast:
             self._path.unlink(missing_ok=True)
         elif self._path.exists():
@@ -59,6 +60,8 @@ class Disk:
 
     def refusal(self, need: int) -> str | None:
         """Return why ``need`` bytes may not be appended now, None if they may."""
+        if self.denied is not None:
+            return self.denied
         if not self._held and not self._take(need):
             return f"the disk that holds {self._folder} is full: {self.free // MIB} MiB are free"
         if (free := self.free) - need < self._floor:

@@ -179,6 +179,10 @@ class LocalLog:
             return []
         return self._readers.messages(position, offset, max_messages=max_messages, max_bytes=max_bytes)
 
+    def deny(self, reason: str | None) -> None:
+        """Refuse appends with this reason from now on, or (None) take them again. All else goes on."""
+        self._disk.denied = reason
+
     def forget(self) -> None:
         """Delete all that is committed, and leave nothing of it in the files; takes seconds, appends wait meanwhile.
 

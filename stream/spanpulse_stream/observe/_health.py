@@ -16,7 +16,7 @@ STUCK_AFTER = 3  # times `stalled_after`
 
 
 class Condition(Enum):
-    """Why a process is not ready."""
+    """Why a process is not ready, or soon may not be."""
 
     STARTING = "starting"
     STOPPING = "stopping"
@@ -24,6 +24,10 @@ class Condition(Enum):
     LOG_FULL = "log_full"
     DISK_LOW = "disk_low"
     DATABASE_FAILING = "database_failing"
+    DISK_NEAR_CAP = "disk_near_cap"  # a warning: the process serves as before
+
+
+WARNINGS = frozenset({Condition.DISK_NEAR_CAP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +113,21 @@ class Health:
         """Return why the process is not ready; nothing means that it is."""
         now = self._clock()
         with self._lock:
-            found = [Reason(condition, detail) for condition, (detail, until) in self._reported.items() if until > now]
+            found = [reason for reason in self._holding(now) if reason.condition not in WARNINGS]
             return found + self._stalled(now, self._stalled_after)
+
+    def warnings(self) -> list[Reason]:
+        """Return what an operator should know while the process is ready."""
+        with self._lock:
+            return [reason for reason in self._holding(self._clock()) if reason.condition in WARNINGS]
 
     def stuck(self) -> list[Reason]:
         """Return the partitions that have stood still for so long that only a restart may help."""
         with self._lock:
             return self._stalled(self._clock(), STUCK_AFTER * self._stalled_after)
+
+    def _holding(self, now: float) -> list[Reason]:
+        return [Reason(condition, detail) for condition, (detail, until) in self._reported.items() if until > now]
 
     def _stalled(self, now: float, after: float) -> list[Reason]:
         found: list[Reason] = []

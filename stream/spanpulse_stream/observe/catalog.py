@@ -163,6 +163,15 @@ WRITER_MISMATCHES: Final = _metric(
 DISK_FREE: Final = _metric(
     Kind.GAUGE, "disk_free_bytes", (), "bytes", "Free bytes of the file system that holds the data folder"
 )
+DISK_USED: Final = _metric(
+    Kind.GAUGE, "disk_used_bytes", (), "bytes", "Bytes that the data folder takes, where disk_max_bytes caps it"
+)
+DISK_REMOVED_DAYS: Final = _metric(
+    Kind.COUNTER, "disk_removed_days", ("table",), "days", "Received days removed because of disk_max_bytes"
+)
+DISK_REMOVED_BYTES: Final = _metric(
+    Kind.COUNTER, "disk_removed_bytes", (), "bytes", "Bytes of the days removed because of disk_max_bytes"
+)
 READY: Final = _metric(Kind.GAUGE, "ready", (), "bool", "1 if /readyz answers 200")
 LOOP_LAG: Final = _metric(
     Kind.GAUGE, "event_loop_lag_seconds", (), "seconds", "How late the event loop ran the newest timer"
