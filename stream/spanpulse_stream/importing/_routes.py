@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from spanpulse_stream.importing._accept import ChunkRefused, Importer
 from spanpulse_stream.importing._chunk import ChunkDamaged, unpack_chunk
-from spanpulse_stream.log import LogFull, LogUnusable
+from spanpulse_stream.log import LogClosed, LogFull, LogUnusable
 from spanpulse_stream.observe import Metrics, catalog
 
 __all__ = ["LARGEST_CHUNK", "import_routes"]
@@ -43,7 +43,7 @@ class _Receiving:
             found = await asyncio.to_thread(self._importer.reached, asked.get("name", ""), asked.get("tenant", ""))
         except ChunkRefused as refusal:
             return PlainTextResponse(str(refusal), 400)
-        except LogUnusable as error:
+        except (LogClosed, LogUnusable) as error:
             return PlainTextResponse(str(error), 503)
         return JSONResponse(
             {
@@ -64,7 +64,7 @@ class _Receiving:
                 return PlainTextResponse(str(full), 429, {"retry-after": f"{full.retry_after_s:g}"})
             except (ChunkRefused, ChunkDamaged) as refusal:
                 return PlainTextResponse(str(refusal), 400)
-            except (LogUnusable, TimeoutError) as error:
+            except (LogClosed, LogUnusable, TimeoutError) as error:
                 return PlainTextResponse(f"the log failed: {error or 'it did not answer'}", 503)
 
     async def _append(self, request: Request) -> Response:

@@ -19,6 +19,7 @@ __all__ = ["LogTarget", "RunningTarget", "Stopped", "Target", "Waiting"]
 PATIENCE_S: Final = 900.0  # without one chunk taken: the process does not get on
 JITTER: Final = 0.5
 SHORTEST_WAIT_S: Final = 0.05
+NO_SUCH_ROUTE: Final = "Not Found"
 
 Waiting = Callable[[str], None]
 """Hears why the import waits, and an empty text when it goes on."""
@@ -117,4 +118,6 @@ class RunningTarget:
 def _gone(error: Exception) -> str:
     if isinstance(error, NotRunning):
         return "the process that runs on the data folder went away; run the same command again"
-    return str(error)
+    if str(error) == NO_SUCH_ROUTE:
+        return "the process that runs on the data folder is of an earlier version; start it again"
+    return f"{error}; what was imported stays, the same command goes on from there"
