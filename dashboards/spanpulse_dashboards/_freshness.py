@@ -20,14 +20,18 @@ STALE_S = 60.0
 SHARE = 0.01
 """Of a core's time, what the dearest query of one range may take."""
 FORGETS = 0.9
+NEXT_S = 0.5
 
 
 @dataclass(slots=True)
 class _Edition:
-    turn: int
-    progress: float
+    """The edition of ranges of one length: when it was looked at, when it began, and what was stored then."""
+
+    looked: float
     since: float
+    progress: float
     number: int = 0
+    cost: float = 0.0
 
 
 @dataclass(slots=True)
@@ -38,36 +42,39 @@ class Freshness:
     clock: Callable[[], float] = time.monotonic
     _start: str = field(default_factory=lambda: secrets.token_hex(4))
     _editions: dict[float, _Edition] = field(default_factory=dict)
-    _costs: dict[float, float] = field(default_factory=dict)
 
     def pause(self, range_s: float) -> float:
         """Return how long an answer over ``range_s`` seconds is good enough, seconds."""
         length, shortest = _class_of(range_s)
-        wanted = max(shortest, self._costs.get(length, 0.0) / SHARE)
+        wanted = max(shortest, self._of(length).cost / SHARE)
         return next((pause for pause in PAUSES_S if pause >= wanted), PAUSES_S[-1])
 
     def spent(self, range_s: float, seconds: float) -> None:
         """Say what a query over ``range_s`` seconds took."""
-        length, _ = _class_of(range_s)
-        self._costs[length] = max(seconds, self._costs.get(length, 0.0) * FORGETS)
+        edition = self._of(_class_of(range_s)[0])
+        edition.cost = max(seconds, edition.cost * FORGETS)
 
     def edition(self, range_s: float) -> str:
         """Return the edition of what is stored; another text: asking again may give something else."""
-        pause, now = self.pause(range_s), self.clock()
-        turn = int(now // pause)
-        edition = self._editions.get(pause)
-        if edition is None:
-            edition = self._editions[pause] = _Edition(turn, self.progress(), now)
-        elif turn != edition.turn:
-            edition.turn, progress = turn, self.progress()
+        length, _ = _class_of(range_s)
+        edition, now = self._of(length), self.clock()
+        if now - edition.looked >= self.pause(range_s):
+            edition.looked, progress = now, self.progress()
             if progress != edition.progress or now - edition.since >= STALE_S:
                 edition.progress, edition.since, edition.number = progress, now, edition.number + 1
-        return f"{self._start}-{pause:g}-{edition.number}"
+        return f"{self._start}-{length:g}-{edition.number}"
 
     def next_s(self, range_s: float) -> float:
         """Return in how many seconds the edition may change next."""
-        pause = self.pause(range_s)
-        return pause - self.clock() % pause
+        due = self._of(_class_of(range_s)[0]).looked + self.pause(range_s)
+        return max(NEXT_S, due - self.clock())
+
+    def _of(self, length: float) -> _Edition:
+        edition = self._editions.get(length)
+        if edition is None:
+            now = self.clock()
+            edition = self._editions[length] = _Edition(now, now, self.progress())
+        return edition
 
 
 def _class_of(range_s: float) -> tuple[float, float]:

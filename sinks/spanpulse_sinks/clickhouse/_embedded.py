@@ -121,9 +121,13 @@ class EmbeddedDatabase:
             raise failure_of_query(error) from error
 
     def kill(self, mark: str) -> None:
-        """End the running queries whose text starts with the comment ``/* mark */``; '' means all of them."""
+        """End the running queries marked so, by the comment ``/* mark */`` or by `log_comment`; '' means all of them.
+
+        Of a query with parameters the engine keeps a text of its own, without comments.
+        """
+        marked = f"startsWith(query, '/* {mark}') OR startsWith(Settings['log_comment'], '{mark or 'q:'}')"
         with suppress(ClickHouseError):
-            self.control.command(f"KILL QUERY WHERE startsWith(query, '/* {mark}') ASYNC")
+            self.control.command(f"KILL QUERY WHERE {marked} ASYNC")
 
     def close(self) -> None:
         """Refuse new queries, end running ones, wait for their threads to let go, close every client.

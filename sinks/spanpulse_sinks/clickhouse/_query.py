@@ -62,7 +62,7 @@ def query(
     _check(sql, parameters or {})
     cancel = cancel or Cancel()
     with database.reader() as client:
-        _set_limits(client, limits or database.config.limits)
+        _set_limits(client, limits or database.config.limits, cancel.mark)
         return _run(client, sql, f"\nFORMAT {output_format}", cancel, parameters)
 
 
@@ -125,9 +125,10 @@ def _run(client: Any, text: str, suffix: str, cancel: Cancel, parameters: Parame
         raise QueryFailed(failure.kind, said.replace(suffix, "") if suffix else said) from error
 
 
-def _set_limits(client: Any, limits: QueryLimits) -> None:
-    """Give the session these limits. They stay until the next query on it sets its own."""
+def _set_limits(client: Any, limits: QueryLimits, mark: str) -> None:
+    """Give the session these limits and this mark. They stay until the next query on it sets its own."""
+    settings = [f"{name} = {value}" for name, value in limits.settings().items()]
     try:
-        client.command("SET " + ", ".join(f"{name} = {value}" for name, value in limits.settings().items()))
+        client.command(f"SET {', '.join(settings)}, log_comment = '{mark}'")
     except ClickHouseError as error:
         raise failure_of_query(error) from error
