@@ -10,6 +10,7 @@ from spanpulse_stream.maintenance._context import Context
 from spanpulse_stream.maintenance._erase import erase, resume_erase
 from spanpulse_stream.maintenance._rebuild import rebuild
 from spanpulse_stream.maintenance._rebuild_swap import finish_swap
+from spanpulse_stream.maintenance._reprice import reprice, resume_reprice
 
 __all__ = ["FINISHERS", "OPERATIONS", "RESUMERS", "Operation"]
 
@@ -22,11 +23,12 @@ OPERATIONS: Mapping[str, Operation] = {
     "backup": backup,
     "erase": erase,
     "rebuild": rebuild,
+    "reprice": reprice,
 }
 
 FINISHERS: tuple[Callable[[Context], None], ...] = (sweep_links, finish_swap)
 """Each is called at a start, after the repair and before the first batch; does nothing where nothing is unfinished."""
 
-RESUMERS: Mapping[str, Callable[[Context], None]] = {"erase": resume_erase}
+RESUMERS: Mapping[str, Callable[[Context], None]] = {"erase": resume_erase, "reprice": resume_reprice}
 """Operation -> what brings it to its end in the background, once the stream processors run: for what may only be
 finished when no batch is half written. Does nothing where nothing is unfinished."""

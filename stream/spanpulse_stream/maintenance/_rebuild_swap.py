@@ -22,7 +22,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from spanpulse_sinks.clickhouse import Workbench, workbench
 from spanpulse_stream.maintenance._context import Context, MaintenanceError
 
-__all__ = ["Asides", "aside_of", "asides", "finish_swap", "keep_file"]
+__all__ = ["PREFIX", "Asides", "aside_of", "asides", "finish_swap", "keep_file"]
 
 LOG = logging.getLogger(__name__)
 PREFIX = "aside_"

@@ -1,6 +1,7 @@
 """What each model call costs, exactly: genai-prices compiled to integers, and the operator's own prices."""
 
 from spanpulse_stream.price._book import PriceBook, Priced, UnknownPriceVersion
+from spanpulse_stream.price._calls import StoredCalls
 from spanpulse_stream.price._explain import Call, Explanation, PricedPart
 from spanpulse_stream.price._overrides import OverrideError
 
@@ -11,5 +12,6 @@ __all__ = [
     "PriceBook",
     "Priced",
     "PricedPart",
+    "StoredCalls",
     "UnknownPriceVersion",
 ]

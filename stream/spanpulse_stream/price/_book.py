@@ -16,7 +16,8 @@ import numpy as np
 from genai_prices.data_snapshot import get_snapshot
 from numpy.typing import NDArray
 
-from spanpulse_stream.columns import Numbers, SpanColumns, Words
+from spanpulse_stream.columns import Numbers, Words
+from spanpulse_stream.price._calls import Calls
 from spanpulse_stream.price._columns import CONFIDENCE, Confidence, cost_of, names_of, usage_of
 from spanpulse_stream.price._explain import Call, Explanation, explain
 from spanpulse_stream.price._match import Catalogue
@@ -90,7 +91,7 @@ class PriceBook:
     def _of(cls, text: str, path: Path) -> "PriceBook":
         return cls(Tables(Catalogue(get_snapshot().providers), parse_rules(text, path)), _version(text))
 
-    def price(self, columns: SpanColumns) -> Priced:
+    def price(self, columns: Calls) -> Priced:
         """Return the cost of every span that is a model call. Never raises on what spans contain."""
         codes = np.full(columns.size, -1, np.int32)
         cost = Numbers.absent(columns.size)
@@ -134,7 +135,7 @@ class PriceBook:
             return None
         return explain(call, vector, arrays, self.version)
 
-    def _vectors(self, columns: SpanColumns, rows: I64) -> tuple[I32, VectorArrays]:
+    def _vectors(self, columns: Calls, rows: I64) -> tuple[I32, VectorArrays]:
         """Return the number of each row's vector, or UNPRICED, and the vectors."""
         first, which = names_of(columns, rows)
         with self._lock:
@@ -153,7 +154,7 @@ class PriceBook:
         return vector, arrays
 
 
-def _count_unpriced(columns: SpanColumns, rows: I64) -> list[tuple[str, str, int]]:
+def _count_unpriced(columns: Calls, rows: I64) -> list[tuple[str, str, int]]:
     """Count requests by provider and model; only those that count, when usage was attributed already."""
     if columns.counted.size == columns.size:
         rows = rows[columns.counted[rows]]
@@ -165,14 +166,14 @@ def _count_unpriced(columns: SpanColumns, rows: I64) -> list[tuple[str, str, int
     return [(provider, model, times) for (provider, model), times in sorted(requests.items())]
 
 
-def _stated(columns: SpanColumns, rows: I64) -> I64:
+def _stated(columns: Calls, rows: I64) -> I64:
     """Return those of some rows that state their cost."""
     if columns.stated_cost.valid.size != columns.size:
         return rows[:0]
     return rows[columns.stated_cost.valid[rows]]
 
 
-def _name(columns: SpanColumns, row: np.int64) -> Name:
+def _name(columns: Calls, row: np.int64) -> Name:
     words = (columns.provider, columns.response_model, columns.request_model, columns.service_tier)
     codes = [int(each.codes[row]) for each in words]
     provider, response, request, tier = (

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spanpulse_stream.columns import Numbers, SpanColumns
+from spanpulse_stream.columns import Numbers
+from spanpulse_stream.price._calls import Calls
 from spanpulse_stream.price._split import Parts, money, split
 from spanpulse_stream.price._tables import VectorArrays
 
@@ -50,7 +51,7 @@ class Usage:
         )
 
 
-def usage_of(columns: SpanColumns, rows: I64) -> Usage:
+def usage_of(columns: Calls, rows: I64) -> Usage:
     """Return the usage of some rows; a row is usable when it has any count and none is negative."""
     fields = (
         columns.input_tokens,
@@ -68,7 +69,7 @@ def usage_of(columns: SpanColumns, rows: I64) -> Usage:
     return Usage(counts, reported, np.any(reported, axis=0) & ~negative)
 
 
-def names_of(columns: SpanColumns, rows: I64) -> tuple[I64, I64]:
+def names_of(columns: Calls, rows: I64) -> tuple[I64, I64]:
     """Find the distinct (provider, response model, request model, service tier) of some rows.
 
     Returns one row for each distinct name, and for each of the rows which name it has.

@@ -4,6 +4,7 @@ Also what decides which rows and texts are stored at all: the keep policy and th
 function of its arguments.
 """
 
+from spanpulse_stream.rows._arrow import money
 from spanpulse_stream.rows._content import ContentPolicy
 from spanpulse_stream.rows._keep import keep_mask, llm_traces, select, select_logs, traces_of_calls
 from spanpulse_stream.rows._logs import score_batch, text_batch
@@ -13,6 +14,7 @@ __all__ = [
     "ContentPolicy",
     "keep_mask",
     "llm_traces",
+    "money",
     "score_batch",
     "select",
     "select_logs",
