@@ -1,6 +1,6 @@
 """`make bench`: the figures of benchmarks/RESULTS.md, each measured on a real `spanpulse up` on this machine.
 
-    python benchmarks/run.py [start] [ingest] [peak] [flat] [disk] [queries] [import]
+    python benchmarks/run.py [start] [ingest] [peak] [flat] [disk] [queries] [import] [idle] [pages] [live]
 
 Load comes from a process of its own on the same machine, over loopback, bounded in rate and time.
 """
@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import _disk
 import _ingest
 import _overview
+import _pages
 import _start
 import bench_import
 
@@ -27,6 +28,9 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "disk": _disk.measure,
     "queries": _overview.measure,
     "import": bench_import.measure,
+    "idle": _pages.measure_idle,
+    "pages": _pages.measure,
+    "live": _pages.measure_live,
 }
 
 
