@@ -143,6 +143,13 @@ def test_what_is_no_file_of_spans_is_an_error(content, message, tmp_path):
         read(write(tmp_path, content))
 
 
+def test_a_line_that_was_made_to_take_memory_is_a_dead_letter(tmp_path):
+    line = b'{"resourceSpans": [' + b"[]," * 8_000_000 + b"[]]}\n"
+    [chunk, other], torn, _ = read(write(tmp_path, line + json_lines(BODIES)))
+    assert (chunk.records, chunk.rejected, other.records, torn) == (1, 1, len(EXPECTED), None)
+    assert "bytes of memory" in chunk.bad[0].reason
+
+
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
     with pytest.raises(ImportFailed, match="No such file"):
         read(tmp_path / "none")

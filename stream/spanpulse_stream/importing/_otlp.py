@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import orjson
 
-from spanpulse_stream.decode import InvalidJson, json_to_protobuf
+from spanpulse_stream.decode import InvalidJson, json_to_protobuf, json_values
 from spanpulse_stream.importing._chunk import Request
 from spanpulse_stream.importing._inflate import unpacked
 from spanpulse_stream.importing._pieces import LONGEST
@@ -25,6 +25,9 @@ NAMES: Final[dict[Signal, tuple[bytes, ...]]] = {
 }
 METRIC_NAMES: Final = (b'"resourceMetrics"', b'"resource_metrics"')
 OBJECT: Final = b"{"
+SURELY_SMALL: Final = 4 * 1024 * 1024  # bytes of JSON whose values nobody counts
+MOST_BYTES: Final = 1024 * 1024 * 1024  # that the values of one line may take
+VALUE_BYTES: Final = 80  # of a Python object and the place that holds it
 BLANKS: Final = b" \t\r"  # no newline: it is the tag that requests in protobuf begin with
 
 
@@ -48,6 +51,8 @@ def requests_of(
 
 
 def _of_json(data: bytes) -> Iterator[Request | Literal["metrics"]]:
+    if len(data) > SURELY_SMALL and json_values(data) * VALUE_BYTES > MOST_BYTES:
+        raise ValueError(f"its values would take more than {MOST_BYTES} bytes of memory")
     signals = [signal for signal, names in NAMES.items() if any(name in data for name in names)]
     try:
         for signal in signals:
