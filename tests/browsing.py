@@ -38,6 +38,7 @@ class Site:
 
     running: Running
     until: datetime
+    client: httpx.Client
 
     def url(self, path: str = "/", **query: str | list[str]) -> str:
         """Return the address of a page."""
@@ -45,12 +46,12 @@ class Site:
 
     def send(self, signal: str, body: bytes) -> None:
         """Send one export."""
-        answer = httpx.post(f"{self.running.otlp}/v1/{signal}", content=body, headers={"content-type": PROTOBUF})
+        answer = self.client.post(f"{self.running.otlp}/v1/{signal}", content=body, headers={"content-type": PROTOBUF})
         answer.raise_for_status()
 
     def api(self, path: str, **query: str) -> dict[str, Any]:
         """Return an answer of the JSON API."""
-        answer = httpx.get(self.url(f"/api/v1{path}", **query), timeout=20)
+        answer = self.client.get(self.url(f"/api/v1{path}", **query))
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -75,8 +76,8 @@ def loaded(folder: Path) -> Iterator[Site]:
     day = Day(until, size=REQUESTS)
     prices = folder / "prices.yaml"
     prices.write_text(day.prices)
-    with Running(folder, {"SPANPULSE_PRICES": str(prices)}) as running:
-        site = Site(running, until)
+    with Running(folder, {"SPANPULSE_PRICES": str(prices)}) as running, httpx.Client(timeout=30) as client:
+        site = Site(running, until, client)
         for export in day.past():
             site.send(export.signal, export.body)
         for signal, body in [*corpus_requests(until), *hostile_exports(until)]:
