@@ -20,7 +20,8 @@ class By:
 
     ``column`` is what spans are ordered by, ``value`` the same as text, ``form`` a parameter of that text as a value of
     the column; ``wanted`` is what few spans fulfil; ``ranked`` is a trace's own value, an aggregate of _summaries, as
-    text; ``floored``: a floor lets the engine leave out most blocks.
+    text;
+    ``floored``: a floor spares the reading of other columns.
     """
 
     words: str
