@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from spanpulse_stream.control import ControlClient, ControlServer, NotRunning, Operations, RequestRefused, socket_path
-from spanpulse_stream.maintenance import MaintenanceError, Progress, Stopped
+from spanpulse_stream.operations import MaintenanceError, Progress, Stopped
 
 
 async def _query(sql: str, output_format: str) -> bytes:

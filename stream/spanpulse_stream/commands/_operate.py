@@ -16,6 +16,7 @@ from rich.text import Text
 from spanpulse_stream.commands._run import CommandError, LeaveAtOnce
 from spanpulse_stream.commands._show import count_of
 from spanpulse_stream.control import ControlClient, NotRunning, RequestRefused
+from spanpulse_stream.operations import MaintenanceError
 from spanpulse_stream.settings import Settings
 
 __all__ = ["Shown", "operate"]
@@ -50,7 +51,6 @@ def _alone(settings: Settings, name: str, arguments: Mapping[str, Any], console:
     if not (settings.data / "database").is_dir():
         raise CommandError(f"there is no database in {settings.data}; `spanpulse up --data {settings.data}` makes one")
     from spanpulse_stream.commands._serve import CANNOT_START  # noqa: PLC0415 -- takes a second or two
-    from spanpulse_stream.maintenance import MaintenanceError  # noqa: PLC0415
 
     try:
         report, stuck = asyncio.run(_in_own_process(settings, name, arguments, console))

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from spanpulse_stream.maintenance import MaintenanceError, Progress, Stopped
+from spanpulse_stream.operations import MaintenanceError, Progress, Stopped
 
 __all__ = ["Operate", "events"]
 

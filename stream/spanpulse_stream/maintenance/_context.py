@@ -11,28 +11,11 @@ from pathlib import Path
 
 from spanpulse_sinks.clickhouse import EmbeddedDatabase
 from spanpulse_stream.log import LocalLog
+from spanpulse_stream.operations import MaintenanceError, Progress, Stopped
 from spanpulse_stream.pipeline import PriceBooks
 from spanpulse_stream.settings import Settings
 
 __all__ = ["Context", "MaintenanceError", "Progress", "Stopped"]
-
-
-class MaintenanceError(Exception):
-    """The operation cannot do what it was asked; the message says why and what to do next."""
-
-
-class Stopped(Exception):  # noqa: N818 -- what was asked for
-    """Whoever asked for the operation has gone, or the process stops; what is unfinished can be asked for again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an operation is: what it does now, and ``done`` of ``total`` where that is known, in ``unit``."""
-
-    text: str
-    done: float | None = None
-    total: float | None = None
-    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
