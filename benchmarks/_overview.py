@@ -5,10 +5,18 @@ calls. They come in one insert a minute of receipt, as merged batches leave them
 queries run.
 """
 
+import asyncio
 import statistics
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+from spanpulse_dashboards import services
+from spanpulse_dashboards._backend import Backend, Lag
+from spanpulse_dashboards._freshness import Freshness
+from spanpulse_dashboards._reader import Reader
+from spanpulse_dashboards._scope import Scope
 from spanpulse_sinks.clickhouse import MEASURES, EmbeddedDatabase, percentiles, query
 from spanpulse_sinks.clickhouse._measures import GAMMA
 from spanpulse_stream.traffic._plan import MODELS, PROMPTS, SERVICES
@@ -46,6 +54,37 @@ def measure(folder: Path) -> None:
         for name, sql in QUERIES.items():
             times = [_timed(database, sql) for _ in range(REPEATS)]
             print(f"  {name:<46} median {statistics.median(times) * 1000:5.0f} ms, slowest {max(times) * 1000:5.0f} ms")
+        asyncio.run(_page(database))
+
+
+async def _page(database: EmbeddedDatabase) -> None:
+    """Ask what the page asks, each time as if something had been stored since."""
+    reader = Reader(database)
+    batches = iter(range(10**9))
+
+    async def status() -> dict[str, Any]:
+        return {}
+
+    backend = Backend(reader, Freshness(lambda: 0.0), status, lambda: Lag(0, 0.0), "benchmark")
+    scope = Scope()
+    asked: dict[str, Callable[[], Awaitable[object]]] = {
+        "overview": lambda: services.overview(backend, scope),
+        "table by model": lambda: services.breakdown(backend, scope, by="model"),
+        "filters": lambda: services.facets(backend, scope),
+        "events": lambda: services.events(backend, scope),
+    }
+    for name, ask in asked.items():
+        times, cpu = [], []
+        for _ in range(REPEATS):
+            backend.freshness.progress = lambda: float(next(batches))
+            backend.freshness.clock = lambda: time.monotonic() + 100 * next(batches)
+            begun, spent = time.perf_counter(), time.process_time()
+            await ask()
+            times.append(time.perf_counter() - begun)
+            cpu.append(time.process_time() - spent)
+        found = f"median {statistics.median(times) * 1000:5.0f} ms, slowest {max(times) * 1000:5.0f} ms"
+        print(f"  page: {name:<40} {found}, CPU {statistics.median(cpu) * 1000:4.0f} ms")
+    await reader.close()
 
 
 def _timed(database: EmbeddedDatabase, sql: str) -> float:

@@ -28,7 +28,6 @@ _INTEGERS = {
 }
 _AMOUNTS = {
     "cost": "weighted_cost",
-    "observed_cost": "cost",
     "provider_cost": "cost_provider",
     "computed_cost": "cost_computed",
     "estimated_cost": "cost_estimated",
@@ -55,7 +54,6 @@ class Sums:
     usage_missing: int
     unpriced: int
     cost: Decimal
-    observed_cost: Decimal
     provider_cost: Decimal
     computed_cost: Decimal
     estimated_cost: Decimal
