@@ -3,9 +3,10 @@
 A page is found in two steps: spans in the order of the list, of few narrow columns, then the lines of their traces. A
 trace stands where its best matching span puts it, so one whose line says that it stood on an earlier page is passed
 over. The slowest and the dearest calls are found through a floor: the values of a late slice of the range bound those
-of the whole from below, and of other columns nothing is read where no value reaches it. Costs of traces are sums, which no index
-knows: up to `MOST_CALLS` calls are added up, beyond that the dearest call of a trace decides, and the answer says so.
-Not guaranteed: figures in the line of a trace that was corrected or went on since; the cursor holds the order alone.
+of the whole from below, and of other columns nothing is read where no value reaches it. Costs of traces are sums, which
+no index knows: up to `MOST_CALLS` calls are added up, beyond that the dearest call of a trace decides, and the answer
+says so. Not guaranteed: figures in the line of a trace that was corrected or went on since; the cursor holds the order
+alone.
 """
 
 from collections.abc import Sequence
