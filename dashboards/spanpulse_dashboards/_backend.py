@@ -16,6 +16,8 @@ __all__ = ["Backend", "Lag"]
 
 ARRIVING_S = 5.0
 """Accepted data that is older and not stored yet makes an answer one that is still arriving."""
+SELDOM_S = 30 * 86_400
+"""The length of range whose answers are kept longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,11 @@ class Backend:
         """Return the rows of a statement over a window, as of the present edition. Raises QueryFailed."""
         answer = await self.reader.rows(statement, edition=self.freshness.edition(window.seconds))
         self.freshness.spent(window.seconds, answer.seconds)
+        return answer.rows
+
+    async def seldom(self, statement: Statement) -> tuple[Row, ...]:
+        """Return the rows of a statement that is dear or hardly changes, at most a minute old. Raises QueryFailed."""
+        answer = await self.reader.rows(statement, edition=self.freshness.edition(SELDOM_S))
         return answer.rows
 
     def edition(self, window: Window) -> str:

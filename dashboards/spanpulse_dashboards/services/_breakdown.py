@@ -39,8 +39,6 @@ Sort = Literal[
 DIMENSIONS: tuple[str, ...] = get_args(By)
 SORTS: tuple[str, ...] = get_args(Sort)
 MOST_ROWS = 200
-SLOW_RANGE_S = 30 * 86_400
-"""Sessions are read from spans: their answers are kept as long as those of the longest ranges."""
 PERCENTILES = percentile_items((0.5, 0.95), (0.95,))
 NO_PERCENTILES = "[]::Array(Float64) AS latency_ns, [] ::Array(Float64) AS first_token_ns"
 RANKS: Mapping[str, str] = {
@@ -155,10 +153,9 @@ async def _rows(backend: Backend, window: Window, source: _Source, by: By, order
 
 
 async def _ask(backend: Backend, window: Window, statement: Statement, by: By) -> tuple[Row, ...]:
-    if by != "session":
+    if by != "session":  # which are read from spans
         return await backend.rows(statement, window)
-    edition = backend.freshness.edition(SLOW_RANGE_S)
-    return (await backend.reader.rows(statement, edition=edition)).rows
+    return await backend.seldom(statement)
 
 
 def _statement(source: _Source, order: _Order, percentiles: str) -> Statement:

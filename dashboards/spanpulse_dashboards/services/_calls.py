@@ -1,22 +1,25 @@
-"""The calls of a range in one query: sums and percentiles by bucket, for the range and for the period before.
+"""The calls of a range: sums and percentiles by bucket and of the whole, and those of the period before.
 
-The totals come out of the same scan as the buckets: merging sketches is associative, and ROLLUP does it.
+The whole comes out of the same scan as its buckets: merging sketches is associative, and ROLLUP does it. The period
+before has a query of its own that is repeated seldom, as next to nothing is added to it.
 """
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from spanpulse_dashboards._backend import Backend
 from spanpulse_dashboards._period import Window
 from spanpulse_dashboards._reader import Row, Statement
 from spanpulse_dashboards._scope import Scope
 from spanpulse_dashboards.services._sums import NO_SUMS, SUMS, Sums, percentile_items, times_of
-from spanpulse_dashboards.services._tables import calls_table, condition
+from spanpulse_dashboards.services._tables import Table, calls_table, condition
 
 __all__ = ["Calls", "Timed", "read_calls"]
 
 LATENCY = (0.5, 0.95, 0.99)
 FIRST_TOKEN = (0.5, 0.95)
+PERCENTILES = percentile_items(LATENCY, FIRST_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +51,35 @@ class Calls:
 
 async def read_calls(backend: Backend, scope: Scope, window: Window) -> Calls:
     """Return the calls of a scope. Raises Inapplicable, QueryFailed."""
-    rows = await backend.rows(_statement(scope, window), window)
-    found: dict[tuple[str, int], Timed] = {(row["part"], int(row["bucket"])): Timed.of(row) for row in rows}
-    buckets = {bucket: timed for (part, bucket), timed in found.items() if part == "bucket"}
-    before = found.get(("before", 0), Timed()) if scope.compare else None
-    return Calls(found.get(("now", 0), Timed()), before, buckets)
-
-
-Part = Literal["now", "before", "bucket"]
-PART = "multiIf(NOT now, 'before', grouping(bucket) = 1, 'now', 'bucket') AS part"
-
-
-def _statement(scope: Scope, window: Window) -> Statement:
     table = calls_table(scope)
-    windows = (window, window.before) if scope.compare else (window,)
-    where = condition(table, scope, *windows)
-    now = f"r.{table.time} >= {{start_0:DateTime('UTC')}}"
-    number = f"intDiv(toUnixTimestamp(r.{table.time}), {{bucket:UInt32}})"
+    now = backend.rows(_by_bucket(table, scope, window), window)
+    if not scope.compare:
+        return _calls(await now, None)
+    return _calls(*await asyncio.gather(now, backend.seldom(_whole(table, scope, window.before))))
+
+
+def _calls(rows: Sequence[Row], before: Sequence[Row] | None) -> Calls:
+    whole = next((Timed.of(row) for row in rows if row["whole"]), Timed())
+    buckets = {int(row["bucket"]): Timed.of(row) for row in rows if not row["whole"]}
+    return Calls(whole, None if before is None else next(map(Timed.of, before), Timed()), buckets)
+
+
+def _by_bucket(table: Table, scope: Scope, window: Window) -> Statement:
+    where = condition(table, scope, window)
     sql = f"""
-        SELECT {PART}, bucket, {SUMS}, {percentile_items(LATENCY, FIRST_TOKEN)}
+        SELECT bucket, grouping(bucket) AS whole, {SUMS}, {PERCENTILES}
         FROM {table.name} AS r
         WHERE {where.sql}
-        GROUP BY ROLLUP({now} AS now, if(now, {number}, 0) AS bucket)
-        HAVING grouping(now) = 0 AND (now OR grouping(bucket) = 1)"""
+        GROUP BY ROLLUP(intDiv(toUnixTimestamp(r.{table.time}), {{bucket:UInt32}}) AS bucket)
+        HAVING observed != 0"""
     return Statement(sql, {**where.parameters, "bucket": window.bucket})
+
+
+def _whole(table: Table, scope: Scope, window: Window) -> Statement:
+    where = condition(table, scope, window)
+    sql = f"""
+        SELECT {SUMS}, {PERCENTILES}
+        FROM {table.name} AS r
+        WHERE {where.sql}
+        HAVING observed != 0"""
+    return Statement(sql, where.parameters)

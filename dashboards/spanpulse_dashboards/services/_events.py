@@ -17,8 +17,6 @@ from spanpulse_dashboards.services._tables import CALLS, Inapplicable, calls_tab
 __all__ = ["events"]
 
 MOST = 200
-SLOW_RANGE_S = 30 * 86_400
-"""Marks are rare: their queries are repeated as seldom as those of the longest ranges."""
 
 
 async def events(backend: Backend, scope: Scope) -> Events:
@@ -47,8 +45,7 @@ async def _prices(backend: Backend, window: Window) -> list[Event]:
         LIMIT 100"""
     start = int(window.start.timestamp())
     statement = Statement(sql, {"start": start, "end": int(window.end.timestamp())})
-    answer = await backend.reader.rows(statement, edition=backend.freshness.edition(SLOW_RANGE_S))
-    changes = [(_moment(row["first"]), row["prices"]) for row in answer.rows]
+    changes = [(_moment(row["first"]), row["prices"]) for row in await backend.seldom(statement)]
     return [
         Event(time=time, kind="prices", title="new prices", detail=f"price version {version}")
         for time, version in changes[1:]
@@ -72,7 +69,6 @@ async def _prompt_versions(backend: Backend, scope: Scope, window: Window) -> li
         ORDER BY first DESC
         LIMIT {MOST}"""
     statement = Statement(sql, where.parameters)
-    answer = await backend.reader.rows(statement, edition=backend.freshness.edition(SLOW_RANGE_S))
     return [
         Event(
             time=_moment(row["first"]),
@@ -80,7 +76,7 @@ async def _prompt_versions(backend: Backend, scope: Scope, window: Window) -> li
             title=f"{row['prompt']} {row['version']}",
             detail=f"first calls of version {row['version']} of prompt {row['prompt']}",
         )
-        for row in answer.rows
+        for row in await backend.seldom(statement)
     ]
 
 
