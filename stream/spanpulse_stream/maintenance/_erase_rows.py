@@ -17,22 +17,24 @@ from spanpulse_stream.maintenance._erase_targets import PLACE, TARGETS, places
 __all__ = ["TENANTS", "count_rest", "erase_bulk", "erase_context", "erase_updates", "erase_user_sums", "mutate"]
 
 Say = Callable[[str], None]
+# A literal NULL would only hide the text: the engine keeps it below the mark that says NULL, also on disk.
+NOTHING = "materialize(CAST(NULL, 'Nullable(String)'))"
 EMPTY = "CAST(map(), 'Map(LowCardinality(String), String)')"
 # What a husk loses. Positions, times, model, tokens, cost and the dimensions of the sums stay.
 OF_SPAN = {
     **dict.fromkeys(("trace_id", "span_id", "resource"), "''"),
-    **dict.fromkeys(("parent_span_id", "response_id", "status_message", "user_id", "session_id"), "NULL"),
-    **dict.fromkeys(("input_messages", "output_messages", "retrieval_query", "retrieval_documents"), "NULL"),
-    **dict.fromkeys(("events", "links"), "NULL"),
+    **dict.fromkeys(("parent_span_id", "response_id", "status_message", "user_id", "session_id"), NOTHING),
+    **dict.fromkeys(("input_messages", "output_messages", "retrieval_query", "retrieval_documents"), NOTHING),
+    **dict.fromkeys(("events", "links"), NOTHING),
     **dict.fromkeys(("tags", "attributes"), EMPTY),
     "finish_reasons": "[]",
     "erased": "true",
 }
 OF_SCORE = {
-    **dict.fromkeys(("trace_id", "span_id", "response_id", "explanation"), "NULL"),
+    **dict.fromkeys(("trace_id", "span_id", "response_id", "explanation"), NOTHING),
     "attributes": EMPTY,
 }
-OF_UPDATE = {**dict.fromkeys(("trace_id", "span_id"), "''"), **dict.fromkeys(("user_id", "session_id"), "NULL")}
+OF_UPDATE = {**dict.fromkeys(("trace_id", "span_id"), "''"), **dict.fromkeys(("user_id", "session_id"), NOTHING)}
 OF_LETTER = {"bytes": "''", "detail": "'erased'"}
 # What each listed row of a table loses (None: it goes), and by what one is known that has not lost it yet.
 BULK: Mapping[str, tuple[Mapping[str, str] | None, str]] = {
