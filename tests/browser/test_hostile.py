@@ -42,7 +42,7 @@ def test_a_page_is_narrowed_to_an_attack(site: Site, visit: Visit) -> None:
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_attack_is_a_value_like_any_other(site: Site, attack: str) -> None:
-    for name in ("service", "environment", "model", "provider", "prompt", "prompt_version"):
+    for name in ("service", "environment", "model", "prompt", "prompt_version"):
         assert site.api("/overview", **{name: attack})["figures"]["requests"]["value"] == 1, name
 
 

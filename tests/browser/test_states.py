@@ -86,7 +86,7 @@ def test_unpriced_models_are_those_of_the_spans(site: Site, visit: Visit) -> Non
 def test_an_empty_page_shows_the_first_lines_and_fills_by_itself(browser: Browser, tmp_path: Path) -> None:
     with Running(tmp_path) as running, visiting(browser) as visit:
         page = visit.page
-        page.goto(running.web)
+        page.goto(f"{running.web}/?range=15m")
         expect(page.locator("#main h1")).to_have_text("Waiting for the first span")
         expect(page.locator("pre")).to_contain_text(f"OTEL_EXPORTER_OTLP_ENDPOINT={running.otlp}")
         now = running.one("toUnixTimestamp64Nano(now64(9))")

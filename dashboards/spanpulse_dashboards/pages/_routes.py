@@ -41,6 +41,7 @@ class Pages:
         self._endpoint = endpoint
         self.renderer = Renderer(HealthWatch(lambda: completeness(backend)))
         self._book = ColourBook()
+        self._seen = False
 
     @property
     def routes(self) -> list[Route]:
@@ -59,14 +60,11 @@ class Pages:
         own = _own(request, OWN)
         scope = Scope.parse(request.query_params.multi_items(), also=OWN)
         _one_of("scale", own.get("scale", "linear"), ("linear", "log"))
+        if await self._nothing_yet():
+            return await self.renderer.page(request, "first.html", current="overview", endpoint=self._endpoint())
         found, rows, marks = await asyncio.gather(
             overview(self._backend, scope), self._table(scope, own), events(self._backend, scope)
         )
-        if found.empty and await self._nothing_yet():
-            return await self.renderer.page(
-                request, "first.html", current="overview", endpoint=self._endpoint(),
-                version=found.version, asked=found.range.query,
-            )  # fmt: skip
         answers = Answers(found, rows, marks.events)
         values = overview_values(answers, scope, root=_root(request), own=own, book=self._book)
         return await self.renderer.page(request, "overview.html", current="overview", query=scope.to_query(), **values)
@@ -120,8 +118,11 @@ class Pages:
         )
 
     async def _nothing_yet(self) -> bool:
-        state = await completeness(self._backend)
-        return state.counts.accepted == 0
+        """Tell whether no record was ever processed; nothing else is asked then, as its answers would be kept."""
+        if not self._seen:
+            found = (await completeness(self._backend)).counts
+            self._seen = found.stored + found.duplicate + found.dead_lettered + found.filtered > 0
+        return not self._seen
 
 
 def _root(request: Request) -> str:

@@ -2,7 +2,8 @@
  * Live updates: asks now and then whether the page would look different, and only then fetches it again.
  *
  * Nothing is asked while the tab is hidden or the switch is off. Focus, scroll, open menus and charts stay as they are.
- * The element with `data-version` says what the page shows, `data-query` of what.
+ * The element with `data-version` says what the page shows, `data-query` of what; where it has `data-every` (seconds)
+ * instead, the page is fetched that often.
  */
 
 import { exchange } from "./page.js";
@@ -55,12 +56,7 @@ async function ask() {
   asking = new AbortController();
   let wait = FAILED_S;
   try {
-    const root = document.getElementById("page").dataset.root;
-    const answer = await fetch(`${root}/api/v1/live?${shown.dataset.query}`, { signal: asking.signal, cache: "no-store" });
-    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-    const { version, next_seconds: next } = await answer.json();
-    wait = Math.max(next, 1);
-    if (version !== shown.dataset.version) await refresh();
+    if (shown.dataset.every) wait = await again(Number(shown.dataset.every)); else wait = await askFor(shown, asking.signal);
     say("");
   } catch (error) {
     if (error.name === "AbortError") return;
@@ -68,6 +64,21 @@ async function ask() {
   }
   asking = null;
   if (!paused() && !document.hidden) later(wait);
+}
+
+async function again(seconds) {
+  await refresh();
+  return seconds;
+}
+
+/** Ask whether something is new, and fetch it; returns when to ask again, seconds from now. */
+async function askFor(shown, signal) {
+  const root = document.getElementById("page").dataset.root;
+  const answer = await fetch(`${root}/api/v1/live?${shown.dataset.query}`, { signal, cache: "no-store" });
+  if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+  const { version, next_seconds: next } = await answer.json();
+  if (version !== shown.dataset.version) await refresh();
+  return Math.max(next, 1);
 }
 
 /** Fetch the page again, unless somebody is in the middle of something. */
