@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from maintaining import Sender, operate
+from maintaining import Sender, change, operate
 from running import Running
+from sinks_inside import a_process
 
 DEARER = "prices:\n  - match: {starts_with: gpt-4o-mini}\n    input: 50\n    output: 100\n"
 OF_MODEL = "startsWith(request_model, 'gpt-4o-mini')"
@@ -53,3 +54,27 @@ def test_reprice_under_load_changes_spans_and_rollups_alike(tmp_path: Path) -> N
         assert (again["total"]["changed"], Decimal(again["total"]["difference"])) == (0, 0)
     with running:  # a start sees nothing to be done again
         assert operate(running, "audit", {})["whole"]
+
+
+@pytest.mark.slow
+def test_spans_that_come_back_from_the_log_are_repriced_again(tmp_path: Path) -> None:
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("prices: []\n")
+    running = Running(tmp_path, {"SPANPULSE_PRICES": str(prices)})
+    sender = Sender(running)
+    with running:
+        sender.send(3)
+        running.drain()
+        prices.write_text(DEARER)
+        operate(running, "reprice", {"model": "gpt-4o-mini", "from": "2020-01-01"})
+        expected = cost(running, "rollup_minute", "true")
+        (batch,) = running.sql("SELECT first_offset AS first, last_offset AS last FROM batches ORDER BY first LIMIT 1")
+    lost = f"log_offset BETWEEN {batch['first']} AND {batch['last']}"
+    with a_process() as inside:
+        inside(change, running.data, [f"ALTER TABLE span_rows DELETE WHERE {lost} SETTINGS mutations_sync = 1"])
+    with running:
+        audited = operate(running, "audit", {})  # waits for what the start goes on with
+        assert audited["findings"] == []
+        assert running.one(f"count() AS n FROM span_rows WHERE {lost}") > 0
+        assert cost(running, "rollup_minute", "true") == cost(running, "spans", "counted") == expected
+        assert "refilled" in running.output
