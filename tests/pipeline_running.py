@@ -156,12 +156,11 @@ def rebuilt(folder: Path, seed: int, bounds: list[int]) -> tuple[Found, Found]:
         processed = Processed(folder, database)
         processed.write(cuts(log, bounds), set())
         live = {table: rolled(processed, table) for table in ROLLUPS}
-        again = {day: rebuilt_day(database, day, {SOURCE: log[-1].offset}) for day in _days(log)}
+        again = {day: list(rebuilt_day(database, day, {SOURCE: log[-1].offset})) for day in _days(log)}
         for table in ROLLUPS:
             database.writer.command(f"TRUNCATE TABLE {table}")
-            for tables in again.values():
-                for rows in tables[table]:
-                    database.insert(table, rows)
+        for table, rows in (each for found in again.values() for each in found):
+            database.insert(table, rows)
         assert len(again) > 1
         return live, {table: rolled(processed, table) for table in ROLLUPS}
 

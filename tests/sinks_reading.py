@@ -34,7 +34,7 @@ from spanpulse_sinks.clickhouse import (
     percentiles,
     query,
     repair,
-    replace_day,
+    replace_tables,
     trim_seen,
 )
 from spanpulse_sinks.clickhouse._config import DATABASE
@@ -346,10 +346,12 @@ class Log:
         return batch(number).tables
 
 
-def rollups_of(day: date, committed: Mapping[int, int]) -> Mapping[str, list[pa.RecordBatch]]:
+def rollups_of(day: date, committed: Mapping[int, int]) -> Iterator[tuple[str, pa.RecordBatch]]:
     numbers = range((committed[SOURCE] + 1) // 4)
     tables = ("rollup_minute", "rollup_service")
-    return {table: [batch(number).tables[table] for number in numbers] for table in tables}
+    return (
+        (table, rows) for table in tables for number in numbers if (rows := batch(number).tables[table]) is not None
+    )
 
 
 def repaired(folder: Path, table: str, start: int) -> dict[str, Any]:
@@ -397,20 +399,21 @@ def detached(folder: Path, table: str) -> dict[str, Any]:
 
 
 def swapped(folder: Path) -> dict[str, Any]:
-    """A day swapped for other rows, then for none; the day beside it stays."""
+    """A day swapped for other rows in two tables; the day beside it stays, and so do tables without new rows."""
     with EmbeddedDatabase.open(folder, CONFIG) as database:
         writer = BatchWriter(database)
         writer.write(batch(0))
         writer.write(batch(1, day=date(2026, 11, 21)))
-        new = batch(0, spans=3).tables["rollup_minute"]
-        assert new is not None
-        total = "SELECT sum(requests) FROM rollup_minute"
-        put = [replace_day(database, "rollup_minute", DAY, [new]), int(one(database, total))]
-        empty = [replace_day(database, "rollup_minute", DAY, []), int(one(database, total))]
+        new = batch(0, spans=3).tables
+        rows = [(table, rows) for table in ("rollup_minute", "rollup_service") if (rows := new[table]) is not None]
+        totals = {"rollup_minute": "requests", "rollup_service": "spans", "rollup_user": "requests"}
+        before = one(database, "SELECT sum(requests) FROM rollup_user")
+        replace_tables(database, DAY, rows)
+        found = {table: int(one(database, f"SELECT sum({name}) FROM {table}")) for table, name in totals.items()}
         tables = one(
             database, f"SELECT count() FROM system.tables WHERE database = '{DATABASE}' AND name LIKE '%aside%'"
         )
-        return {"put": put, "empty": empty, "aside": int(tables)}
+        return {"found": found, "untouched": int(before), "aside": int(tables)}
 
 
 def trimmed(folder: Path) -> list[list[str]]:

@@ -39,7 +39,9 @@ def test_a_part_that_broke_while_closed_is_made_good(inside: Inside, tmp_path: P
 
 
 def test_a_day_is_swapped_whole(inside: Inside, tmp_path: Path) -> None:
-    assert inside(reading.swapped, tmp_path) == {"put": [1, 3 + SPANS], "empty": [0, SPANS], "aside": 0}
+    found = inside(reading.swapped, tmp_path)
+    assert (found["found"]["rollup_minute"], found["found"]["rollup_service"]) == (3 + SPANS, 3 + SPANS)
+    assert (found["found"]["rollup_user"], found["aside"]) == (found["untouched"], 0)
 
 
 def test_seen_is_trimmed_by_offset_in_whole_days(inside: Inside, tmp_path: Path) -> None:

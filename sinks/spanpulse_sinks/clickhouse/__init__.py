@@ -5,7 +5,7 @@
 
 from spanpulse_sinks.clickhouse._batch import TABLES, Batch, Mismatch, OffsetRange, WriteReport
 from spanpulse_sinks.clickhouse._config import EmbeddedConfig, QueryLimits, Retention
-from spanpulse_sinks.clickhouse._days import replace_day, trim_seen
+from spanpulse_sinks.clickhouse._days import replace_tables, trim_seen
 from spanpulse_sinks.clickhouse._disk import DiskState, disk_state, free_bytes
 from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
 from spanpulse_sinks.clickhouse._errors import (
@@ -68,7 +68,7 @@ __all__ = [
     "remove_day",
     "removed_days",
     "repair",
-    "replace_day",
+    "replace_tables",
     "schema_version",
     "trim_seen",
     "workbench",

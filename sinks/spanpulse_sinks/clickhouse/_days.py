@@ -11,28 +11,29 @@ import pyarrow as pa
 
 from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
 
-__all__ = ["replace_day", "trim_seen"]
+__all__ = ["replace_tables", "trim_seen"]
 
 
-def replace_day(database: EmbeddedDatabase, table: str, day: date, rows: Iterable[pa.RecordBatch]) -> int:
-    """Put ``rows`` in the place of all that ``table`` has for a received day (UTC); returns how many.
+def replace_tables(database: EmbeddedDatabase, day: date, rows: Iterable[tuple[str, pa.RecordBatch]]) -> None:
+    """Put ``rows``, each with its table, in the place of what those tables have for a received day (UTC).
 
-    Raises ClickHouseError or OSError; the day is then as it was.
+    A table without rows stays as it is. The tables are swapped one after the other, once all rows are there. Raises
+    ClickHouseError or OSError; before the first swap every table is as it was.
     """
-    aside = f"{table}_aside"
     writer = database.writer
-    writer.command(f"DROP TABLE IF EXISTS {aside} SYNC")
-    writer.command(f"CREATE TABLE {aside} AS {table}")
+    asides: dict[str, str] = {}
     try:
-        count = 0
-        for batch in rows:
-            database.insert(aside, batch)
-            count += batch.num_rows
-        swap = f"REPLACE PARTITION '{day.isoformat()}' FROM {aside}" if count else f"DROP PARTITION '{day.isoformat()}'"
-        writer.command(f"ALTER TABLE {table} {swap}")
+        for table, batch in rows:
+            if table not in asides:
+                asides[table] = f"{table}_aside"
+                writer.command(f"DROP TABLE IF EXISTS {asides[table]} SYNC")
+                writer.command(f"CREATE TABLE {asides[table]} AS {table}")
+            database.insert(asides[table], batch)
+        for table, aside in asides.items():
+            writer.command(f"ALTER TABLE {table} REPLACE PARTITION '{day.isoformat()}' FROM {aside}")
     finally:
-        writer.command(f"DROP TABLE IF EXISTS {aside} SYNC")
-    return count
+        for aside in asides.values():
+            writer.command(f"DROP TABLE IF EXISTS {aside} SYNC")
 
 
 def trim_seen(database: EmbeddedDatabase, keep_from: Mapping[int, int]) -> list[date]:

@@ -6,7 +6,7 @@ were set aside are rebuilt and swapped in. Not guaranteed: what the log no longe
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Protocol
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from spanpulse_sinks.clickhouse._batch import TABLES, OffsetRange, Position
 from spanpulse_sinks.clickhouse._check import landed, newest_batch
-from spanpulse_sinks.clickhouse._days import replace_day
+from spanpulse_sinks.clickhouse._days import replace_tables
 from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
 from spanpulse_sinks.clickhouse._missing import (
     Committed,
@@ -58,11 +58,11 @@ class LogReader(Protocol):
 class Rebuild(Protocol):
     """What computes the rollups of a received day again."""
 
-    def __call__(self, day: date, committed: Mapping[int, int]) -> Mapping[str, Sequence[pa.RecordBatch]]:
-        """Return rollup table -> rows from the spans, updates and scores of ``day`` up to the committed offsets.
+    def __call__(self, day: date, committed: Mapping[int, int]) -> Iterable[tuple[str, pa.RecordBatch]]:
+        """Yield rollup tables with rows from the spans, updates and scores of ``day`` up to the committed offsets.
 
         ``committed`` is source -> last committed offset. Rows carry {source: last committed offset + 1} in `applied`.
-        A table that is left out stays as it is.
+        A table without rows stays as it is.
         """
 
 
@@ -159,6 +159,5 @@ def _rebuild(database: EmbeddedDatabase, rebuild: Rebuild, sources: Mapping[int,
     found = {source: newest_batch(database.writer, source) for source in sources}
     committed = {source: offset for source, offset in found.items() if offset is not None}
     for day in sorted(days):
-        for table, rows in rebuild(day, committed).items():
-            replace_day(database, table, day, rows)
+        replace_tables(database, day, rebuild(day, committed))
         report.rebuilt_days.append(day)

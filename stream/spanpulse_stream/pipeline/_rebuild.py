@@ -27,17 +27,13 @@ SCORED = (
 
 def rebuilt_day(
     database: EmbeddedDatabase, day: date, committed: Mapping[int, int]
-) -> Mapping[str, list[pa.RecordBatch]]:
-    """Return rollup table -> record batches. ``committed`` is source -> last committed offset; later rows stay out.
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield rollup tables with rows. ``committed`` is source -> last committed offset; later rows stay out.
 
-    The batches are additive. Raises QueryFailed.
+    The rows are additive. Raises QueryFailed.
     """
-    found: dict[str, list[pa.RecordBatch]] = {table: [] for table in ROLLUPS}
     for source, last in sorted(committed.items()):
-        read = History(database, source).read
-        for table, rows in rollups_of(read, DayRange(source, day, 0, last + 1)):
-            found[table].append(rows)
-    return found
+        yield from rollups_of(History(database, source).read, DayRange(source, day, 0, last + 1))
 
 
 def rollups_of(read: Read, wanted: DayRange) -> Iterator[tuple[str, pa.RecordBatch]]:
