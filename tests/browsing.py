@@ -70,18 +70,19 @@ class Site:
 
 
 @contextmanager
-def loaded(folder: Path) -> Iterator[Site]:
-    """Run spanpulse with a day of traffic, recorded exports and attacks, all processed."""
+def loaded(folder: Path, requests: int = REQUESTS, *, attacked: bool = True) -> Iterator[Site]:
+    """Run spanpulse with a day of traffic and, where ``attacked``, recorded exports and attacks, all processed."""
     until = datetime.now(UTC)
-    day = Day(until, size=REQUESTS)
+    day = Day(until, size=requests)
     prices = folder / "prices.yaml"
     prices.write_text(day.prices)
     with Running(folder, {"SPANPULSE_PRICES": str(prices)}) as running, httpx.Client(timeout=30) as client:
         site = Site(running, until, client)
         for export in day.past():
             site.send(export.signal, export.body)
-        for signal, body in [*corpus_requests(until), *hostile_exports(until)]:
-            site.send(signal, body)
+        if attacked:
+            for signal, body in [*corpus_requests(until), *hostile_exports(until)]:
+                site.send(signal, body)
         running.drain()
         yield site
 

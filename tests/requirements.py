@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["need_chromium", "need_strace", "small_file_system"]
+__all__ = ["chromium", "need_chromium", "need_strace", "small_file_system"]
 
 REQUIRED = {name.strip() for name in os.environ.get("SPANPULSE_REQUIRE", "").split(",")}
 
@@ -42,9 +42,14 @@ def need_strace() -> None:
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
+def chromium() -> str | None:
+    """Return the path of the system's Chromium, if there is one."""
+    return next(filter(None, map(shutil.which, CHROMIUM)), None)
+
+
 def need_chromium() -> str:
     """Return the path of the system's Chromium; skip or fail without one."""
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    found = chromium()
     if found is None:
         missing("chromium", f"no browser is here: install one of {', '.join(CHROMIUM)}")
     assert found is not None

@@ -20,6 +20,8 @@ FORMATS: dict[str, Callable[[Number | None, str | None], Shown]] = {
     "score": lambda value, reason: _numbers.count(value, "", reason),
 }
 NEARLY_ALL = 0.9995
+COMPARABLE = 0.01
+"""Of the requests now, what the period before must have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,44 +39,56 @@ class Card:
 
 def main_cards(figures: Figures, *, compare: bool) -> list[Card]:
     """Return the six of the first screen."""
+    told = _Compared.of(figures, compare=compare)
     return [
-        _card("requests", "Requests", figures.requests, "", compare),
-        _card("error-rate", "Error rate", figures.error_rate, "bad", compare),
-        _card("latency-p95", "Latency p95", figures.latency_p95, "bad", compare),
-        _card("ttft-p95", "First token p95", figures.time_to_first_token_p95, "bad", compare),
-        _card("cost", "Cost", figures.cost, "", compare),
-        _card("cost-per-request", "Cost per request", figures.cost_per_request, "bad", compare),
+        _card("requests", "Requests", figures.requests, "", told),
+        _card("error-rate", "Error rate", figures.error_rate, "bad", told),
+        _card("latency-p95", "Latency p95", figures.latency_p95, "bad", told),
+        _card("ttft-p95", "First token p95", figures.time_to_first_token_p95, "bad", told),
+        _card("cost", "Cost", figures.cost, "", told),
+        _card("cost-per-request", "Cost per request", figures.cost_per_request, "bad", told),
     ]
 
 
 def other_cards(figures: Figures, *, compare: bool) -> list[Card]:
     """Return those that belong to them."""
+    told = _Compared.of(figures, compare=compare)
     return [
-        _card("users", "Users", figures.users, "", compare),
-        _card("cost-per-user", "Cost per user", figures.cost_per_user, "bad", compare),
-        _card("thumbs-up", "Thumbs up", figures.thumbs_up_rate, "good", compare),
-        _card("input-tokens", "Tokens in", figures.input_tokens, "", compare),
-        _card("output-tokens", "Tokens out", figures.output_tokens, "", compare),
+        _card("users", "Users", figures.users, "", told),
+        _card("cost-per-user", "Cost per user", figures.cost_per_user, "bad", told),
+        _card("thumbs-up", "Thumbs up", figures.thumbs_up_rate, "good", told),
+        _card("input-tokens", "Tokens in", figures.input_tokens, "", told),
+        _card("output-tokens", "Tokens out", figures.output_tokens, "", told),
     ]
 
 
-def _card(name: str, title: str, figure: Figure, up: str, compare: bool) -> Card:
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """Whether changes are asked for, and why they would mislead: a day against its first minute is no comparison."""
+
+    asked: bool
+    reason: str | None
+
+    @classmethod
+    def of(cls, figures: Figures, *, compare: bool) -> "_Compared":
+        now, before = figures.requests.value or 0, figures.requests.previous or 0
+        if before >= now * COMPARABLE:
+            return cls(compare, None)
+        return cls(compare, f"the period before has only {_numbers.count(before).text} requests to compare with")
+
+
+def _card(name: str, title: str, figure: Figure, up: str, told: _Compared) -> Card:
     formatted = FORMATS[figure.unit]
     value = formatted(figure.value if figure.exact is None else figure.exact, figure.reason)
+    changed = _change(figure, formatted, told) if told.asked and not value.absent else None
     if figure.estimated:
         value = _numbers.estimated(value, "estimated from a part of the calls")
-    return Card(
-        name,
-        title,
-        value,
-        _change(figure, formatted) if compare and not value.absent else None,
-        up,
-        _note(figure),
-        sparkline(figure.sparkline),
-    )
+    return Card(name, title, value, changed, up, _note(figure), sparkline(figure.sparkline))
 
 
-def _change(figure: Figure, formatted: Callable[[Number | None, str | None], Shown]) -> Shown:
+def _change(figure: Figure, formatted: Callable[[Number | None, str | None], Shown], told: _Compared) -> Shown:
+    if told.reason:
+        return _numbers.missing(told.reason)
     before = formatted(figure.previous, None).text
     changed = _numbers.points if figure.unit == "ratio" else _numbers.change
     return changed(figure.value, figure.previous, before)
