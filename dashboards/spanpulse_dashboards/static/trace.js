@@ -22,6 +22,8 @@ async function select(link, { history: how = "push" } = {}) {
   const panel = document.getElementById("span");
   const mine = asked = Symbol("span");
   mark(link);
+  if (how === "push") history.pushState({ span: link.dataset.span }, "", link.href);
+  if (how === "replace") history.replaceState({ span: link.dataset.span }, "", link.href);
   panel.setAttribute("aria-busy", "true");
   try {
     const html = await part(link.dataset.part);
@@ -29,8 +31,6 @@ async function select(link, { history: how = "push" } = {}) {
     panel.innerHTML = html;
     panel.scrollTop = 0;
     showTimes(panel);
-    if (how === "push") history.pushState({ span: link.dataset.span }, "", link.href);
-    if (how === "replace") history.replaceState({ span: link.dataset.span }, "", link.href);
   } catch (error) {
     if (asked === mine) say(`The span could not be shown: ${error.message}`);
   } finally {
