@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from pipeline_running import versions
-from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, workbench
+from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedConfig, EmbeddedDatabase, Retention, workbench
 from spanpulse_stream.embedded import EmbeddedProcess, tame_memory
 from spanpulse_stream.pipeline import Incoming, PartitionSteps, PriceBooks, Tools
 from spanpulse_stream.settings import Settings
@@ -32,7 +32,7 @@ DAY = str(START.date())
 def fill(folder: Path, copies: int) -> None:
     """Write the spans of a day, and copy them with what the batches say of them."""
     load, start = LoadGenerator(1), int(START.timestamp() * 1000)
-    with EmbeddedDatabase.open(folder / "database") as database:
+    with EmbeddedDatabase.open(folder / "database", EmbeddedConfig(retention=Retention(3650, 3650, 3650))) as database:
         books = PriceBooks(None, folder / "prices")
         steps = PartitionSteps(1, Tools(database, BatchWriter(database), books, lambda *_: None, 1))
         slot = 86_000_000 // copies // 60_000 * 60_000  # whole minutes
@@ -74,7 +74,9 @@ async def measure(folder: Path) -> None:
             took, cpu = time.monotonic() - begun, time.process_time() - worked
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
             found = [each for each in report.get("findings", []) if each["check"] == "rollups"]
-            print(f"{name:8} {took:6.1f} s, CPU {cpu:6.1f} s, peak {peak:.2f} GB, rollups that differ: {len(found)}")
+            spans = [each.get("spans") for each in report["days"] if isinstance(each, dict)]
+            used = f"{took:6.1f} s, CPU {cpu:6.1f} s, peak {peak:.2f} GB"
+            print(f"{name:8} {spans} spans, {used}, rollups that differ: {len(found)}")
     finally:
         await process.stop()
 
