@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any, TypeVar
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, QueryFailed, WriteFailed
 from spanpulse_stream.embedded._database import committed_ends
 from spanpulse_stream.embedded._processors import Processors
@@ -27,7 +29,7 @@ LOG = logging.getLogger(__name__)
 HOLD_WITHIN_S = 60.0
 PAUSE_WITHIN_S = 90.0  # for the agents to stop or to start
 LOOK_AGAIN_S = 0.05
-MENDABLE = (MaintenanceError, QueryFailed, WriteFailed, TimeoutError, OSError)
+MENDABLE = (MaintenanceError, ClickHouseError, QueryFailed, WriteFailed, TimeoutError, OSError)
 """What an operation raises for a reason that a person can understand from the message."""
 
 
