@@ -25,6 +25,7 @@ TABLES = {
     "span_updates": "received_at",
     "batches": "received_at",
     "rollup_minute": "minute",
+    "rollup_quarter": "quarter",
     "rollup_experiment": "minute",
     "rollup_service": "minute",
     "rollup_user": "quarter",

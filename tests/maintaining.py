@@ -15,7 +15,10 @@ from spanpulse_sinks.clickhouse import EmbeddedDatabase
 from spanpulse_stream.control import ControlClient
 from spanpulse_stream.traffic import LoadGenerator
 
-ROLLUPS = ("rollup_minute", "rollup_experiment", "rollup_user", "rollup_service", "rollup_score")
+ROLLUPS = (
+    *("rollup_minute", "rollup_quarter", "rollup_experiment"),
+    *("rollup_user", "rollup_service", "rollup_score"),
+)
 
 
 class Sender:

@@ -1,9 +1,9 @@
-"""The tables of the first migration with its placeholders filled, for tests that insert into them."""
+"""The tables of the migrations with their placeholders filled, for tests that insert into them."""
 
 import re
 from pathlib import Path
 
-MIGRATION = Path(__file__).parents[1] / "sinks/spanpulse_sinks/clickhouse/migrations/0001_initial.sql"
+MIGRATIONS = Path(__file__).parents[1] / "sinks/spanpulse_sinks/clickhouse/migrations"
 COUNTS = (
     *("requests", "weighted_requests", "errors", "weighted_errors"),
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
@@ -23,7 +23,9 @@ def measures() -> str:
 
 def statements() -> dict[str, str]:
     """Return table -> CREATE TABLE."""
-    text = MIGRATION.read_text("utf-8").replace("{measures}", measures())
+    files = sorted(MIGRATIONS.glob("*.sql"))
+    text = "\n".join(file.read_text("utf-8") for file in files).replace("{measures}", measures())
+    text = re.sub(r"--.*", "", text)
     text = re.sub(r"\{settings[^}]*\}|\{ttl:\w+\}", "", text)
     creates = [part for part in re.split(r";\s*(?:\n|$)", text) if "CREATE TABLE" in part]
     return {re.search(r"EXISTS (\w+)", create)[1]: create for create in creates}  # type: ignore[index]

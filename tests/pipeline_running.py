@@ -20,7 +20,10 @@ from spanpulse_stream.traffic import LoadGenerator
 SOURCE = 7
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 START_MS = int(NOON.timestamp() * 1000)
-ROLLUPS = ("rollup_minute", "rollup_experiment", "rollup_user", "rollup_service", "rollup_score")
+ROLLUPS = (
+    *("rollup_minute", "rollup_quarter", "rollup_experiment"),
+    *("rollup_user", "rollup_service", "rollup_score"),
+)
 
 Found = dict[str, Any]
 

@@ -42,6 +42,7 @@ def model(spans: Iterable[tuple[Span, int]]) -> dict[str, dict[tuple[Any, ...], 
             span.prompt_name or "", span.prompt_version or "",
         )  # fmt: skip
         _add_call(tables["rollup_minute"][minute, *place, *call], span, sign)
+        _add_call(tables["rollup_quarter"][quarter, *place, *call], span, sign)
         for name, variant in span.experiments.items():
             _add_call(tables["rollup_experiment"][minute, span.tenant, name, variant, *place[1:], *call], span, sign)
         if span.user_id:
@@ -60,16 +61,33 @@ def read(tables: dict[str, pa.RecordBatch]) -> dict[str, dict[tuple[Any, ...], d
         if table == "dimension_values" or not batch.num_rows:
             continue
         times = [name for name in ("minute", "quarter") if name in batch.schema.names]
-        first = 13 if table == "rollup_experiment" else {"rollup_minute": 11, "rollup_user": 5}.get(table, 8)
+        first = (
+            13
+            if table == "rollup_experiment"
+            else {"rollup_minute": 11, "rollup_quarter": 11, "rollup_user": 5}.get(table, 8)
+        )
         rows = found[table] = {}
         plain = batch.set_column(2, times[0], batch[times[0]].cast(pa.int64()))
         for row in plain.to_pylist():
             key = tuple(row[name] for name in plain.schema.names[2:first])
-            assert key not in rows, "a key occurs twice"
+            assert key not in rows or table == "rollup_quarter", "a key occurs twice"
             measures = {name: row[name] for name in plain.schema.names[first:]}
             measures = {name: dict(value) if isinstance(value, list) else value for name, value in measures.items()}
-            rows[key] = {name: value for name, value in measures.items() if value}
+            kept = {name: value for name, value in measures.items() if value}
+            rows[key] = _sum(rows[key], kept) if key in rows else kept
     return found
+
+
+def _sum(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Add up measures as the database merges rows of one key."""
+    total = Measures()
+    for name, value in (*one.items(), *other.items()):
+        if isinstance(value, dict):
+            for key, count in value.items():
+                total.maps[name][key] += count
+        else:
+            total.sums[name] += value
+    return total.plain()
 
 
 def _add_service(into: Measures, span: Span, sign: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -86,6 +86,23 @@ async def test_the_figures_are_those_of_the_spans(backend: Backend, truth: Truth
     assert figures.requests.previous == expected
     if expected:
         assert between(figures.latency_p95.previous, before.bounds("duration", 0.95))
+
+
+@pytest.mark.parametrize(("ago", "minutes"), [(3, 7), (11, 45), (15, 1440), (1, 1441), (44, 4000), (29, 20_001)])
+async def test_any_range_is_made_of_whole_quarters_and_the_minutes_at_its_ends(
+    backend: Backend, data: tuple[EmbeddedDatabase, datetime, Truth], ago: int, minutes: int
+) -> None:
+    end = data[1].replace(second=0, microsecond=0) - timedelta(minutes=ago)
+    scope = scope_of(f"from={end - timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%SZ}&to={end:%Y-%m-%dT%H:%M:%SZ}")
+    window = backend.window(scope)
+    calls, before = (data[2].filtered(scope).within(each) for each in (window, window.before))
+    found = await services.overview(backend, scope)
+    assert found.figures.requests.value == calls.requests
+    assert found.figures.requests.previous == (before.requests or None)
+    assert sum(each or 0 for each in found.timeline.requests) == calls.requests
+    assert sum(share.requests for share in found.models) == calls.requests
+    table = await services.breakdown(backend, scope, by="model", limit=200)
+    assert sum(row.requests for row in table.rows) == calls.requests
 
 
 def check_cost(cost: Figure, per_request: Figure, calls: Truth) -> None:

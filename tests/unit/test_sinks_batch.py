@@ -154,7 +154,7 @@ def test_migrations_are_numbered_without_gaps_and_leave_no_placeholder() -> None
     assert [migration.version for migration in known] == list(range(1, len(known) + 1))
     for migration in known:
         for statement in migration.statements:
-            assert statement.startswith("CREATE")
+            assert statement.startswith(("CREATE", "ALTER", "TRUNCATE", "INSERT"))
             assert "{" not in statement.replace("{condition}", "")
 
 

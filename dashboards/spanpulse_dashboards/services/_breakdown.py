@@ -17,7 +17,7 @@ from spanpulse_dashboards.services._breakdown_rows import row_of
 from spanpulse_dashboards.services._cursor import Place, read_place, write_place
 from spanpulse_dashboards.services._sessions import SESSION_SPANS, session_condition
 from spanpulse_dashboards.services._sums import SUMS, percentile_items
-from spanpulse_dashboards.services._tables import CALLS, USERS, Condition, Inapplicable, calls_table, condition
+from spanpulse_dashboards.services._tables import CALLS, USERS, Condition, Inapplicable, calls_table, condition, rows_of
 from spanpulse_sinks.clickhouse import QueryFailed
 
 __all__ = ["DIMENSIONS", "MOST_ROWS", "SORTS", "By", "Sort", "breakdown"]
@@ -61,7 +61,7 @@ KEPT_FOR_ALL = "by user the {} is not kept: take the filter away"
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where rows come from: the alias ``r`` of ``table``, and the expressions of its one or two keys."""
+    """Where rows come from: the alias ``r`` of ``table``, maybe a subquery, and the expressions of one or two keys."""
 
     table: str
     where: Condition
@@ -138,7 +138,8 @@ def _source(scope: Scope, window: Window, by: By) -> _Source:
     names = ("prompt", "prompt_version") if by == "prompt_version" else (by,)
     keys = {name: f"toString(r.{table.columns[name]})" for name in names}
     providers = "arraySort(groupUniqArray(5)(toString(r.provider)))" if by == "model" else "[]::Array(String)"
-    return _Source(table.name, condition(table, scope, window), keys, providers)
+    found = rows_of(table, scope, window)
+    return _Source(found.sql, Condition("true", found.parameters), keys, providers)
 
 
 async def _rows(backend: Backend, window: Window, source: _Source, by: By, order: _Order) -> tuple[Row, ...]:

@@ -13,7 +13,7 @@ from spanpulse_dashboards._period import Window
 from spanpulse_dashboards._reader import Row, Statement
 from spanpulse_dashboards._scope import Scope
 from spanpulse_dashboards.services._sums import NO_SUMS, SUMS, Sums, percentile_items, times_of
-from spanpulse_dashboards.services._tables import Table, calls_table, condition
+from spanpulse_dashboards.services._tables import Table, calls_table, rows_of
 
 __all__ = ["Calls", "Timed", "read_calls"]
 
@@ -65,21 +65,19 @@ def _calls(rows: Sequence[Row], before: Sequence[Row] | None) -> Calls:
 
 
 def _by_bucket(table: Table, scope: Scope, window: Window) -> Statement:
-    where = condition(table, scope, window)
+    found = rows_of(table, scope, window, by_bucket=True)
     sql = f"""
         SELECT bucket, grouping(bucket) AS whole, {SUMS}, {PERCENTILES}
-        FROM {table.name} AS r
-        WHERE {where.sql}
+        FROM {found.sql} AS r
         GROUP BY ROLLUP(intDiv(toUnixTimestamp(r.{table.time}), {{bucket:UInt32}}) AS bucket)
         HAVING observed != 0"""
-    return Statement(sql, {**where.parameters, "bucket": window.bucket})
+    return Statement(sql, {**found.parameters, "bucket": window.bucket})
 
 
 def _whole(table: Table, scope: Scope, window: Window) -> Statement:
-    where = condition(table, scope, window)
+    found = rows_of(table, scope, window)
     sql = f"""
         SELECT {SUMS}, {PERCENTILES}
-        FROM {table.name} AS r
-        WHERE {where.sql}
+        FROM {found.sql} AS r
         HAVING observed != 0"""
-    return Statement(sql, where.parameters)
+    return Statement(sql, found.parameters)

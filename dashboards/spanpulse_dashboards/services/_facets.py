@@ -11,7 +11,7 @@ from spanpulse_dashboards._models import Facet, Facets, FacetValue
 from spanpulse_dashboards._period import Window
 from spanpulse_dashboards._reader import Row, Statement
 from spanpulse_dashboards._scope import Scope
-from spanpulse_dashboards.services._tables import CALLS, USERS, Inapplicable, calls_table, condition
+from spanpulse_dashboards.services._tables import CALLS, USERS, Inapplicable, calls_table, condition, rows_of
 
 __all__ = ["facets"]
 
@@ -40,19 +40,18 @@ async def _values(backend: Backend, scope: Scope, window: Window, names: list[st
         return [Facet(name=name, values=[], more=False, reason=str(reason)) for name in names]
     if free.values("user"):
         return [Facet(name=name, values=[], more=False, reason=f"by user the {name} is not kept") for name in names]
-    where = condition(CALLS, free, window)
+    found = rows_of(CALLS, free, window)
     columns = [CALLS.columns[name] for name in names]
     chosen = ", ".join(f"grouping(r.{column}) = 0, '{name}'" for name, column in zip(names, columns, strict=True))
     values = ", ".join(f"grouping(r.{column}) = 0, toString(r.{column})" for column in columns)
     sql = f"""
         SELECT multiIf({chosen}, '') AS name, multiIf({values}, '') AS value, sum(r.weighted_requests) AS requests
-        FROM rollup_minute AS r
-        WHERE {where.sql}
+        FROM {found.sql} AS r
         GROUP BY GROUPING SETS ({", ".join(f"(r.{column})" for column in columns)})
         HAVING requests > 0
         ORDER BY requests DESC, value
         LIMIT {MOST + 1} BY name"""
-    rows = await backend.rows(Statement(sql, where.parameters), window)
+    rows = await backend.rows(Statement(sql, found.parameters), window)
     by_name: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_name[row["name"]].append(row)

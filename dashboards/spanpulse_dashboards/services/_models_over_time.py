@@ -9,7 +9,7 @@ from spanpulse_dashboards._models import ModelShare, Series
 from spanpulse_dashboards._period import Window
 from spanpulse_dashboards._reader import Row, Statement
 from spanpulse_dashboards._scope import Scope
-from spanpulse_dashboards.services._tables import CALLS, Inapplicable, calls_table, condition
+from spanpulse_dashboards.services._tables import CALLS, Inapplicable, calls_table, rows_of
 
 __all__ = ["ModelCosts", "read_models"]
 
@@ -35,7 +35,7 @@ async def read_models(backend: Backend, scope: Scope, window: Window, numbers: l
 
 def _statement(scope: Scope, window: Window) -> Statement:
     """Return the query: each model's place by cost, then one row for a bucket and a place up to the last."""
-    where = condition(CALLS, scope, window)
+    found = rows_of(CALLS, scope, window, by_bucket=True)
     sql = f"""
         SELECT if(place <= {MOST}, model, '') AS shown, place > {MOST} AS other, bucket,
             sum(requests) AS calls, toString(sum(cost)) AS amount, sum(priced) AS known
@@ -48,14 +48,13 @@ def _statement(scope: Scope, window: Window) -> Statement:
                     SELECT r.model AS model, intDiv(toUnixTimestamp(r.minute), {{bucket:UInt32}}) AS bucket,
                         sum(r.weighted_requests) AS requests, sum(r.weighted_cost) AS cost,
                         sum(r.requests - r.requests_usage_missing - r.requests_unpriced) AS priced
-                    FROM rollup_minute AS r
-                    WHERE {where.sql}
+                    FROM {found.sql} AS r
                     GROUP BY model, bucket
                 )
             )
         )
         GROUP BY shown, other, bucket"""
-    return Statement(sql, {**where.parameters, "bucket": window.bucket})
+    return Statement(sql, {**found.parameters, "bucket": window.bucket})
 
 
 def _series(rows: tuple[Row, ...], numbers: list[int]) -> list[Series]:

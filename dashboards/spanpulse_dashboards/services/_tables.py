@@ -1,18 +1,31 @@
 """Which rollup answers for a scope, and the conditions that a scope sets on it.
 
 The rollup by minute has no users and that by user has nothing but the tenant beside them, so some filters do not go
-together: `Inapplicable` says why, in words for the page. A span is received a day after its end at the latest before
-its end, never earlier, which keeps older partitions out of every query.
+together: `Inapplicable` says why, in words for the page. Whole quarters of an hour are read from their own rollup,
+which has a fifteenth of the rows, and what is left at the ends of a range from the minutes. A span is received a day
+before its end at the earliest, which keeps older partitions out of every query.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from spanpulse_dashboards._period import Window
 from spanpulse_dashboards._scope import Scope
 from spanpulse_sinks.clickhouse import Parameters
 
-__all__ = ["CALLS", "SCORES", "USERS", "Condition", "Inapplicable", "Table", "calls_table", "condition", "score_table"]
+__all__ = [
+    "CALLS",
+    "SCORES",
+    "USERS",
+    "Condition",
+    "Inapplicable",
+    "Table",
+    "calls_table",
+    "condition",
+    "rows_of",
+    "score_table",
+]
 
 DIMENSIONS: Mapping[str, str] = {
     "tenant": "tenant",
@@ -23,6 +36,8 @@ DIMENSIONS: Mapping[str, str] = {
     "prompt": "prompt_name",
     "prompt_version": "prompt_version",
 }
+QUARTER = timedelta(minutes=15)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_SESSIONS = "sessions are not kept in the rollups: see the traces of the session"
 USERS_ALONE = "by user only the tenant is kept: take the other filters away ({})"
 NO_SCORES_BY = "scores are not kept by {}"
@@ -42,6 +57,7 @@ class Table:
 
 
 CALLS = Table("rollup_minute", "minute", DIMENSIONS)
+QUARTERS = Table("rollup_quarter", "quarter", DIMENSIONS)
 USERS = Table("rollup_user", "quarter", {"tenant": "tenant", "user": "user_id"})
 SCORES = Table("rollup_score", "minute", {name: each for name, each in DIMENSIONS.items() if name != "provider"})
 
@@ -72,21 +88,56 @@ def score_table(scope: Scope) -> Table:
     return SCORES
 
 
-def condition(table: Table, scope: Scope, *windows: Window, without: Collection[str] = ()) -> Condition:
+def rows_of(table: Table, scope: Scope, window: Window, *, by_bucket: bool = False) -> Condition:
+    """Return a subquery for the rows of a window that pass the filters, to stand behind FROM, and its values.
+
+    Times of calls are in the column `minute`; with ``by_bucket`` they tell the buckets of the window apart.
+    """
+    fine = condition(table, scope, window)
+    first, last = _ceiled(window.start), _floored(window.end)
+    if table is not CALLS or (by_bucket and timedelta(seconds=window.bucket) % QUARTER) or first >= last:
+        return Condition(f"(SELECT * FROM {table.name} AS r WHERE {fine.sql})", fine.parameters)
+    quarters = condition(QUARTERS, scope, replace(window, start=first, end=last))
+    parts = [f"SELECT quarter AS minute, * EXCEPT (quarter) FROM {QUARTERS.name} AS r WHERE {quarters.sql}"]
+    ends = [replace(window, start=start, end=end) for start, end in _ends(window, first, last)]
+    parameters = dict(quarters.parameters)
+    if ends:
+        minutes = condition(CALLS, scope, *ends, number=1)
+        parts.append(f"SELECT minute, * EXCEPT (minute) FROM {CALLS.name} AS r WHERE {minutes.sql}")
+        parameters |= minutes.parameters
+    return Condition(f"({' UNION ALL '.join(parts)})", parameters)
+
+
+def condition(
+    table: Table, scope: Scope, *windows: Window, without: Collection[str] = (), number: int = 0
+) -> Condition:
     """Return the condition that a row lies in one of the windows and passes the filters, except those ``without``.
 
-    The places are named `start_0`, `end_0`, ..., and `in_<filter>`.
+    The places are named `start_0`, `end_0`, ... from ``number`` on, and `in_<filter>`.
     """
     times, parameters = [], dict[str, int | list[str]]()
-    for number, window in enumerate(windows):
-        parameters[f"start_{number}"] = int(window.start.timestamp())
-        parameters[f"end_{number}"] = int(window.end.timestamp())
-        start, end = (f"{{{name}_{number}:DateTime('UTC')}}" for name in ("start", "end"))
+    for place, window in enumerate(windows, number):
+        parameters[f"start_{place}"] = int(window.start.timestamp())
+        parameters[f"end_{place}"] = int(window.end.timestamp())
+        start, end = (f"{{{name}_{place}:DateTime('UTC')}}" for name in ("start", "end"))
         times.append(f"(r.{table.time} >= {start} AND r.{table.time} < {end})")
-    first = min(range(len(windows)), key=lambda number: windows[number].start)
+    first = number + min(range(len(windows)), key=lambda place: windows[place].start)
     found = [f"r.received_day >= toDate({{start_{first}:DateTime('UTC')}}) - 1", f"({' OR '.join(times)})"]
     for name, values in scope.filters:
         if name not in without:
             found.append(f"r.{table.columns[name]} IN {{in_{name}:Array(String)}}")
             parameters[f"in_{name}"] = list(values)
     return Condition(" AND ".join(found), parameters)
+
+
+def _ends(window: Window, first: datetime, last: datetime) -> list[tuple[datetime, datetime]]:
+    """Return what of a window lies before and behind its whole quarters."""
+    return [(start, end) for start, end in ((window.start, first), (last, window.end)) if start < end]
+
+
+def _floored(moment: datetime) -> datetime:
+    return moment - (moment - EPOCH) % QUARTER
+
+
+def _ceiled(moment: datetime) -> datetime:
+    return -((EPOCH - moment) // QUARTER) * QUARTER + EPOCH

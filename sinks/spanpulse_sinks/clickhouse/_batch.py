@@ -35,6 +35,7 @@ TABLES: Mapping[str, Position] = {
     "dimension_values": Position.OFFSET,
     "dead_letters": Position.OFFSET,
     "rollup_minute": Position.APPLIED,
+    "rollup_quarter": Position.APPLIED,
     "rollup_experiment": Position.APPLIED,
     "rollup_user": Position.APPLIED,
     "rollup_service": Position.APPLIED,

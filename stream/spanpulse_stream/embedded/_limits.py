@@ -26,7 +26,10 @@ LOG = logging.getLogger(__name__)
 REASON = "disk_cap"
 WARN_FROM = 0.9  # of the cap
 SPANS = ("span_rows", "span_updates", "span_texts", "scores", "dead_letters")
-ROLLUPS = ("rollup_minute", "rollup_experiment", "rollup_user", "rollup_service", "rollup_score")
+ROLLUPS = (
+    *("rollup_minute", "rollup_quarter", "rollup_experiment"),
+    *("rollup_user", "rollup_service", "rollup_score"),
+)
 
 
 @dataclass(slots=True)

@@ -49,6 +49,7 @@ class Rollup:
 
 OF_SPANS = (
     Rollup("rollup_minute", CALL, CALLS, "counted"),
+    Rollup("rollup_quarter", CALL, CALLS, "counted", "quarter", 900),
     Rollup("rollup_experiment", ("experiment", "variant", *CALL), CALLS, "counted", each_experiment=True),
     Rollup("rollup_user", ("user_id",), CALLS, "counted AND user_id_ != ''", "quarter", 900),
     Rollup("rollup_service", ("service_name", "environment", "kind", "name"), SERVICES),

@@ -18,7 +18,10 @@ from spanpulse_stream.rollup import DimensionCaps, ScoreRows, roll_up, roll_up_s
 
 __all__ = ["ROLLUPS", "caps_below", "rebuilt_day", "rollups_of"]
 
-ROLLUPS = ("rollup_minute", "rollup_experiment", "rollup_user", "rollup_service", "rollup_score")
+ROLLUPS = (
+    *("rollup_minute", "rollup_quarter", "rollup_experiment"),
+    *("rollup_user", "rollup_service", "rollup_score"),
+)
 SCORED = (
     *("log_source", "received_at", "time", "tenant", "name", "evaluator", "label", "service_name", "environment"),
     *("request_model", "prompt_name", "prompt_version", "value"),

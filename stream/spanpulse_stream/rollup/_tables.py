@@ -1,7 +1,8 @@
 """`roll_up`: signed rows of spans to the rows of the rollup tables that one batch writes.
 
-A span belongs to the UTC minute of its end. Counted calls go to `rollup_minute`, `rollup_experiment` (once for
-each experiment a span is in) and `rollup_user` (15 minutes; spans with a user), every span to `rollup_service`.
+A span belongs to the UTC minute of its end. Counted calls go to `rollup_minute`, `rollup_quarter` (15 minutes),
+`rollup_experiment` (once for each experiment a span is in) and `rollup_user` (15 minutes; spans with a user), every
+span to `rollup_service`.
 Groups in which everything cancels are left out. Nothing depends on the order of the rows, but for the values
 that a full dimension refuses.
 """
@@ -34,6 +35,7 @@ __all__ = ["overflowed", "roll_up"]
 
 I64 = NDArray[np.int64]
 
+QUARTER_S = 900
 CALL_DIMENSIONS = ("operation", "provider", "model", "prompt_name", "prompt_version")
 
 
@@ -42,7 +44,7 @@ def roll_up(
 ) -> dict[str, pa.RecordBatch]:
     """Return what a batch of ``log_source`` that ends before ``end_offset`` adds to each rollup table.
 
-    The keys are the four table names and ``dimension_values`` (the values admitted now: ``DimensionCaps.advance``
+    The keys are the five table names and ``dimension_values`` (the values admitted now: ``DimensionCaps.advance``
     takes them once they are final). A table's batch may have no rows. Raises ValueError when the rows go to more
     than one received day: a batch ends where its day ends.
     """
@@ -57,8 +59,10 @@ def roll_up(
     names = admission.fold("name", dimension(rows.name), scopes)
     services = _services(rows, {**keys, "kind": dimension(rows.kind), "name": names}, error_type, mark)
     calls = _Calls.of(rows, keys, error_type, admission, scopes)
+    minutes = calls.by_minute(mark)
     return {
-        "rollup_minute": calls.by_minute(mark),
+        "rollup_minute": minutes,
+        "rollup_quarter": _by_quarter(minutes),
         "rollup_experiment": calls.by_experiment(mark, admission),
         "rollup_user": calls.by_user(mark),
         "rollup_service": services,
@@ -69,7 +73,9 @@ def roll_up(
 def overflowed(tables: dict[str, pa.RecordBatch]) -> dict[str, int]:
     """Return how many rollup rows stand for ``__other__``, by dimension (for the metrics; zeros are left out)."""
     found: dict[str, int] = {}
-    for table in tables.values():
+    for name, table in tables.items():
+        if name == "rollup_quarter":  # it has the rows of `rollup_minute`
+            continue
         for field in table.schema:
             rows = _others(table[field.name])
             if rows:
@@ -91,6 +97,14 @@ def _services(rows: RollupRows, keys: dict[str, Words], error_type: Words, mark:
     columns["errors_by_type"] = error_counts(groups, rows.failed, error_type, rows.sign)
     columns["latency"] = latency_of(rows, np.arange(rows.size)).sums(groups)
     return table_batch(columns, mark)
+
+
+def _by_quarter(minutes: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows of minutes as those of quarters of an hour; the database adds up those of one key."""
+    place = minutes.schema.get_field_index("minute")
+    times = minutes["minute"]
+    seconds = times.cast(pa.int64()).to_numpy(zero_copy_only=False) // QUARTER_S * QUARTER_S
+    return minutes.set_column(place, "quarter", pa.array(seconds).cast(times.type))
 
 
 @dataclass(frozen=True, slots=True)
