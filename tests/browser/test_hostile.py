@@ -31,7 +31,7 @@ def test_filters_show_attacks_as_texts(site: Site, visit: Visit) -> None:
 def test_a_page_is_narrowed_to_an_attack(site: Site, visit: Visit) -> None:
     """The links are made by the server, followed in place, and hold the very value."""
     page = visit.page
-    for attack in ATTACKS[::3]:
+    for attack in ATTACKS[::4]:
         page.goto(site.url("/", service=attack, model=attack))
         expect(page.locator("#figure-requests .value")).to_have_text("1")
         expect(page.locator(".scope .chip b")).to_have_text([visible(attack)] * 2)
@@ -56,7 +56,7 @@ def test_scores_and_unpriced_models_show_attacks_as_texts(site: Site, visit: Vis
 
 def test_errors_show_what_was_asked_as_text(site: Site, visit: Visit) -> None:
     visit.expected = ("error: Failed to load resource: the server responded with a status of 422",)
-    for attack in ATTACKS[:6]:
+    for attack in ATTACKS[:6:2]:
         for query in ({"range": attack}, {attack: "1"}):
             visit.page.goto(site.url("/", **query))
             expect(visit.page.locator("[role=alert] h1")).to_have_text("Bad parameter")
