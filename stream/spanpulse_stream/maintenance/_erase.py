@@ -95,7 +95,7 @@ def _rest(context: Context, bench: Workbench, request: EraseRequest) -> dict[str
     find_targets(bench, request)
     found = Counter(found_rows(bench))
     found["rollup_user"] = take_back_users(bench) if request.trace is not None else erase_user_sums(bench)
-    erase_bulk(bench, context.say)
+    erase_bulk(bench, context.say, still=True)
     found["span_updates"] = erase_updates(bench)
     found["seen"] = erase_context(bench)
     return dict(found)

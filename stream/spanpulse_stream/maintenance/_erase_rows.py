@@ -11,12 +11,15 @@ from datetime import date
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from spanpulse_sinks.clickhouse import Workbench
+from spanpulse_sinks.clickhouse import Workbench, days_of
 from spanpulse_stream.maintenance._erase_targets import PLACE, TARGETS, places
 
 __all__ = ["TENANTS", "count_rest", "erase_bulk", "erase_context", "erase_updates", "erase_user_sums", "mutate"]
 
 Say = Callable[[str], None]
+Change = Mapping[str, str] | None
+"""Column -> its new value; None: the rows go."""
+SWAPPED_ROWS = 300_000  # a second or two to copy
 # A literal NULL would only hide the text: the engine keeps it below the mark that says NULL, also on disk.
 NOTHING = "materialize(CAST(NULL, 'Nullable(String)'))"
 EMPTY = "CAST(map(), 'Map(LowCardinality(String), String)')"
@@ -64,20 +67,23 @@ OF_SEEN = {
 }
 
 
-def erase_bulk(bench: Workbench, say: Say) -> None:
-    """Empty the listed spans, scores and dead letters, delete the listed texts. Raises ClickHouseError."""
+def erase_bulk(bench: Workbench, say: Say, *, still: bool = False) -> None:
+    """Empty the listed spans, scores and dead letters, delete the listed texts.
+
+    ``still`` says that nothing is written meanwhile. Raises ClickHouseError, QueryFailed.
+    """
     for table, (change, left) in BULK.items():
         where = f"({PLACE}) IN {places(table)} AND {left}"
         for day in _days(bench, table, where):
             say(f"erasing in {table}, {day}")
-            mutate(bench, table, day, where, change)
+            _change(bench, table, day, where, change) if still else mutate(bench, table, day, where, change)
 
 
 def erase_updates(bench: Workbench) -> int:
     """Take ids out of the corrections of the listed spans, day by day; returns how many. What they sum up to stays."""
     found = _days(bench, "span_updates", IN_UPDATES)
     for day in found:
-        _swap_updates(bench, day)
+        _swap(bench, "span_updates", day, IN_UPDATES, OF_UPDATE)  # ids are in its key, which no mutation changes
     return sum(found.values())
 
 
@@ -85,7 +91,7 @@ def erase_context(bench: Workbench) -> int:
     """Take users and ids out of what partitions remember; returns of how many spans."""
     found = _days(bench, "seen", IN_SEEN)
     for day in found:
-        mutate(bench, "seen", day, IN_SEEN, OF_SEEN)
+        _change(bench, "seen", day, IN_SEEN, OF_SEEN)
     return sum(found.values())
 
 
@@ -93,7 +99,7 @@ def erase_user_sums(bench: Workbench) -> int:
     """Delete the sums of the listed users; returns how many rows."""
     found = _days(bench, "rollup_user", IN_SUMS)
     for day in found:
-        mutate(bench, "rollup_user", day, IN_SUMS, None)
+        _change(bench, "rollup_user", day, IN_SUMS, None)
     return sum(found.values())
 
 
@@ -103,7 +109,7 @@ def count_rest(bench: Workbench) -> dict[str, int]:
     return {table: sum(_days(bench, table, where).values()) for table, where in tables.items()}
 
 
-def mutate(bench: Workbench, table: str, day: date, where: str, change: Mapping[str, str] | None) -> None:
+def mutate(bench: Workbench, table: str, day: date, where: str, change: Change) -> None:
     """Change the rows of a received day, or delete them (None), and wait for the end. Raises ClickHouseError."""
     what = "DELETE" if change is None else "UPDATE " + ", ".join(f"{name} = {to}" for name, to in change.items())
     try:
@@ -116,17 +122,35 @@ def mutate(bench: Workbench, table: str, day: date, where: str, change: Mapping[
         raise
 
 
-def _swap_updates(bench: Workbench, day: date) -> None:
-    """Put a changed copy in the place of a day: ids are in the key of the table, which no mutation changes."""
-    aside = "span_updates_erasing"
+def _change(bench: Workbench, table: str, day: date, where: str, change: Change) -> None:
+    """Change a day of which nothing is written meanwhile, by what takes less time.
+
+    A mutation waits for its turn in the background, a second or two for each part.
+    """
+    if sum(what.rows for what in days_of(bench, [table]) if what.day == day) <= SWAPPED_ROWS:
+        _swap(bench, table, day, where, change)
+    else:
+        mutate(bench, table, day, where, change)
+
+
+def _swap(bench: Workbench, table: str, day: date, where: str, change: Change) -> None:
+    """Put a changed copy in the place of a day."""
+    aside = f"{table}_{TARGETS}"
+    received = "received_day" if table.startswith("rollup_") else "toDate(received_at)"
+    replaced = ", ".join(f"if({where}, {to}, {name}) AS {name}" for name, to in (change or {}).items())
+    columns = f"* REPLACE ({replaced})" if replaced else "*"
+    kept = f"NOT ({where})" if change is None else "true"
     bench.command(f"DROP TABLE IF EXISTS {aside} SYNC")
-    bench.command(f"CREATE TABLE {aside} AS span_updates")
+    bench.command(f"CREATE TABLE {aside} AS {table}")
     try:
-        replaced = ", ".join(f"if({IN_UPDATES}, {to}, {name}) AS {name}" for name, to in OF_UPDATE.items())
         bench.command(
-            f"INSERT INTO {aside} SELECT * REPLACE ({replaced}) FROM span_updates WHERE toDate(received_at) = '{day}'"
+            f"INSERT INTO {aside} SELECT {columns} FROM {table} WHERE {received} = '{day}' AND {kept}"
+            " SETTINGS prefer_column_name_to_alias = 1"  # a condition means what is there, not what becomes of it
         )
-        bench.command(f"ALTER TABLE span_updates REPLACE PARTITION '{day}' FROM {aside}")
+        left = days_of(bench, [aside])
+        bench.command(
+            f"ALTER TABLE {table} " + (f"REPLACE PARTITION '{day}' FROM {aside}" if left else f"DROP PARTITION '{day}'")
+        )
     finally:
         bench.command(f"DROP TABLE IF EXISTS {aside} SYNC")
 

@@ -62,8 +62,10 @@ def found_rows(bench: Workbench) -> dict[str, int]:
 
 
 def drop_targets(bench: Workbench) -> None:
-    """Remove the list from the disk. Raises ClickHouseError."""
-    bench.command(f"DROP TABLE IF EXISTS {TARGETS} SYNC")
+    """Remove the list from the disk, and copies of days that a kill left. Raises ClickHouseError, QueryFailed."""
+    ours = f"name = '{TARGETS}' OR endsWith(name, '_{TARGETS}')"
+    for row in bench.rows(f"SELECT name FROM system.tables WHERE database = currentDatabase() AND ({ours})"):
+        bench.command(f"DROP TABLE {row['name']} SYNC")
 
 
 def places(what: str) -> str:
