@@ -12,9 +12,9 @@ from requirements import need_chromium
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Give the system's Chromium."""
+    """Give the system's Chromium. While it is open no test of a coroutine can run, so it ends with its file."""
     chromium = need_chromium()
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
@@ -23,8 +23,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Give a running spanpulse with data."""
+    need_chromium()
     with loaded(tmp_path_factory.mktemp("site")) as running:
         yield running
 
