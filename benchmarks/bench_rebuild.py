@@ -52,14 +52,13 @@ def _copy(command: Any, offsets: int, milliseconds: int) -> None:
     times = f"start_time + toIntervalMillisecond({milliseconds}) AS start_time"
     times += f", end_time + toIntervalMillisecond({milliseconds}) AS end_time"
     small = "SETTINGS min_insert_block_size_bytes = 134217728, min_insert_block_size_rows = 250000, max_threads = 1"
-    small += ", prefer_column_name_to_alias = 1"
     below = f"WHERE log_source = 1 AND log_offset < {MESSAGES}"
-    command(f"INSERT INTO span_rows SELECT * REPLACE ({first}, {times}) FROM span_rows {below} {small}")
-    command(f"INSERT INTO seen SELECT * REPLACE ({first}) FROM seen {below} {small}")
+    command(f"INSERT INTO span_rows SELECT * REPLACE ({first}, {times}) FROM (SELECT * FROM span_rows {below}) {small}")
+    command(f"INSERT INTO seen SELECT * REPLACE ({first}) FROM (SELECT * FROM seen {below}) {small}")
     command(
         f"INSERT INTO batches SELECT * REPLACE (first_offset + {offsets} AS first_offset, last_offset + {offsets} AS"
-        f" last_offset, {moved}, minute + toIntervalSecond({milliseconds // 1000}) AS minute) FROM batches"
-        f" WHERE last_offset < {MESSAGES} SETTINGS prefer_column_name_to_alias = 1"
+        f" last_offset, {moved}, minute + toIntervalSecond({milliseconds // 1000}) AS minute)"
+        f" FROM (SELECT * FROM batches WHERE last_offset < {MESSAGES})"
     )
 
 

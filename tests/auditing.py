@@ -82,7 +82,8 @@ def beyond_caps(folder: Path) -> dict[str, Any]:
         whole = list(audited(bench))
         bench.command(
             "INSERT INTO rollup_service (received_day, minute, tenant, service_name, kind, name, spans)"
-            " SELECT received_day, minute, tenant, service_name, kind, name, 1 FROM rollup_service WHERE name = '__other__' LIMIT 1"
+            " SELECT received_day, minute, tenant, service_name, kind, name, 1 FROM rollup_service"
+            " WHERE name = '__other__' LIMIT 1"
         )
         return {"others": others, "whole": whole, "changed": list(audited(bench))}
 

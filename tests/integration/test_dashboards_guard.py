@@ -236,9 +236,17 @@ async def test_who_goes_away_ends_the_query(open_page: PagePart) -> None:
     messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     messages.put_nowait({"type": "http.request", "body": b"", "more_body": False})
     scope = {
-        "type": "http", "method": "GET", "path": "/api/v1/overview", "raw_path": b"/api/v1/overview",
-        "query_string": b"", "headers": [(b"host", b"localhost")], "scheme": "http", "http_version": "1.1",
-        "server": ("localhost", 80), "client": ("127.0.0.1", 1), "asgi": {"version": "3.0"},
+        "type": "http",
+        "method": "GET",
+        "path": "/api/v1/overview",
+        "raw_path": b"/api/v1/overview",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "scheme": "http",
+        "http_version": "1.1",
+        "server": ("localhost", 80),
+        "client": ("127.0.0.1", 1),
+        "asgi": {"version": "3.0"},
     }
 
     async def send(_message: Any) -> None:

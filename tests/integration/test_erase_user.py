@@ -169,6 +169,13 @@ def test_what_belongs_to_others_is_untouched(filled: Running) -> None:
     assert filled.one("count() FROM dead_letters WHERE bytes != ''") == 1
 
 
+@pytest.mark.parametrize("order", ["newest", "slowest", "dearest", "failed"])
+def test_the_lists_of_traces_know_nothing_of_what_was_erased(filled: Running, order: str) -> None:
+    kept = {row["t"] for row in filled.sql("SELECT DISTINCT trace_id AS t FROM spans")}
+    found = httpx.get(f"{filled.web}/api/v1/traces?range=30d&order={order}", timeout=30).raise_for_status().json()
+    assert {trace["trace_id"] for trace in found["traces"]} <= kept
+
+
 def test_a_partition_does_not_remember_the_user(filled: Running) -> None:
     trace = TRACES[ALICE][0]
     send(filled, spans(call(trace, 5, 1, **LATER)))

@@ -42,6 +42,7 @@ def condition_of(scope: Scope, start_ns: int, end_ns: int, through_ms: int) -> C
         "end_time >= fromUnixTimestamp64Nano({from_ns:Int64})",
         "end_time < fromUnixTimestamp64Nano({to_ns:Int64})",
         "received_at <= fromUnixTimestamp64Milli({through_ms:Int64})",
+        "NOT erased",  # what is left of an erased span belongs to no trace
     ]
     parameters: dict[str, int | list[str]] = {"from_ns": start_ns, "to_ns": end_ns, "through_ms": through_ms}
     for name, values in scope.filters:

@@ -89,7 +89,8 @@ def announce(process: EmbeddedProcess, console: Console) -> None:
     console.print(f"spanpulse {process.version} is ready, data in {process.folder.path}", markup=False)
     console.print(f"  OTLP/HTTP  http://{addresses['otlp_http']}")
     console.print(f"  OTLP/gRPC  http://{addresses['otlp_grpc']}")
-    console.print(f"  page       http://{addresses['web']}{process.settings.web_root_path}  (/metrics, /healthz, /readyz)")
+    page = f"http://{addresses['web']}{process.settings.web_root_path}"
+    console.print(f"  page       {page}  (/metrics, /healthz, /readyz)")
     console.print("Point an OpenTelemetry application at it:")
     console.print(f"  export OTEL_EXPORTER_OTLP_ENDPOINT=http://{addresses['otlp_http']}")
     console.print("  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf")

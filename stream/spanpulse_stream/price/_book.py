@@ -124,7 +124,7 @@ class PriceBook:
         )
 
     def explain(self, call: Call) -> Explanation | None:
-        """Return how a call with usage is priced, or None where this book has no price. Raises ValueError for no usage."""
+        """Return how a call with usage is priced, None where this book has no price. Raises ValueError for no usage."""
         with self._lock:
             number = self._tables.schedule_number(call.name)
             if number == UNPRICED:

@@ -53,8 +53,8 @@ class PricedPart:
 class Explanation:
     """The parts with a count, and the cost in USD: their sum rounded half-even to 1e-12.
 
-    ``above`` is the size of input from which on the prices hold, 0 for the base ones; ``repaired`` tells that the counts
-    contradicted each other and were set right.
+    ``above`` is the size of input from which on the prices hold, 0 for the base ones; ``repaired`` tells that the
+    counts contradicted each other and were set right.
     """
 
     version: str
