@@ -32,7 +32,7 @@ demo: $(VENV)/server
 	@$(BIN)/spanpulse demo $(if $(ONCE),--once)
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=20
 
 bench: $(VENV)/dev
 	$(BIN)/python benchmarks/run.py
