@@ -48,6 +48,8 @@ def measure(folder: Path) -> None:
         step = 60
         for first in range(0, MINUTES, step):
             database.writer.command(_rows(first, step))
+        quarters = "SELECT * REPLACE (toStartOfFifteenMinutes(minute) AS minute) FROM rollup_minute"
+        database.control.command(f"INSERT INTO rollup_quarter {quarters}")
         count = "SELECT count(), (SELECT sum(requests) FROM rollup_minute) FROM rollup_minute"
         rows = query(database, count, output_format="TSV").decode().split()
         print(f"{rows[0]} rows of {rows[1]} calls, made in {time.perf_counter() - begun:.0f} s")

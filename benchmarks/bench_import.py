@@ -21,7 +21,7 @@ from oracle.otlp_json import otlp_json
 from running import Running
 from spanpulse_stream.traffic import LoadGenerator
 
-SPANS = 122_880
+SPANS = 491_520
 POOL = 8
 ID = re.compile(rb'"(?:traceId|spanId|parentSpanId)":"(?=[0-9a-f]{16})')
 OWN_DIGITS = 8  # of an id, which say which request it is of
