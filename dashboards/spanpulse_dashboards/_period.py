@@ -9,7 +9,18 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["DEFAULT_RANGE", "PRESETS", "Period", "PeriodError", "Window", "read_time", "window_of"]
+__all__ = [
+    "DEFAULT_RANGE",
+    "PRESETS",
+    "Period",
+    "PeriodError",
+    "Window",
+    "ceiled",
+    "floored",
+    "read_time",
+    "text_of",
+    "window_of",
+]
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 PRESETS = {"15m": 15 * MINUTE, "1h": HOUR, "6h": 6 * HOUR, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
@@ -38,7 +49,7 @@ class Period:
         """Return the minutes that the range touches. Raises PeriodError."""
         if end <= start:
             raise PeriodError(f"to ({text_of(end)}) must be later than from ({text_of(start)})")
-        period = cls(_floored(start, MINUTE), _ceiled(end, MINUTE))
+        period = cls(floored(start, MINUTE), ceiled(end, MINUTE))
         if period.end - period.start > timedelta(days=MOST_DAYS):
             raise PeriodError(f"the range is longer than {MOST_DAYS} days; choose a shorter one")
         return period
@@ -64,7 +75,7 @@ class Window:
     @property
     def starts(self) -> list[datetime]:
         """The starts of the buckets, whether they hold anything or not."""
-        first = _floored(self.start, self.bucket)
+        first = floored(self.start, self.bucket)
         count = -(-int((self.end - first).total_seconds()) // self.bucket)
         return [first + timedelta(seconds=self.bucket * number) for number in range(count)]
 
@@ -81,15 +92,15 @@ def window_of(period: str | Period, now: datetime, *, at_least: int = MINUTE) ->
 
     Raises KeyError for a preset that does not exist.
     """
-    present = _floored(now, MINUTE) + timedelta(seconds=MINUTE)
+    present = floored(now, MINUTE) + timedelta(seconds=MINUTE)
     if isinstance(period, str):
         length = PRESETS[period]
         bucket = max(at_least, _bucket(length))
-        end = _floored(now, bucket) + timedelta(seconds=bucket)
+        end = floored(now, bucket) + timedelta(seconds=bucket)
         start = end - timedelta(seconds=max(length, bucket))
     else:
         bucket = max(at_least, _bucket(int((period.end - period.start).total_seconds())))
-        start, end = _floored(period.start, at_least), _ceiled(period.end, at_least)
+        start, end = floored(period.start, at_least), ceiled(period.end, at_least)
     return Window(start, end, min(max(present, start), end), bucket)
 
 
@@ -122,11 +133,13 @@ def _bucket(seconds: int) -> int:
     return next((size for size in BUCKETS if seconds <= size * MOST_BUCKETS), DAY)
 
 
-def _floored(moment: datetime, seconds: int) -> datetime:
+def floored(moment: datetime, seconds: int) -> datetime:
+    """Return the start of the bucket of so many seconds, aligned to UTC, that a moment lies in."""
     stamp = int(moment.timestamp())
     return datetime.fromtimestamp(stamp - stamp % seconds, UTC)
 
 
-def _ceiled(moment: datetime, seconds: int) -> datetime:
-    floored = _floored(moment, seconds)
-    return floored if floored == moment else floored + timedelta(seconds=seconds)
+def ceiled(moment: datetime, seconds: int) -> datetime:
+    """Return the moment itself where it starts a bucket, else the start of the next one."""
+    start = floored(moment, seconds)
+    return start if start == moment else start + timedelta(seconds=seconds)

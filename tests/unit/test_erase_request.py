@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from spanpulse_stream.maintenance import MaintenanceError
 from spanpulse_stream.maintenance._erase_request import EraseRequest, Journal
+from spanpulse_stream.operations import MaintenanceError
 
 TODAY = datetime.now(UTC).date()
 

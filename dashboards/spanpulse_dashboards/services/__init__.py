@@ -5,9 +5,11 @@ from spanpulse_dashboards.services._events import events
 from spanpulse_dashboards.services._facets import facets
 from spanpulse_dashboards.services._overview import overview
 from spanpulse_dashboards.services._process import completeness, live, server
+from spanpulse_dashboards.services._tables import CALLS, rows_of
 from spanpulse_dashboards.services._unpriced import unpriced_models
 
 __all__ = [
+    "CALLS",
     "DIMENSIONS",
     "MOST_ROWS",
     "SORTS",
@@ -19,6 +21,7 @@ __all__ = [
     "facets",
     "live",
     "overview",
+    "rows_of",
     "server",
     "unpriced_models",
 ]

@@ -8,9 +8,9 @@ before its end at the earliest, which keeps older partitions out of every query.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-from spanpulse_dashboards._period import Window
+from spanpulse_dashboards._period import Window, ceiled, floored
 from spanpulse_dashboards._scope import Scope
 from spanpulse_sinks.clickhouse import Parameters
 
@@ -36,8 +36,7 @@ DIMENSIONS: Mapping[str, str] = {
     "prompt": "prompt_name",
     "prompt_version": "prompt_version",
 }
-QUARTER = timedelta(minutes=15)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+QUARTER = 900
 NO_SESSIONS = "sessions are not kept in the rollups: see the traces of the session"
 USERS_ALONE = "by user only the tenant is kept: take the other filters away ({})"
 NO_SCORES_BY = "scores are not kept by {}"
@@ -94,8 +93,8 @@ def rows_of(table: Table, scope: Scope, window: Window, *, by_bucket: bool = Fal
     Times of calls are in the column `minute`; with ``by_bucket`` they tell the buckets of the window apart.
     """
     fine = condition(table, scope, window)
-    first, last = _ceiled(window.start), _floored(window.end)
-    if table is not CALLS or (by_bucket and timedelta(seconds=window.bucket) % QUARTER) or first >= last:
+    first, last = ceiled(window.start, QUARTER), floored(window.end, QUARTER)
+    if table is not CALLS or (by_bucket and window.bucket % QUARTER) or first >= last:
         return Condition(f"(SELECT * FROM {table.name} AS r WHERE {fine.sql})", fine.parameters)
     quarters = condition(QUARTERS, scope, replace(window, start=first, end=last))
     parts = [f"SELECT quarter AS minute, * EXCEPT (quarter) FROM {QUARTERS.name} AS r WHERE {quarters.sql}"]
@@ -133,11 +132,3 @@ def condition(
 def _ends(window: Window, first: datetime, last: datetime) -> list[tuple[datetime, datetime]]:
     """Return what of a window lies before and behind its whole quarters."""
     return [(start, end) for start, end in ((window.start, first), (last, window.end)) if start < end]
-
-
-def _floored(moment: datetime) -> datetime:
-    return moment - (moment - EPOCH) % QUARTER
-
-
-def _ceiled(moment: datetime) -> datetime:
-    return -((EPOCH - moment) // QUARTER) * QUARTER + EPOCH

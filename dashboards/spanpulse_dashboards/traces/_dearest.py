@@ -12,6 +12,7 @@ from spanpulse_dashboards._backend import Backend
 from spanpulse_dashboards._period import Window
 from spanpulse_dashboards._reader import Row, Statement
 from spanpulse_dashboards._scope import Scope
+from spanpulse_dashboards.services import CALLS, rows_of
 from spanpulse_dashboards.traces._ask import ask
 from spanpulse_dashboards.traces._cursor import Cursor
 from spanpulse_dashboards.traces._filters import Condition
@@ -29,16 +30,6 @@ UNCOUNTED = (
     " FROM span_updates WHERE counted = 0)"
 )
 CORRECTED = Statement("SELECT count() AS corrected FROM span_updates WHERE counted = 0")
-# Dimensions of the rollup: with any other filter the calls are counted among the spans.
-KNOWN = {
-    "tenant": "tenant",
-    "service": "service_name",
-    "environment": "environment",
-    "provider": "provider",
-    "model": "model",
-    "prompt": "prompt_name",
-    "prompt_version": "prompt_version",
-}
 
 
 class Asked(Protocol):
@@ -63,20 +54,16 @@ async def by_sum(
 
 async def calls_of(backend: Backend, scope: Scope, window: Window, condition: Condition) -> int:
     """Return how many calls there are to add up, about."""
-    if any(name not in KNOWN for name, _ in scope.filters):
+    if any(name not in CALLS.columns for name, _ in scope.filters):
         rows = await ask(
             backend,
             Statement(f"SELECT countIf(counted) AS calls FROM span_rows WHERE {condition.sql}", condition.parameters),
             window,
         )
         return int(rows[0]["calls"])
-    parts = ["minute >= fromUnixTimestamp({first:Int64})", "minute < fromUnixTimestamp({last:Int64})"]
-    parameters: dict[str, Any] = {"first": int(window.start.timestamp()), "last": int(window.end.timestamp())}
-    for name, values in scope.filters:
-        parts.append(f"{KNOWN[name]} IN {{f_{name}:Array(String)}}")
-        parameters[f"f_{name}"] = list(values)
-    sql = f"SELECT sum(requests) AS calls FROM rollup_minute WHERE {' AND '.join(parts)}"
-    return int((await ask(backend, Statement(sql, parameters), window))[0]["calls"])
+    found = rows_of(CALLS, scope, window)
+    statement = Statement(f"SELECT sum(requests) AS calls FROM {found.sql}", found.parameters)
+    return int((await ask(backend, statement, window))[0]["calls"])
 
 
 async def _summed(

@@ -10,6 +10,7 @@ from spanpulse_stream.commands._console import output_console
 from spanpulse_stream.commands._operate import Shown, operate
 from spanpulse_stream.commands._run import CommandError, run_command
 from spanpulse_stream.commands._show import bytes_of, count_of
+from spanpulse_stream.operations import MaintenanceError
 from spanpulse_stream.settings import load_settings
 
 __all__ = ["run"]
@@ -58,7 +59,7 @@ def _show(report: dict[str, Any]) -> None:
 
 
 def _verify(dest: Path, *, as_json: bool) -> int:
-    from spanpulse_stream.maintenance import MaintenanceError, Manifest, check_files  # noqa: PLC0415 -- takes a second
+    from spanpulse_stream.maintenance import Manifest, check_files  # noqa: PLC0415 -- takes a second
 
     try:
         manifest = Manifest.read(dest)

@@ -9,6 +9,7 @@ from spanpulse_stream.commands._console import output_console
 from spanpulse_stream.commands._operate import Shown
 from spanpulse_stream.commands._run import CommandError, run_command
 from spanpulse_stream.commands._show import bytes_of
+from spanpulse_stream.operations import MaintenanceError
 from spanpulse_stream.settings import load_settings
 
 __all__ = ["run"]
@@ -28,7 +29,7 @@ def _restore(
     settings = load_settings({"data": data}, file=config).settings
     from dataclasses import asdict  # noqa: PLC0415
 
-    from spanpulse_stream.maintenance import MaintenanceError, restore  # noqa: PLC0415 -- takes a second
+    from spanpulse_stream.maintenance import restore  # noqa: PLC0415 -- takes a second
 
     try:
         with Shown.on_stderr() as bar:

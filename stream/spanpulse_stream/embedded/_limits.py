@@ -11,13 +11,14 @@ import logging
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from spanpulse_sinks.clickhouse import DayOfTable, Retention, Workbench, days_of, purge_old_parts, remove_day, workbench
+from spanpulse_sinks.clickhouse import DayOfTable, Workbench, days_of, purge_old_parts, remove_day, workbench
 from spanpulse_stream.day import date_of, day_of
 from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.embedded._maintenance import Maintenance
 from spanpulse_stream.log import TOPIC, LocalLog
 from spanpulse_stream.maintenance import Context
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
+from spanpulse_stream.pipeline import ROLLUPS
 from spanpulse_stream.settings import Settings
 
 __all__ = ["REASON", "DiskCap"]
@@ -26,10 +27,6 @@ LOG = logging.getLogger(__name__)
 REASON = "disk_cap"
 WARN_FROM = 0.9  # of the cap
 SPANS = ("span_rows", "span_updates", "span_texts", "scores", "dead_letters")
-ROLLUPS = (
-    *("rollup_minute", "rollup_quarter", "rollup_experiment"),
-    *("rollup_user", "rollup_service", "rollup_score"),
-)
 
 
 @dataclass(slots=True)
@@ -104,11 +101,7 @@ class DiskCap:
         return min([datetime.now(UTC).date(), *(date_of(day_of(at)) for at in waiting if at is not None)])
 
     def _remove(self, bench: Workbench, what: DayOfTable) -> None:
-        retention = Retention(
-            spans=self.settings.retention_spans_days,
-            rollups=self.settings.retention_rollups_days,
-            dead_letters=self.settings.retention_dead_letters_days,
-        )
+        retention = self.maintenance.database.config.retention
         if what.day <= datetime.now(UTC).date() - timedelta(days=retention.days(what.table)):
             bench.command(f"ALTER TABLE {what.table} DROP PARTITION '{what.day}'")  # retention would have, in hours
             return

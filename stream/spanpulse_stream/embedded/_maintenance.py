@@ -18,7 +18,8 @@ from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, QueryFaile
 from spanpulse_stream.embedded._database import committed_ends
 from spanpulse_stream.embedded._processors import Processors
 from spanpulse_stream.log import TOPIC, LocalLog
-from spanpulse_stream.maintenance import FINISHERS, OPERATIONS, RESUMERS, Context, MaintenanceError, Progress, Stopped
+from spanpulse_stream.maintenance import FINISHERS, OPERATIONS, RESUMERS, Context
+from spanpulse_stream.operations import MaintenanceError, Progress, Stopped
 from spanpulse_stream.pipeline import PriceBooks
 from spanpulse_stream.settings import Settings
 

@@ -132,7 +132,7 @@ class EmbeddedProcess:
         await self._processors.start(seed=secrets.randbits(64))
         self.maintenance.processors = self._processors
         stack.push_async_callback(self.maintenance.stop)
-        await self._watch()
+        await self._watch(options)
         if missing := (await self.status.read())["completeness"]["unaccounted"]:
             self._progress(f"{missing} records that were accepted are unaccounted for (spanpulse status)")
         if receiver is not None:
@@ -190,7 +190,7 @@ class EmbeddedProcess:
             root_path=settings.web_root_path,
         )
 
-    async def _watch(self) -> None:
+    async def _watch(self, options: OtlpOptions) -> None:
         """Start what looks after the process, and the operator's socket."""
         parts = (self.settings, self.folder, self.log, self.database, self.metrics, self.health)
         cap = DiskCap(self.settings, self.folder, self.log, self.maintenance, self.metrics, self.health)
@@ -198,7 +198,7 @@ class EmbeddedProcess:
         self._stack.push_async_callback(_cancelled, monitor)
         self.status = StatusReader(*parts, self.version, lambda: self.addresses, self._begun)
         operations = Operations(self.query, self.status.read, self.maintenance.run, (QueryFailed,))
-        importer = Importer(self.log, OtlpOptions.from_settings(self.settings), most_waiting=BACKLOG_BYTES)
+        importer = Importer(self.log, options, most_waiting=BACKLOG_BYTES)
         more = import_routes(importer, self.metrics)
         control = ControlServer(socket_path(self.folder.path), operations, more)
         await control.start()

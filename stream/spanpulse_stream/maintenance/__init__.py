@@ -7,7 +7,7 @@ folder), so that `finish`, at the next start and before the first batch, brings 
 """
 
 from spanpulse_stream.maintenance._backup_manifest import Manifest, Wrong, check_files
-from spanpulse_stream.maintenance._context import Context, MaintenanceError, Progress, Stopped
+from spanpulse_stream.maintenance._context import Context
 from spanpulse_stream.maintenance._operations import FINISHERS, OPERATIONS, RESUMERS, Operation
 from spanpulse_stream.maintenance._restore import RESTORING, restore
 
@@ -17,11 +17,8 @@ __all__ = [
     "RESTORING",
     "RESUMERS",
     "Context",
-    "MaintenanceError",
     "Manifest",
     "Operation",
-    "Progress",
-    "Stopped",
     "Wrong",
     "check_files",
     "restore",

@@ -21,8 +21,9 @@ from spanpulse_stream.log import LogSnapshot, log_version
 from spanpulse_stream.maintenance._backup_copy import NOTES, Copier
 from spanpulse_stream.maintenance._backup_links import Links, link_database, links_folder
 from spanpulse_stream.maintenance._backup_manifest import MANIFEST, Kept, Manifest, digest_of
-from spanpulse_stream.maintenance._context import Context, MaintenanceError
+from spanpulse_stream.maintenance._context import Context
 from spanpulse_stream.maintenance._erase_request import Journal
+from spanpulse_stream.operations import MaintenanceError
 
 __all__ = ["backup"]
 

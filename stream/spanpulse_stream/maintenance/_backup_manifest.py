@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from spanpulse_stream.maintenance._context import MaintenanceError
+from spanpulse_stream.operations import MaintenanceError
 
 __all__ = ["FORMAT", "MANIFEST", "Kept", "Manifest", "Wrong", "check_files", "digest_of", "write_durably"]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from spanpulse_sinks.clickhouse import EmbeddedDatabase
 from spanpulse_stream.log import LocalLog
-from spanpulse_stream.operations import MaintenanceError, Progress, Stopped
+from spanpulse_stream.operations import Progress, Stopped
 from spanpulse_stream.pipeline import PriceBooks
 from spanpulse_stream.settings import Settings
 
-__all__ = ["Context", "MaintenanceError", "Progress", "Stopped"]
+__all__ = ["Context"]
 
 
 @dataclass(frozen=True, slots=True)

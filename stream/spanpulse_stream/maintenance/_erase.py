@@ -16,7 +16,7 @@ from typing import Any
 
 from spanpulse_sinks.clickhouse import TABLES, Workbench, purge_old_parts, workbench
 from spanpulse_stream.log import TOPIC
-from spanpulse_stream.maintenance._context import Context, MaintenanceError
+from spanpulse_stream.maintenance._context import Context
 from spanpulse_stream.maintenance._erase_days import count_days, erase_days
 from spanpulse_stream.maintenance._erase_request import EraseRequest, Journal
 from spanpulse_stream.maintenance._erase_rows import (
@@ -28,6 +28,7 @@ from spanpulse_stream.maintenance._erase_rows import (
 )
 from spanpulse_stream.maintenance._erase_targets import drop_targets, find_targets, found_rows
 from spanpulse_stream.maintenance._erase_users import take_back_users
+from spanpulse_stream.operations import MaintenanceError
 
 __all__ = ["erase", "resume_erase"]
 

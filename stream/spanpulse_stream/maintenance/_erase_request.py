@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from spanpulse_stream.maintenance._context import MaintenanceError
+from spanpulse_stream.operations import MaintenanceError
 
 __all__ = ["EraseRequest", "Journal"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from spanpulse_stream.maintenance._context import Context, MaintenanceError
+from spanpulse_stream.maintenance._context import Context
 from spanpulse_stream.maintenance._rebuild_days import (
     Received,
     committed_ends,
@@ -22,6 +22,7 @@ from spanpulse_stream.maintenance._rebuild_days import (
     spans_gone,
 )
 from spanpulse_stream.maintenance._rebuild_swap import Asides, asides
+from spanpulse_stream.operations import MaintenanceError
 from spanpulse_stream.pipeline import ROLLUPS, DayRange, rollups_of
 
 __all__ = ["rebuild"]

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from spanpulse_sinks.clickhouse import Workbench
-from spanpulse_stream.maintenance._context import Context, MaintenanceError
+from spanpulse_stream.maintenance._context import Context
+from spanpulse_stream.operations import MaintenanceError
 
 __all__ = ["Days", "Received", "below", "committed_ends", "days_asked", "received", "spans_gone", "today"]
 

@@ -20,7 +20,8 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanpulse_sinks.clickhouse import Workbench, workbench
-from spanpulse_stream.maintenance._context import Context, MaintenanceError
+from spanpulse_stream.maintenance._context import Context
+from spanpulse_stream.operations import MaintenanceError
 
 __all__ = ["PREFIX", "Asides", "aside_of", "asides", "finish_swap", "keep_file"]
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from spanpulse_sinks.clickhouse import DayOfTable, Workbench, days_of, free_bytes, workbench
 from spanpulse_stream.log import TOPIC
-from spanpulse_stream.maintenance._context import Context, MaintenanceError
+from spanpulse_stream.maintenance._context import Context
 from spanpulse_stream.maintenance._rebuild_days import committed_ends, days_asked, spans_gone
 from spanpulse_stream.maintenance._rebuild_swap import asides
 from spanpulse_stream.maintenance._reprice_costs import Changes, Scope
 from spanpulse_stream.maintenance._reprice_days import TABLES, RepricedDays, changes_of
 from spanpulse_stream.maintenance._reprice_journal import Done, Journal
+from spanpulse_stream.operations import MaintenanceError
 from spanpulse_stream.price import OverrideError, PriceBook, UnknownPriceVersion
 
 __all__ = ["reprice", "resume_reprice"]

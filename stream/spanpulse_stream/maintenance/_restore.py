@@ -14,7 +14,7 @@ from typing import Final
 from spanpulse_sinks.clickhouse import free_bytes, schema_version
 from spanpulse_stream.log import log_version
 from spanpulse_stream.maintenance._backup_manifest import Kept, Manifest, digest_of
-from spanpulse_stream.maintenance._context import MaintenanceError, Progress
+from spanpulse_stream.operations import MaintenanceError, Progress
 
 __all__ = ["RESTORING", "restore"]
 

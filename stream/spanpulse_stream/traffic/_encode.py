@@ -17,6 +17,7 @@ __all__ = [
     "Event",
     "SpanRecord",
     "attributes",
+    "delimited",
     "encode_span",
     "request",
     "varint",
@@ -58,21 +59,21 @@ class SpanRecord:
 
 def encode_span(span: SpanRecord) -> bytes:
     """Return the encoded Span message."""
-    parts = [_bytes(1, span.trace_id), _bytes(2, span.span_id)]
+    parts = [delimited(1, span.trace_id), delimited(2, span.span_id)]
     if span.parent_id:
-        parts.append(_bytes(4, span.parent_id))
+        parts.append(delimited(4, span.parent_id))
     parts += [_text(5, span.name), bytes((6 << 3, span.kind)), _fixed(7, span.start), _fixed(8, span.end)]
     parts.append(attributes(9, span.attributes))
-    parts += [_bytes(11, _fixed(1, e.time) + _text(2, e.name) + attributes(3, e.attributes)) for e in span.events]
+    parts += [delimited(11, _fixed(1, e.time) + _text(2, e.name) + attributes(3, e.attributes)) for e in span.events]
     if span.status:
-        parts.append(_bytes(15, _text(2, span.message) + bytes((3 << 3, span.status))))
+        parts.append(delimited(15, _text(2, span.message) + bytes((3 << 3, span.status))))
     return b"".join(parts)
 
 
 def request(resource: Mapping[str, Value], scope: tuple[str, str], spans: Iterable[bytes]) -> bytes:
     """Return an ExportTraceServiceRequest of one resource and one scope (name, version)."""
-    scoped = _bytes(1, _text(1, scope[0]) + _text(2, scope[1])) + b"".join(_bytes(2, span) for span in spans)
-    return _bytes(1, _bytes(1, attributes(1, resource)) + _bytes(2, scoped))
+    scoped = delimited(1, _text(1, scope[0]) + _text(2, scope[1])) + b"".join(delimited(2, span) for span in spans)
+    return delimited(1, delimited(1, attributes(1, resource)) + delimited(2, scoped))
 
 
 def attributes(number: int, values: Mapping[str, Value]) -> bytes:
@@ -120,15 +121,16 @@ def _any_value(value: Value) -> bytes:
         return bytes((3 << 3,)) + varint(value & (1 << 64) - 1)
     if isinstance(value, float):
         return bytes((4 << 3 | 1,)) + struct.pack("<d", value)
-    return _bytes(5, b"".join(_bytes(1, _text(1, each)) for each in value))
+    return delimited(5, b"".join(delimited(1, _text(1, each)) for each in value))
 
 
-def _bytes(number: int, value: bytes) -> bytes:
+def delimited(number: int, value: bytes) -> bytes:
+    """Return a field of bytes, a text or a message; its tag has one byte or two."""
     return SHORT[number << 3 | 2] + varint(len(value)) + value
 
 
 def _text(number: int, value: str) -> bytes:
-    return _bytes(number, value.encode())
+    return delimited(number, value.encode())
 
 
 def _fixed(number: int, value: int) -> bytes:

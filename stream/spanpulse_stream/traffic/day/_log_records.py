@@ -6,7 +6,7 @@ Values are not checked: callers are in this package.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from spanpulse_stream.traffic._encode import Value, attributes, varint
+from spanpulse_stream.traffic._encode import Value, attributes, delimited
 
 __all__ = ["LogRecord", "encode_log"]
 
@@ -30,13 +30,9 @@ def encode_log(record: LogRecord) -> bytes:
         (
             bytes((1 << 3 | 1,)) + time,
             bytes((11 << 3 | 1,)) + time,
-            _bytes(12, name),
+            delimited(12, name),
             attributes(6, record.attributes),
-            _bytes(9, record.trace_id),
-            _bytes(10, record.span_id),
+            delimited(9, record.trace_id),
+            delimited(10, record.span_id),
         )
     )
-
-
-def _bytes(number: int, value: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(value)) + value
