@@ -40,6 +40,13 @@ class Told:
         for body in self.cast.exports():
             self.send("traces", body)
         running.drain()
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the lists of traces have everything that is stored by now."""
+        stored, deadline = datetime.now(UTC), time.monotonic() + 10
+        while datetime.fromisoformat(self.api("", limit=1)["through"]) < stored:
+            assert time.monotonic() < deadline
 
     def send(self, signal: str, body: bytes) -> None:
         answer = httpx.post(
@@ -128,15 +135,12 @@ def test_pages_stay_while_data_arrives(told: Told) -> None:
     expected = listed(told, limit=30, range="7d")
     pages = told.pages(limit=30, range="7d")
     found = [trace["trace_id"] for trace in next(pages)["traces"]]
-    # What arrives is received after the first page: wait for the next edition of its cursor.
-    deadline = time.monotonic() + 10
-    through = told.api("", limit=1)["through"]
-    while told.api("", limit=1)["through"] == through:
-        assert time.monotonic() < deadline
+    told.settle()  # what arrives from here on is received after the first page
     later = Cast()
     for body in later.exports():
         told.send("traces", body)
     told.running.drain()
+    told.settle()
     for page in pages:
         found += [trace["trace_id"] for trace in page["traces"]]
     assert found == expected

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -14,19 +15,31 @@ from receiving import message, receive
 from running import Running
 from spanpulse_stream.traffic import LoadGenerator
 
-TODAY = datetime.now(UTC).date()
-DAYS = [TODAY - timedelta(days=back) for back in (3, 2, 1)]
 REQUESTS = 4  # of 512 spans each, a day
+TAKES = timedelta(minutes=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A folder whose data folder has spans of three past days, not processed yet."""
+
+    path: Path
+    days: list[date]
+    today: date
 
 
 @pytest.fixture
-def filled(tmp_path: Path) -> Path:
-    """Return a folder whose data folder has spans of three past days, not processed yet."""
+def filled(tmp_path: Path) -> Filled:
+    """Return the folder, seen from a day that does not end while the test runs."""
+    now = datetime.now(UTC)
+    if (now + TAKES).date() != now.date():
+        pytest.skip("the day ends, in UTC, before this test would")
+    days = [now.date() - timedelta(days=back) for back in (3, 2, 1)]
     load = LoadGenerator(1)
-    for day in DAYS:
-        noon = int(datetime.combine(day, datetime.min.time(), UTC).timestamp() * 1e9)
-        receive(tmp_path / "data", day, [message("traces", load.request(noon + n)) for n in range(REQUESTS)])
-    return tmp_path
+    for day in days:
+        midnight = int(datetime.combine(day, datetime.min.time(), UTC).timestamp() * 1e9)
+        receive(tmp_path / "data", day, [message("traces", load.request(midnight + n)) for n in range(REQUESTS)])
+    return Filled(tmp_path, days, now.date())
 
 
 def until(true: Callable[[], bool], running: Running, within: float = 30.0) -> None:
@@ -50,53 +63,53 @@ def size_of(running: Running, day: date) -> int:
     return int(running.one(f"{bytes_on_disk} AND partition = '{day}'"))
 
 
-def test_the_oldest_day_goes_first_and_stays_away(filled: Path) -> None:
-    with Running(filled) as running:
+def test_the_oldest_day_goes_first_and_stays_away(filled: Filled) -> None:
+    with Running(filled.path) as running:
         running.drain()
         used = running.status()["disk"]["used_bytes"]
-        most = used - size_of(running, DAYS[0]) // 2
+        most = used - size_of(running, filled.days[0]) // 2
     capped = {"SPANPULSE_DISK_MAX_BYTES": str(most)}
-    with Running(filled, capped) as running:
-        until(lambda: days_with(running, "span_rows") == [str(day) for day in DAYS[1:]], running)
+    with Running(filled.path, capped) as running:
+        until(lambda: days_with(running, "span_rows") == [str(day) for day in filled.days[1:]], running)
         status = running.status()
-        assert {row["day"] for row in status["removed_days"]} == {str(DAYS[0])}
+        assert {row["day"] for row in status["removed_days"]} == {str(filled.days[0])}
         assert status["removed_days"][0]["reason"] == "disk_cap"
         assert status["completeness"]["unaccounted"] == 0
         assert (status["ready"], [each["reason"] for each in status["warnings"]]) == (True, ["disk_near_cap"])
         assert httpx.get(f"{running.web}/readyz", timeout=10).status_code == 200
         assert 'disk_removed_days_total{table="span_rows"} 1.0' in httpx.get(f"{running.web}/metrics").text
-        assert days_with(running, "rollup_minute") == [str(day) for day in DAYS]
-        shown = spanpulse("status", "--data", str(running.data), folder=filled)
-        assert f"{DAYS[0]} by the cap on the disk" in shown.out
+        assert days_with(running, "rollup_minute") == [str(day) for day in filled.days]
+        shown = spanpulse("status", "--data", str(running.data), folder=filled.path)
+        assert f"{filled.days[0]} by the cap on the disk" in shown.out
         assert "disk_near_cap" in shown.out
-        audited = spanpulse("audit", "--data", str(running.data), folder=filled)
+        audited = spanpulse("audit", "--data", str(running.data), folder=filled.path)
         assert audited.code == 0, audited.out + audited.err
-    with Running(filled) as running:  # the log still has the messages of that day
-        assert days_with(running, "span_rows") == [str(day) for day in DAYS[1:]]
-        assert running.one("toInt64(sum(requests)) FROM rollup_minute") == _calls(len(DAYS))
+    with Running(filled.path) as running:  # the log still has the messages of that day
+        assert days_with(running, "span_rows") == [str(day) for day in filled.days[1:]]
+        assert running.one("toInt64(sum(requests)) FROM rollup_minute") == _calls(len(filled.days))
 
 
-def test_what_is_of_today_stays_and_otlp_answers_429(filled: Path) -> None:
+def test_what_is_of_today_stays_and_otlp_answers_429(filled: Filled) -> None:
     load = LoadGenerator(2)
-    with Running(filled) as running:
+    with Running(filled.path) as running:
         for number in range(REQUESTS):
             send(running, load.request(time.time_ns() + number)).raise_for_status()
         running.drain()
         before = running.one("toInt64(count()) FROM span_rows WHERE toDate(received_at) = today()")
-    with Running(filled, {"SPANPULSE_DISK_MAX_BYTES": "100000"}) as running:
-        until(lambda: days_with(running, "rollup_minute") == [str(TODAY)], running)
+    with Running(filled.path, {"SPANPULSE_DISK_MAX_BYTES": "100000"}) as running:
+        until(lambda: days_with(running, "rollup_minute") == [str(filled.today)], running)
         until(lambda: send(running, load.request(time.time_ns())).status_code == 429, running)
         refused = send(running, load.request(time.time_ns()))
         assert b"disk_max_bytes" in refused.content
         assert int(refused.headers["retry-after"]) > 0
         now = running.one("toInt64(count()) FROM span_rows WHERE toDate(received_at) = today()")
         assert now >= before > 0
-        assert days_with(running, "span_rows") == [str(TODAY)]
+        assert days_with(running, "span_rows") == [str(filled.today)]
         assert running.drain()["completeness"]["unaccounted"] == 0
 
 
-def test_without_a_cap_nothing_goes(filled: Path) -> None:
-    with Running(filled) as running:
+def test_without_a_cap_nothing_goes(filled: Filled) -> None:
+    with Running(filled.path) as running:
         status = running.drain()
         assert (status["disk"]["max_bytes"], status["removed_days"], status["warnings"]) == (None, [], [])
 
