@@ -224,6 +224,7 @@ class Breakdown(Model):
     total: int | None = Field(description="rows on all pages; null: see reason")
     next: str | None = Field(description="cursor of the next page; null: this is the last one")
     reason: str | None = Field(default=None, description="why the table cannot be had for this scope")
+    note: str | None = Field(default=None, description="what the rows are of, where that is not quite the range")
 
 
 class FacetValue(Model):

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from sinks_process import CONFIG
 from spanpulse_dashboards import services
 from spanpulse_dashboards._backend import Backend
 from spanpulse_dashboards._models import Figure
+from spanpulse_dashboards._period import ceiled, floored
 from spanpulse_dashboards.services import DIMENSIONS, SORTS
 from spanpulse_sinks.clickhouse import EmbeddedDatabase
 
@@ -207,6 +209,16 @@ async def test_what_cannot_be_had_says_why(backend: Backend) -> None:
         assert all(value is None for value in found.timeline.requests)
 
 
+async def test_calls_without_a_user_are_not_told_apart(backend: Backend) -> None:
+    for query in ("user=", "user=&user=u"):
+        scope = scope_of(query)
+        found = await services.overview(backend, scope)
+        assert found.figures.requests.value is None
+        assert "traces" in (found.figures.requests.reason or "")
+        assert "traces" in ((await services.breakdown(backend, scope, by="user")).reason or "")
+        assert (await services.facets(backend, scope)).facets[0].reason
+
+
 def expected_rows(calls: Truth, by: str) -> dict[tuple[str, ...], Truth]:
     names = KEYS.get(by, (by,))
     groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
@@ -238,6 +250,32 @@ async def test_the_table_is_that_of_the_spans(backend: Backend, truth: Truth, by
         assert row.input_tokens == group.sum(lambda call: int(call.input))
     requests = [row.requests for row in found.rows]
     assert requests == sorted(requests, reverse=True)
+
+
+@pytest.mark.parametrize("query", ["range=15m", "range=1h", "odd", "whole"])
+async def test_users_are_those_of_the_quarters_that_the_range_touches(
+    backend: Backend, data: tuple[EmbeddedDatabase, datetime, Truth], query: str
+) -> None:
+    end = data[1] - timedelta(minutes=3)
+    if query == "odd":
+        query = f"from={end - timedelta(minutes=41):%Y-%m-%dT%H:%M:00Z}&to={end:%Y-%m-%dT%H:%M:00Z}"
+    elif query == "whole":
+        last = ceiled(end, 900)
+        query = f"from={last - timedelta(minutes=30):%Y-%m-%dT%H:%M:00Z}&to={last:%Y-%m-%dT%H:%M:00Z}"
+    scope = scope_of(query)
+    window = backend.window(scope)
+    quarters = replace(window, start=floored(window.start, 900), end=ceiled(window.end, 900))
+    calls = data[2].within(quarters)
+    expected = {key[0]: group.requests for key, group in expected_rows(calls, "user").items()}
+    assert expected
+    table = await services.breakdown(backend, scope, by="user", limit=200)
+    assert {row.key["user"]: row.requests for row in table.rows} == expected
+    assert table.total == len(expected)
+    assert (table.note is None) == (window == quarters)
+    users = (await services.facets(backend, scope)).facets[-1]
+    assert {each.value: each.requests for each in users.values} == expected
+    figures = (await services.overview(backend, scope)).figures
+    assert figures.users.value == len({(call.tenant, call.user) for call in calls.calls if call.user})
 
 
 @pytest.mark.parametrize("sort", SORTS)

@@ -90,6 +90,7 @@ class Table:
     next: str | None
     first: str | None
     reason: str | None
+    note: str | None
 
 
 def table(breakdown: Breakdown, scope: Scope, look: Look) -> Table:
@@ -112,6 +113,7 @@ def table(breakdown: Breakdown, scope: Scope, look: Look) -> Table:
         next=href(**sorting, after=breakdown.next) if breakdown.next else None,
         first=href(**sorting) if "after" in look.own else None,
         reason=breakdown.reason,
+        note=breakdown.note,
     )
 
 

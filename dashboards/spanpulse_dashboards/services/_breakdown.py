@@ -17,7 +17,16 @@ from spanpulse_dashboards.services._breakdown_rows import row_of
 from spanpulse_dashboards.services._cursor import Place, read_place, write_place
 from spanpulse_dashboards.services._sessions import SESSION_SPANS, session_condition
 from spanpulse_dashboards.services._sums import SUMS, percentile_items
-from spanpulse_dashboards.services._tables import CALLS, USERS, Condition, Inapplicable, calls_table, condition, rows_of
+from spanpulse_dashboards.services._tables import (
+    CALLS,
+    USERS,
+    Condition,
+    Inapplicable,
+    calls_table,
+    condition,
+    rows_of,
+    user_quarters,
+)
 from spanpulse_sinks.clickhouse import QueryFailed
 
 __all__ = ["DIMENSIONS", "MOST_ROWS", "SORTS", "By", "Sort", "breakdown"]
@@ -56,6 +65,7 @@ RANKS: Mapping[str, str] = {
     "name": "0",
 }
 TOO_MANY = "too many {} in the range for a table sorted by this: choose a shorter range, a filter or another column"
+WHOLE_QUARTERS = "users are kept by quarter of an hour: the rows are of every whole quarter that the range touches"
 KEPT_FOR_ALL = "by user the {} is not kept: take the filter away"
 
 
@@ -105,6 +115,7 @@ async def breakdown(
         total=int(rows[0]["total"]) if rows else None if reason or place else 0,
         next=write_place(Place(float(last["rank"]), last["key"], last["more"])) if last else None,
         reason=reason,
+        note=WHOLE_QUARTERS if source and by == "user" and user_quarters(window) != window else None,
     )
 
 

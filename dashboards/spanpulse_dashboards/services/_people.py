@@ -1,7 +1,6 @@
 """Users and their verdicts: how many there are, what one costs, what they think."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from spanpulse_dashboards._backend import Backend
@@ -13,7 +12,6 @@ from spanpulse_dashboards.services._tables import USERS, Inapplicable, condition
 
 __all__ = ["Scores", "Users", "read_scores", "read_users"]
 
-QUARTER = 900
 MOST_SCORES = 20
 MOST_LABELS = 20
 USERS_BY_TENANT = "users are counted by tenant alone: take the other filters away ({})"
@@ -45,9 +43,7 @@ async def read_users(backend: Backend, scope: Scope, window: Window) -> Users:
     """Return the users of the quarters of an hour that the range touches. Raises Inapplicable, QueryFailed."""
     if others := [name for name, _ in scope.filters if name not in USERS.columns]:
         raise Inapplicable(USERS_BY_TENANT.format(", ".join(others)))
-    start = int(window.start.timestamp()) // QUARTER * QUARTER
-    quarters = Window(datetime.fromtimestamp(start, UTC), window.end, window.through, window.bucket)
-    where = condition(USERS, scope, quarters)
+    where = condition(USERS, scope, window)
     sql = f"""
         SELECT uniqExact(r.tenant, r.user_id) AS users, toString(sum(r.weighted_cost)) AS amount,
             sum(r.requests - r.requests_usage_missing - r.requests_unpriced) AS known,
