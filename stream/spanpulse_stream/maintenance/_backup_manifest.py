@@ -106,10 +106,10 @@ def digest_of(path: Path, say: Callable[[int], None]) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def write_durably(path: Path, text: str) -> None:
+def write_durably(path: Path, text: str, *, mode: int = 0o666) -> None:
     """Write a file whole or not at all, and bring it to the disk. Raises OSError."""
     beside = path.with_name(f"{path.name}.new")
-    with beside.open("w", encoding="utf-8") as file:
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:  # noqa: PTH123
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

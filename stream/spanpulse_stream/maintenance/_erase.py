@@ -30,7 +30,7 @@ from spanpulse_stream.maintenance._erase_targets import drop_targets, find_targe
 from spanpulse_stream.maintenance._erase_users import take_back_users
 from spanpulse_stream.operations import MaintenanceError
 
-__all__ = ["erase", "resume_erase"]
+__all__ = ["erase", "resume_erase", "sweep_list"]
 
 LOG = logging.getLogger(__name__)
 LOOK_AGAIN_S = 0.1
@@ -55,8 +55,16 @@ def erase(context: Context, arguments: Mapping[str, Any]) -> dict[str, Any]:
         context.say("finishing an earlier erasure")
         _carry_out(context, unfinished, journal)
     _wait_for_pending(context)
+    if unfinished != request:
+        _forget_list(context)
     journal.write(request)
     return _carry_out(context, request, journal)
+
+
+def sweep_list(context: Context) -> None:
+    """Remove the list that a killed count left; that of an erasure which is not finished stays."""
+    if not Journal(context.folder).is_there():
+        _forget_list(context)
 
 
 def resume_erase(context: Context) -> None:
@@ -107,11 +115,18 @@ def _counted(context: Context, request: EraseRequest) -> dict[str, int]:
         if request.before is not None:
             return count_days(bench, request)
         context.say("looking for what there is")
+        drop_targets(bench)
         try:
             find_targets(bench, request)
             return found_rows(bench) | count_rest(bench)
         finally:
             drop_targets(bench)
+
+
+def _forget_list(context: Context) -> None:
+    """Remove what is listed: of another request, the list would erase what nobody asked for."""
+    with workbench(context.database) as bench:
+        drop_targets(bench)
 
 
 def _wait_for_pending(context: Context) -> None:

@@ -1,7 +1,6 @@
 """What is to be erased: one user, one trace, or all before a day; checked, and written down until it is done."""
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,11 +8,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from spanpulse_stream.maintenance._backup_manifest import write_durably
 from spanpulse_stream.operations import MaintenanceError
 
 __all__ = ["EraseRequest", "Journal"]
 
 TRACE = re.compile(r"[0-9a-f]{32}")
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+LONGEST_USER = 8192  # bytes: a query that looks for it in dead letters has a bound too
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,8 @@ class EraseRequest:
         if len(given) != 1:
             raise MaintenanceError("name one of --user ID, --trace ID and --before DATE")
         tenant = arguments.get("tenant")
-        if tenant == "":
-            raise MaintenanceError("--tenant names no tenant")
+        if tenant is not None:
+            _plain("--tenant", tenant)
         return cls(
             user=_user(given["user"]) if "user" in given else None,
             trace=_trace(given["trace"]) if "trace" in given else None,
@@ -56,19 +58,24 @@ class Journal:
         self._path = folder / "erase.json"
 
     def read(self) -> EraseRequest | None:
-        """Return the request that is not carried out yet."""
-        if not self._path.exists():
+        """Return the request that is not carried out yet. Raises MaintenanceError where it cannot be read."""
+        try:
+            return EraseRequest.parse(json.loads(self._path.read_text("utf-8")))
+        except FileNotFoundError:
             return None
-        return EraseRequest.parse(json.loads(self._path.read_text("utf-8")))
+        except (OSError, ValueError, AttributeError, TypeError, MaintenanceError) as error:
+            raise MaintenanceError(
+                f"{self._path}, which holds what an interrupted erasure was asked for, cannot be read: {error}; "
+                "remove the file, then repeat that erasure"
+            ) from None
+
+    def is_there(self) -> bool:
+        """Return whether a request is not carried out yet, readable or not."""
+        return self._path.exists()
 
     def write(self, request: EraseRequest) -> None:
         """Keep a request, durably. Raises OSError."""
-        beside = self._path.with_suffix(".new")
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123 -- with its mode
-            json.dump(asdict(request), file, default=str)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
+        write_durably(self._path, json.dumps(asdict(request), default=str), mode=0o600)
 
     def remove(self) -> None:
         """Forget the request: it is carried out."""
@@ -76,9 +83,23 @@ class Journal:
 
 
 def _user(text: str) -> str:
-    if not text:
-        raise MaintenanceError("--user is empty: spans without a user are nobody's")
+    if _plain("--user", text) > LONGEST_USER:
+        raise MaintenanceError(
+            f"--user has more than {LONGEST_USER:,} bytes, which no user id has; --trace erases what holds it"
+        )
     return text
+
+
+def _plain(option: str, text: str) -> int:
+    """Return the bytes of a text as it is stored. Raises MaintenanceError where it is none."""
+    if not text:
+        raise MaintenanceError(f"{option} is empty, which names nobody")
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise MaintenanceError(
+            f"{option} is no UTF-8, and nothing else is stored; check the terminal's encoding"
+        ) from None
 
 
 def _trace(text: str) -> str:
@@ -89,7 +110,7 @@ def _trace(text: str) -> str:
 
 def _before(text: str) -> date:
     try:
-        day = date.fromisoformat(text)
+        day = date.fromisoformat(text if DAY.fullmatch(text) else "")  # Python reads more forms than are meant
     except ValueError:
         raise MaintenanceError(f"{text!r} is no date: write it as 2026-01-31") from None
     if day > (today := datetime.now(UTC).date()):

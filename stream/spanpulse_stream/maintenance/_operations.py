@@ -7,7 +7,7 @@ from spanpulse_stream.maintenance._audit import audit
 from spanpulse_stream.maintenance._backup import backup
 from spanpulse_stream.maintenance._backup_links import sweep_links
 from spanpulse_stream.maintenance._context import Context
-from spanpulse_stream.maintenance._erase import erase, resume_erase
+from spanpulse_stream.maintenance._erase import erase, resume_erase, sweep_list
 from spanpulse_stream.maintenance._rebuild import rebuild
 from spanpulse_stream.maintenance._rebuild_swap import finish_swap
 from spanpulse_stream.maintenance._reprice import reprice, resume_reprice
@@ -26,7 +26,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "reprice": reprice,
 }
 
-FINISHERS: tuple[Callable[[Context], None], ...] = (sweep_links, finish_swap)
+FINISHERS: tuple[Callable[[Context], None], ...] = (sweep_links, sweep_list, finish_swap)
 """Each is called at a start, after the repair and before the first batch; does nothing where nothing is unfinished."""
 
 RESUMERS: Mapping[str, Callable[[Context], None]] = {"erase": resume_erase, "reprice": resume_reprice}
