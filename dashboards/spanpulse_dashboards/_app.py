@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from spanpulse_dashboards._access import Access
 from spanpulse_dashboards._backend import Backend
-from spanpulse_dashboards._errors import ErrorPage, respond_to
+from spanpulse_dashboards._errors import Answered, ErrorPage, respond_to
 from spanpulse_dashboards._guard import Guard
 from spanpulse_dashboards._hosts import Hosts
 from spanpulse_dashboards._scope import ScopeError
@@ -50,10 +50,9 @@ def make_page(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        exception_handlers=dict.fromkeys(
-            (ScopeError, RequestValidationError, HTTPException, QueryFailed, Exception), answer
-        ),
+        exception_handlers=dict.fromkeys((ScopeError, RequestValidationError, HTTPException, QueryFailed), answer),
     )
+    app.add_middleware(Answered, answer=answer)
     for router in routers:
         app.include_router(router, prefix=API)
     app.router.routes.extend(routes)

@@ -1,10 +1,12 @@
 """Errors as people and programs get them: a Problem (RFC 9457) for the API, a page for a browser.
 
-Nothing of the inside is shown: no SQL, no message of the engine. What has no cause outside is logged with its trace.
+Nothing of the inside is shown: no SQL, no message of the engine. What has no cause outside is logged with its trace,
+once, and the connection stays. Not guaranteed: an answer where one had begun before the error; the connection is cut.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -12,12 +14,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spanpulse_dashboards._models import Problem
 from spanpulse_dashboards._scope import ScopeError
 from spanpulse_sinks.clickhouse import QueryFailed
 
-__all__ = ["PROBLEM_JSON", "ErrorPage", "problem_of", "problem_response", "respond_to"]
+__all__ = ["PROBLEM_JSON", "Answered", "ErrorPage", "problem_of", "problem_response", "respond_to"]
 
 LOG = logging.getLogger(__name__)
 PROBLEM_JSON = "application/problem+json"
@@ -75,6 +78,35 @@ def respond_to(page: ErrorPage | None) -> Callable[[Request, Any], Coroutine[Any
         return response
 
     return respond
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Middleware that answers what no route foresaw, by ``answer``.
+
+    The handler of all errors that Starlette has raises them again behind its answer, which costs the client its
+    connection and the log a second trace.
+    """
+
+    app: ASGIApp
+    answer: Callable[[Request, Any], Awaitable[Response]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        except Exception as error:
+            if begun:
+                raise
+            response = await self.answer(Request(scope, receive), error)
+            await response(scope, receive, send)
 
 
 def _of_validation(error: RequestValidationError) -> Problem:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 __all__ = [
     "DEFAULT_RANGE",
+    "EARLIEST",
+    "LATEST",
     "PRESETS",
     "Period",
     "PeriodError",

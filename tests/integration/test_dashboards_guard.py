@@ -220,6 +220,24 @@ async def test_errors_are_problems_for_programs_and_pages_for_people(open_page: 
     assert "did you mean model?" in page.text
 
 
+@pytest.mark.parametrize("path", ["/api/v1/overview", "/traces"])
+async def test_a_defect_is_answered_and_logged_once(
+    open_page: PagePart, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("secret of the inside")
+
+    reader: Any = open_page.backend.reader
+    reader.rows = broken
+    async with asking(open_page) as client:  # which would raise what the application lets through to the server
+        answer = await client.get(path)
+        assert answer.status_code == 500
+        assert "secret" not in answer.text
+        assert "defect" in answer.text
+        assert (await client.get(SERVER)).status_code == 200
+    assert len([record for record in caplog.records if record.exc_info]) == 1
+
+
 async def test_who_goes_away_ends_the_query(open_page: PagePart) -> None:
     ended = asyncio.Event()
     asked = asyncio.Event()

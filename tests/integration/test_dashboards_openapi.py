@@ -102,6 +102,31 @@ def test_a_damaged_cursor_is_said(running: Running, after: str) -> None:
     assert answer.json()["parameter"] == "after"
 
 
+TRACE = "a" * 32
+FORGED = (
+    *("999999999999999", "1795305000000~1.5~" + TRACE, f"1795305000000~9999999999999999999.999999999999~{TRACE}"),
+    *(f"1795305000000~{2**63}~{TRACE}", f"1795305000000~{2**63 - 1}~{TRACE}", f"1795305000000~{'9' * 26}~{TRACE}"),
+    *("946684800000", "4102444799999", "4102444800000", "000000000000", "9" * 19, "4102444800000000000"),
+)
+
+
+@pytest.mark.parametrize("order", ["newest", "slowest", "failed", "dearest"])
+def test_a_forged_cursor_is_answered(running: Running, order: str) -> None:
+    with httpx.Client(base_url=running.web, timeout=30) as client:
+        for cursor in FORGED:
+            for path in ("/traces", "/api/v1/traces"):
+                answer = client.get(path, params={"order": order, "cursor": cursor})
+                assert answer.status_code in {200, 422}, (path, cursor, answer.text)
+
+
+def test_a_forged_cursor_of_a_search_is_answered(running: Running) -> None:
+    with httpx.Client(base_url=running.web, timeout=30) as client:
+        for cursor in FORGED:
+            for path in ("/traces", "/api/v1/traces/search"):
+                answer = client.get(path, params={"q": "text:x'", "cursor": cursor})
+                assert answer.status_code in {200, 422}, (path, cursor, answer.text)
+
+
 def test_the_process_has_lost_nothing(running: Running, tmp_path: Path) -> None:
     counts = running.status()["completeness"]
     assert counts["unaccounted"] == 0

@@ -1,6 +1,7 @@
 """What is shown of hostile text, JSON, messages; cursors, searches and verdicts at their edges."""
 
 import json
+from typing import get_args
 
 import pytest
 from markupsafe import escape
@@ -9,6 +10,7 @@ from hostile import ATTACKS
 from spanpulse_dashboards.traces._complete import cost_reason, judge
 from spanpulse_dashboards.traces._cursor import BadCursor, Cursor
 from spanpulse_dashboards.traces._json_view import json_html
+from spanpulse_dashboards.traces._models import Order
 from spanpulse_dashboards.traces._search import BadSearch, understand
 from spanpulse_dashboards.traces._texts import LONGEST, conversation, text_of, whole_part
 from spanpulse_dashboards.traces._visible import visible
@@ -108,17 +110,40 @@ def test_a_long_text_is_cut_and_says_its_length() -> None:
     assert (len(text.text), text.length, text.cut) == (LONGEST, 100_000, True)
 
 
-@pytest.mark.parametrize(
-    "cursor", [Cursor(1), Cursor(5, "17", "a" * 32), Cursor(5, "0.000001", "b" * 32), Cursor(5, "-3", "c" * 32)]
+NOW_MS = 1_790_000_000_000
+DAMAGED_CURSORS = (
+    *("", "x", "1" * 12, f"{NOW_MS}\n", "\u0661" * 13, "1" * 40, "4102444800000", f"{NOW_MS}~2", f"{NOW_MS}~2~zz"),
+    *(f"{NOW_MS}~{value}~{'a' * 32}" for value in ("x", "1e5", "-3", "", "1.", "9" * 27)),
 )
-def test_a_cursor_is_read_back(cursor: Cursor) -> None:
-    assert Cursor.parse(cursor.dump()) == cursor
 
 
-@pytest.mark.parametrize("text", ["", "x", "1~2", "1~2~zz", "1~x~" + "a" * 32, "1~1e5~" + "a" * 32, "\u0661", "1" * 40])
-def test_a_damaged_cursor_is_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    ("cursor", "order"),
+    [
+        (Cursor(NOW_MS), "newest"),
+        (Cursor(NOW_MS, str(2**63 - 1), "a" * 32), "slowest"),
+        (Cursor(NOW_MS, "0.000001", "b" * 32), "dearest"),
+        (Cursor(NOW_MS, "3", "c" * 32), "dearest"),
+    ],
+)
+def test_a_cursor_is_read_back(cursor: Cursor, order: Order) -> None:
+    assert Cursor.parse(cursor.dump(), order) == cursor
+
+
+@pytest.mark.parametrize("order", get_args(Order))
+@pytest.mark.parametrize("text", DAMAGED_CURSORS)
+def test_a_damaged_cursor_is_refused(text: str, order: Order) -> None:
     with pytest.raises(BadCursor):
-        Cursor.parse(text)
+        Cursor.parse(text, order)
+
+
+@pytest.mark.parametrize("order", ["newest", "slowest", "failed"])
+@pytest.mark.parametrize("value", ["1.5", str(2**63), "9" * 26])
+def test_the_cursor_of_the_dearest_is_refused_by_the_others(value: str, order: Order) -> None:
+    text = f"{NOW_MS}~{value}~{'a' * 32}"
+    assert Cursor.parse(text, "dearest").value == value
+    with pytest.raises(BadCursor):
+        Cursor.parse(text, order)
 
 
 @pytest.mark.parametrize(

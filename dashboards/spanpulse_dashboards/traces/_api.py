@@ -15,13 +15,13 @@ from spanpulse_dashboards._api import PROBLEMS
 from spanpulse_dashboards._backend import Backend
 from spanpulse_dashboards._parameters import scoped
 from spanpulse_dashboards._scope import Scope, ScopeError
-from spanpulse_dashboards.traces._cursor import BadCursor, Cursor
+from spanpulse_dashboards.traces._cursor import FORM, BadCursor, Cursor
 from spanpulse_dashboards.traces._detail import NoSuchSpan, read_detail, read_stored
 from spanpulse_dashboards.traces._detail_models import SpanDetail
 from spanpulse_dashboards.traces._lists import MOST_TRACES, Page, list_traces
 from spanpulse_dashboards.traces._models import Order, SearchResult, Trace, TraceList
 from spanpulse_dashboards.traces._money import Prices
-from spanpulse_dashboards.traces._search import LONGEST_QUERY, BadSearch, search_traces, understand
+from spanpulse_dashboards.traces._search import ENDS, LONGEST_QUERY, BadSearch, search_traces, understand
 from spanpulse_dashboards.traces._spans import Place, tenants_of
 from spanpulse_dashboards.traces._story import MOST_LINES, NoSuchTrace, SeveralTenants, read_story, trace_of
 from spanpulse_dashboards.traces._whole import NoSuchText, whole_text
@@ -53,17 +53,23 @@ def traces_router(backend: Backend, prices: Prices) -> APIRouter:
         scope: Annotated[Scope, Depends(scoped("order", "limit", "cursor", "whole"))],
         order: Annotated[Order, Query(description="what comes first")] = "newest",
         limit: Annotated[int, Query(ge=1, le=MOST_TRACES, description="most traces of a page")] = 25,
-        cursor: Annotated[str | None, Query(max_length=100, description="`next` of the page before")] = None,
+        cursor: Annotated[
+            str | None,
+            Query(max_length=100, description="`next` of the page before", json_schema_extra={"pattern": FORM}),
+        ] = None,
         whole: Annotated[bool, Query(description="add up every call of the range, however many: takes longer")] = False,
     ) -> TraceList:
         """Return a page of traces, which stays as it is while data arrives."""
-        return await list_traces(backend, scope, Page(order, limit, cursor_of(cursor), whole))
+        return await list_traces(backend, scope, Page(order, limit, cursor_of(cursor, order), whole))
 
     @router.get("/search")
     async def search(
         scope: Annotated[Scope, Depends(scoped("q", "cursor"))],
         q: Annotated[str, Query(max_length=LONGEST_QUERY, description="an id, a name, or words of a message")],
-        cursor: Annotated[str | None, Query(max_length=20, description="`next` of the answer before")] = None,
+        cursor: Annotated[
+            str | None,
+            Query(max_length=20, description="`next` of the answer before", json_schema_extra={"pattern": ENDS}),
+        ] = None,
     ) -> SearchResult:
         """Return the traces in which something matches what was typed, newest first."""
         try:
@@ -135,10 +141,10 @@ async def tenant_of(backend: Backend, trace_id: str, tenant: str | None) -> str:
     return tenants[0]
 
 
-def cursor_of(text: str | None) -> Cursor | None:
-    """Read the cursor of a list. Raises ScopeError."""
+def cursor_of(text: str | None, order: Order) -> Cursor | None:
+    """Read the cursor of a list of this order. Raises ScopeError."""
     try:
-        return None if text is None else Cursor.parse(text)
+        return None if text is None else Cursor.parse(text, order)
     except BadCursor as error:
         raise ScopeError("cursor", str(error)) from None
 

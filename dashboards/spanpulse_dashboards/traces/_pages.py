@@ -170,7 +170,8 @@ class TracePages:
 
     async def _listed(self, order: Order, own: Mapping[str, str], scope: Scope, root: str) -> dict[str, Any]:
         whole = own.get("whole") == "1"
-        listed = await list_traces(self._backend, scope, Page(order, A_PAGE, cursor_of(own.get("cursor")), whole))
+        page = Page(order, A_PAGE, cursor_of(own.get("cursor"), order), whole)
+        listed = await list_traces(self._backend, scope, page)
         more = {"order": order, "whole": "1"} if whole else {"order": order}
         return {
             "listed": listed,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spanpulse_dashboards._backend import Backend
+from spanpulse_dashboards._period import EARLIEST, LATEST
 from spanpulse_dashboards._reader import Row, Statement
 from spanpulse_dashboards._scope import Scope
 from spanpulse_dashboards.traces._ask import ask_now
@@ -22,7 +23,7 @@ from spanpulse_dashboards.traces._models import Looked, SearchResult
 from spanpulse_dashboards.traces._orders import ORDERS
 from spanpulse_dashboards.traces._summaries import Sighting
 
-__all__ = ["KINDS", "LONGEST_QUERY", "BadSearch", "Wanted", "search_traces", "understand"]
+__all__ = ["ENDS", "KINDS", "LONGEST_QUERY", "BadSearch", "Wanted", "search_traces", "understand"]
 
 LONGEST_QUERY: Final = 500
 SHORTEST_TEXT: Final = 2
@@ -33,7 +34,9 @@ HOUR_NS: Final = 3600 * 10**9
 DAY_NS: Final = 24 * HOUR_NS
 TRACE: Final = re.compile(r"[0-9a-f]{32}")
 SPAN: Final = re.compile(r"[0-9a-f]{16}")
-CURSOR: Final = re.compile(r"\d{1,19}", re.ASCII)
+ENDS: Final = r"^[0-9]{18,19}$"
+"""What the cursor of a search looks like, here and in the OpenAPI document: ns since the epoch."""
+OLDEST_NS, NEWEST_NS = ns_of(EARLIEST), ns_of(LATEST)
 
 
 def newest(column: str) -> str:
@@ -120,9 +123,7 @@ async def search_traces(backend: Backend, scope: Scope, wanted: Wanted, cursor: 
     A trace id is looked for whatever the scope is. ``cursor`` is the end of the text to go on with.
     """
     window, now = backend.window(scope), backend.now()
-    if cursor is not None and not CURSOR.fullmatch(cursor):
-        raise BadSearch("the cursor is damaged; search again")
-    end = int(cursor) if cursor is not None else ns_of(window.end)
+    end = ns_of(window.end) if cursor is None else _end_of(cursor)
     condition = condition_of(scope, ns_of(window.start), end, ns_of(now) // 1_000_000)
     exact = [kind for kind in wanted.kinds if kind != "text"] if cursor is None else []
     rows: list[Row] = []
@@ -148,6 +149,13 @@ async def search_traces(backend: Backend, scope: Scope, wanted: Wanted, cursor: 
         looked=looked,
         next=following,
     )
+
+
+def _end_of(cursor: str) -> int:
+    """Return where the answer before has stopped, ns since the epoch. Raises BadSearch."""
+    if not re.fullmatch(ENDS, cursor) or not OLDEST_NS <= int(cursor) <= NEWEST_NS:
+        raise BadSearch("the cursor is damaged; search again")
+    return int(cursor)
 
 
 async def _exactly(backend: Backend, value: str, kind: str, condition: Condition) -> tuple[Row, ...]:
