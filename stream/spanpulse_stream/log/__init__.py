@@ -19,7 +19,7 @@ from spanpulse_stream.log._records import (
     PartitionStats,
     Record,
 )
-from spanpulse_stream.log._snapshot import LogSnapshot, log_version
+from spanpulse_stream.log._snapshot import LogSnapshot, log_version, newest_log_version
 
 __all__ = [
     "LAST",
@@ -42,4 +42,5 @@ __all__ = [
     "Record",
     "Signal",
     "log_version",
+    "newest_log_version",
 ]

@@ -27,7 +27,7 @@ from spanpulse_stream.log._messages import TOPIC, LogFull, Message
 from spanpulse_stream.log._position import Key, Position
 from spanpulse_stream.log._reader import Readers
 from spanpulse_stream.log._records import Claim, Imported, LogStats, LogUnusable, OffsetOutOfRange, Record
-from spanpulse_stream.log._schema import prepare
+from spanpulse_stream.log._schema import identity_of, prepare
 from spanpulse_stream.log._snapshot import LogSnapshot, take_snapshot
 from spanpulse_stream.log._store import Store, Transaction
 from spanpulse_stream.log._upkeep import Upkeep
@@ -50,6 +50,8 @@ class LocalLog:
         self, folder: Path, lock: FolderLock, store: Store, disk: Disk, *, partitions: int, retain: int
     ) -> None:
         self.partitions = partitions
+        self.identity = identity_of(store.connection)
+        """A number that this log and its copies have, and no other."""
         self._folder = folder
         self._lock = lock
         self._store = store

@@ -6,6 +6,7 @@ that offsets and sources go on when every message is gone.
 """
 
 import os
+import secrets
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,7 @@ from spanpulse_stream.log._imported import IMPORTED
 from spanpulse_stream.log._position import OFFSET_BITS
 from spanpulse_stream.log._records import LogDamaged, LogUnusable
 
-__all__ = ["APPLICATION", "PAGE", "connect", "prepare", "unusable"]
+__all__ = ["APPLICATION", "PAGE", "VERSION", "connect", "identity_of", "prepare", "unusable"]
 
 APPLICATION: Final = 0x73706C67  # "splg"
 VERSION: Final = 1
@@ -164,6 +165,12 @@ def _resize(connection: sqlite3.Connection, path: Path, partitions: int) -> None
         )
     if not found or partitions > found[0]:
         connection.execute("INSERT OR REPLACE INTO settings VALUES ('partitions', ?)", (partitions,))
+    connection.execute("INSERT OR IGNORE INTO settings VALUES ('identity', ?)", (secrets.randbits(62),))
+
+
+def identity_of(connection: sqlite3.Connection) -> int:
+    """Return the number that this log and its copies have, and no other."""
+    return int(connection.execute("SELECT value FROM settings WHERE name = 'identity'").fetchone()[0])
 
 
 def unusable(path: Path, error: sqlite3.Error) -> LogUnusable:

@@ -14,9 +14,9 @@ from typing import Any, Final
 from spanpulse_stream.log._position import Mark, Position
 from spanpulse_stream.log._records import LogUnusable
 from spanpulse_stream.log._rows import load_positions, save_position
-from spanpulse_stream.log._schema import connect, prepare, unusable
+from spanpulse_stream.log._schema import VERSION, connect, prepare, unusable
 
-__all__ = ["LogSnapshot", "log_version", "take_snapshot"]
+__all__ = ["LogSnapshot", "log_version", "newest_log_version", "take_snapshot"]
 
 SMALL: Final = ("accepted", "settings", "imported")
 SLICE: Final = 4 * 1024 * 1024  # bytes of messages read at a time
@@ -86,6 +86,11 @@ def take_snapshot(path: Path) -> LogSnapshot:
     except sqlite3.Error as error:
         raise unusable(path, error) from error
     return LogSnapshot(path, positions, rows)
+
+
+def newest_log_version() -> int:
+    """Return the newest version of a log that this program can open."""
+    return VERSION
 
 
 def log_version(path: Path) -> int:

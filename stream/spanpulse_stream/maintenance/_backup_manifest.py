@@ -10,7 +10,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from spanpulse_stream.operations import MaintenanceError
 
@@ -40,7 +42,10 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A whole backup. ``files`` and ``links`` are by their path in the data folder, ``folders`` may be empty ones."""
+    """A whole backup. ``files`` and ``links`` are by their path in the data folder, ``folders`` may be empty ones.
+
+    ``identity`` is that of the log; None: of a version that did not note it.
+    """
 
     program: str
     schema: int
@@ -50,6 +55,12 @@ class Manifest:
     folders: tuple[str, ...]
     links: Mapping[str, str]
     files: Mapping[str, Kept]
+    identity: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """A digest of all that it says."""
+        return hashlib.sha256(json.dumps(self._fields(), sort_keys=True).encode()).hexdigest()
 
     @property
     def bytes(self) -> int:
@@ -57,28 +68,41 @@ class Manifest:
         return sum(kept.size for kept in self.files.values())
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
+    def read(cls, folder: Path) -> "Manifest":
         """Return the manifest of a backup. Raises MaintenanceError where there is none that this version can read."""
         try:
             found = json.loads((folder / MANIFEST).read_text("utf-8"))
-            if found["format"] > FORMAT:
-                raise MaintenanceError(
-                    f"the backup {folder} was made by spanpulse {found['program']}, which is newer: upgrade spanpulse"
-                )
-            files = {path: Kept(**kept) for path, kept in found.pop("files").items()}
-            del found["format"]
-            return cls(**{**found, "folders": tuple(found["folders"])}, files=files)
         except FileNotFoundError:
             raise MaintenanceError(f"there is no backup in {folder}, or it was never finished") from None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise MaintenanceError(f"the manifest of the backup {folder} cannot be read: {error}") from None
+        except OSError as error:
+            raise MaintenanceError(f"{folder / MANIFEST} cannot be read: {error.strerror}") from None
+        except (ValueError, RecursionError):
+            raise _damaged(folder, "it is no JSON") from None
+        if not isinstance(found, dict) or not isinstance(form := found.get("format"), int):
+            raise _damaged(folder, "it has no format")
+        if form > FORMAT:
+            raise MaintenanceError(
+                f"the backup {folder} was made by spanpulse {found.get('program')}, which is newer: upgrade spanpulse"
+            )
+        try:
+            return TypeAdapter(Manifest).validate_python(found)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise _damaged(folder, f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from None
 
     def write(self, folder: Path) -> None:
         """Write it, whole or not at all, and durably. Raises OSError."""
+        write_durably(folder / MANIFEST, json.dumps({"format": FORMAT, **self._fields()}, indent=1))
+
+    def _fields(self) -> dict[str, Any]:
+        plain = ("program", "schema", "log", "made_at", "generation", "identity")
+        found = {name: getattr(self, name) for name in plain}
         files = {path: asdict(kept) for path, kept in sorted(self.files.items())}
-        rest = {name: getattr(self, name) for name in ("program", "schema", "log", "made_at", "generation")}
-        found = {"format": FORMAT, **rest, "folders": self.folders, "links": dict(self.links), "files": files}
-        write_durably(folder / MANIFEST, json.dumps(found, indent=1))
+        return found | {"folders": list(self.folders), "links": dict(self.links), "files": files}
+
+
+def _damaged(folder: Path, why: str) -> MaintenanceError:
+    return MaintenanceError(f"the manifest of the backup {folder} is damaged: {why}; take another backup")
 
 
 def check_files(folder: Path, manifest: Manifest, say: Callable[[int], None]) -> Iterator[Wrong]:

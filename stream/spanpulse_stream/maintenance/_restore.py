@@ -1,7 +1,8 @@
 """`spanpulse restore`: a backup becomes a data folder again, whole or not at all.
 
 Everything is copied below `restoring/` in the new folder, checked there, and moved to its place at the end; while
-`restoring/` is there the folder cannot be started, and a restore that was killed goes on. No process runs on it.
+`restoring/` is there the folder cannot be started, and a restore that was killed goes on, with the backup it was begun
+with; where that was renewed meanwhile it begins anew. No process runs on it.
 """
 
 import hashlib
@@ -12,13 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from spanpulse_sinks.clickhouse import free_bytes, schema_version
-from spanpulse_stream.log import log_version
-from spanpulse_stream.maintenance._backup_manifest import Kept, Manifest, digest_of
+from spanpulse_stream.log import log_version, newest_log_version
+from spanpulse_stream.maintenance._backup_manifest import Kept, Manifest, digest_of, write_durably
 from spanpulse_stream.operations import MaintenanceError, Progress
 
 __all__ = ["RESTORING", "restore"]
 
 RESTORING: Final = "restoring"
+BEGUN: Final = "begun"  # in it, the digest of the manifest that it is a restore of
 PLACES: Final = ("prices", "database", "log")
 CHUNK: Final = 1024 * 1024
 SPARE: Final = 64 * 1024 * 1024
@@ -39,6 +41,7 @@ def restore(source: Path, data: Path, report: Report) -> Manifest:
         aside.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise MaintenanceError(f"cannot write to {data}: {error.strerror}; name another folder") from None
+    _go_on(aside, manifest)
     _check_space(aside, manifest)
     _copy(source, aside, manifest, report)
     _check_copy(aside, manifest, report)
@@ -52,6 +55,11 @@ def _check_version(source: Path, manifest: Manifest) -> None:
         raise MaintenanceError(
             f"the backup {source} has schema {manifest.schema} and was made by spanpulse {manifest.program}; "
             f"this version knows schemas up to {known}: upgrade spanpulse"
+        )
+    if manifest.log > (newest := newest_log_version()):
+        raise MaintenanceError(
+            f"the backup {source} has a log of version {manifest.log} and was made by spanpulse {manifest.program}; "
+            f"this version knows logs up to {newest}: upgrade spanpulse"
         )
 
 
@@ -71,6 +79,21 @@ def _check_place(source: Path, data: Path) -> None:
             )
     elif data.exists():
         raise MaintenanceError(f"{data} is a file; name a folder with --data DIR")
+
+
+def _go_on(aside: Path, manifest: Manifest) -> None:
+    """Keep what an earlier run copied of this backup, and nothing of another. Raises MaintenanceError, OSError."""
+    begun = aside / BEGUN
+    if begun.is_file() and begun.read_text("utf-8", "replace") == manifest.digest:
+        return
+    if any((aside.parent / place).exists() for place in PLACES):
+        raise MaintenanceError(
+            f"the restore into {aside.parent} was begun with another backup and is nearly done: "
+            "remove that folder, then restore again"
+        )
+    shutil.rmtree(aside)
+    aside.mkdir(mode=0o700)
+    write_durably(begun, manifest.digest)
 
 
 def _check_space(aside: Path, manifest: Manifest) -> None:
