@@ -105,6 +105,24 @@ def test_parts_of_the_schema_say_what_they_are() -> None:
     assert "AAAA" in message.parts[4].body.text
 
 
+@pytest.mark.parametrize("depth", [200, 300, 500, 900, 5000])
+@pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ('[1,{"\u00e9":[],"c":', ',"d":null},{}]')])
+def test_what_nests_deeply_is_shown_whole(depth: int, opening: str, closing: str) -> None:
+    nested = opening * depth + '"leaf"' + closing * depth
+    messages = '[{"role":"user","name":NEST,"parts":[{"type":"tool_call","arguments":NEST}]}]'.replace("NEST", nested)
+    ((message,), _) = conversation(messages, "output")
+    whole = whole_part(messages, 0, 0) or ""
+    assert whole.startswith(message.parts[0].body.text)
+    assert "".join(whole.split()) in (nested, messages)
+    assert (whole == messages) == (depth * opening.count(":") > 1000)
+    json_html(whole)
+
+
+def test_indentation_does_not_multiply_what_is_long() -> None:
+    text = text_of([[[[[1] * 40_000]]]], "input.0.0", longest=None)
+    assert (text.length, text.is_json) == (80_009, True)
+
+
 def test_a_long_text_is_cut_and_says_its_length() -> None:
     text = text_of("x" * 100_000, "input.0.0")
     assert (len(text.text), text.length, text.cut) == (LONGEST, 100_000, True)

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from spanpulse_dashboards.traces._detail_models import Message, Part, Text
+from spanpulse_dashboards.traces._json_text import json_text
 
 __all__ = ["LONGEST", "MOST_MESSAGES", "conversation", "parsed", "text_of", "whole_part"]
 
@@ -103,10 +104,10 @@ def _body(part: Any) -> Any:
 def _written(value: Any) -> tuple[str, bool]:
     if isinstance(value, str):
         return value, value.lstrip()[:1] in {"{", "["} and not isinstance(parsed(value), str)
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode(), True
+    return json_text(value, indented=True), True
 
 
 def _word(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return orjson.dumps(value).decode()
+    return json_text(value)
