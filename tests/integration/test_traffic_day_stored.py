@@ -1,12 +1,15 @@
 """The generated day in a real process: what the database says is what the plan holds, and it goes on living."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
+import httpx
 import pytest
 from rich.console import Console
 
@@ -121,10 +124,38 @@ def test_the_events_are_told_with_figures_of_the_spans(up: Running) -> None:
     failed, requests = up.one(f"(toInt64(countIf(status = 'error')), toInt64(count())) FROM spans WHERE {within}")
     assert failed > 0
     assert failing.lines[1].startswith(f"agents gave up: {failed} of {requests} requests failed, 0 of ")
-    after = times(jump.begin, UNTIL) + f" AND counted AND environment = 'production' AND prompt_name = '{PROMPT}'"
-    cost, requests = up.one(f"(toFloat64(sum(cost)), toInt64(count())) FROM spans WHERE {after}")
-    printed = float(jump.lines[1].split("-> $")[1].split(",")[0])
-    assert printed == pytest.approx(cost / requests, rel=0.006)
+    before = jump.begin - (UNTIL - jump.begin)
+    told = [float(each) for each in re.findall(r"\$([\d.]+)", jump.lines[1])]
+    where = ("environment = 'production' AND prompt_name = '" + PROMPT + "'", "environment = 'production'")
+    sides = (times(before, jump.begin), times(jump.begin, UNTIL))
+    spent = [
+        up.one(f"toFloat64(avg(cost)) FROM spans WHERE counted AND {side} AND {of}") for of in where for side in sides
+    ]
+    assert told == pytest.approx(spent, rel=0.006)
+    absent = up.one(f"toInt64(countIf(cost IS NULL)) FROM spans WHERE counted AND {sides[1]} AND {where[1]}")
+    assert absent > 0
+
+
+def test_the_page_of_the_price_jump_shows_what_is_told(up: Running) -> None:
+    jump = read_events(lambda sql, values: read(up, sql, dict(values)), UNTIL)[1]
+    linked = dict(parse_qsl(jump.path.removeprefix("?")))
+    begin = datetime.fromisoformat(linked["from"])
+    assert begin < jump.begin < datetime.fromisoformat(linked["to"]) == UNTIL
+    (mark,) = asked(up, "events", linked)["events"]
+    assert mark["title"] == f"{PROMPT} 4"
+    assert abs(datetime.fromisoformat(mark["time"]) - jump.begin) < timedelta(hours=1)
+    since = {**linked, "from": f"{jump.begin:%Y-%m-%dT%H:%M:%SZ}"}
+    shown = asked(up, "overview", since)["figures"]["cost_per_request"]
+    told = re.match(r"cost per request \$(\S+) -> \$([\d.]+),", jump.lines[1])
+    assert told is not None
+    assert [float(each) for each in told.groups()] == pytest.approx([shown["previous"], shown["value"]], rel=0.006)
+
+
+def asked(up: Running, path: str, query: dict[str, str]) -> dict[str, Any]:
+    answer = httpx.get(f"{up.web}/api/v1/{path}", params=query, timeout=30)
+    assert answer.status_code == httpx.codes.OK, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def times(begin: datetime, end: datetime | None) -> str:

@@ -1,6 +1,7 @@
 """What happened in the demo's day, in the figures of the database: each event with its time, and where to look.
 
-Which windows are looked at is known from the story; every figure is read from the rollups, as the page reads them.
+Which windows are looked at is known from the story; every figure is read from the rollups, as the page reads them: a
+cost by request is that of the requests whose cost is known.
 """
 
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ MARGIN = timedelta(hours=1)
 PRODUCTION = "production"
 TIMES = "minute >= {begin:DateTime('UTC')} AND minute < {end:DateTime('UTC')}"
 SPENDING = f"""
-SELECT toInt64(sum(requests)) AS requests, toString(sum(cost)) AS cost,
+SELECT toInt64(sum(requests) - sum(requests_usage_missing) - sum(requests_unpriced)) AS priced,
+    toString(sum(cost)) AS cost,
     toInt64(sum(input_tokens) + sum(output_tokens)) AS tokens,
     arrayStringConcat(arraySort(groupUniqArray(prompt_version)), ', ') AS versions,
     arrayStringConcat(arraySort(groupUniqArray(model)), ', ') AS models
@@ -94,7 +96,8 @@ def _price_jump(read: Read, until: datetime) -> Event:
         f"prompt {PROMPT}, version {versions}: {models}",
         f"cost per request {_each(old)} -> {_each(new)}, of all requests {_each(whole[0])} -> {_each(whole[1])}",
     )
-    return Event("Price jump", begin, None, lines, "?" + _scope(begin - MARGIN * 3, end, prompt=PROMPT))
+    path = "?" + _scope(begin - MARGIN * 3, end, environment=PRODUCTION, prompt=PROMPT)
+    return Event("Price jump", begin, None, lines, path)
 
 
 def _slow_model(read: Read, until: datetime) -> Event:
@@ -164,7 +167,7 @@ def _when(event: Event) -> str:
 
 
 def _each(row: dict[str, Any]) -> str:
-    return small_usd_of(Decimal(row["cost"]) / row["requests"]) if row["requests"] else "-"
+    return small_usd_of(Decimal(row["cost"]) / row["priced"]) if row["priced"] else "-"
 
 
 def _p95(found: list[float]) -> str:
