@@ -11,7 +11,7 @@ import pytest
 from spanpulse_dashboards._models import Breakdown, BreakdownRow, Figure, Figures, Range, UnpricedModel, UnpricedModels
 from spanpulse_dashboards._scope import Scope
 from spanpulse_dashboards._state import Completeness, Counts
-from spanpulse_dashboards.pages._cards import main_cards
+from spanpulse_dashboards.pages._cards import main_cards, other_cards
 from spanpulse_dashboards.pages._health import FRESH_S, STALE_S, UNKNOWN, HealthWatch
 from spanpulse_dashboards.pages._lists import counts, override_yaml
 from spanpulse_dashboards.pages._table import Look, table
@@ -51,12 +51,17 @@ def test_a_card_tells_the_change_and_the_exact_cost() -> None:
     assert cards["error-rate"].change.text == "+100 pp"
 
 
-def test_a_day_is_not_compared_with_its_first_minute() -> None:
-    few = Figure(unit="requests", value=20_000.0, previous=5.0)
-    for card in main_cards(figures(requests=few), compare=True):
-        assert card.change is not None
-        assert card.change.absent
-        assert "5 requests" in card.change.full
+@pytest.mark.parametrize(("before", "said"), [(5.0, "too little before"), (0.0, "no period before")])
+def test_a_day_is_not_compared_with_its_first_minute_and_that_is_said_once(before: float, said: str) -> None:
+    few = Figure(unit="requests", value=20_000.0, previous=before)
+    first, *others = [
+        *main_cards(figures(requests=few), compare=True),
+        *other_cards(figures(requests=few), compare=True),
+    ]
+    assert first.change is not None
+    assert (first.change.text, first.change.absent) == (said, True)
+    assert f"{before:.0f} requests" in first.change.full
+    assert [card.change for card in others] == [None] * len(others)
     assert all(card.change is None for card in main_cards(figures(), compare=False))
 
 
@@ -113,14 +118,18 @@ async def test_a_state_that_cannot_be_read_is_unknown() -> None:
     assert await HealthWatch(read)() == UNKNOWN
 
 
-def test_rows_narrow_by_their_key_and_heads_turn_the_order() -> None:
+def rows_by(by: str, name: str) -> Breakdown:
     row = BreakdownRow(
-        key={"model": "gpt-5"}, requests=4, requests_share=1.0, errors=1, error_rate=0.25, latency_p50=None,
+        key={by: name}, requests=4, requests_share=1.0, errors=1, error_rate=0.25, latency_p50=None,
         latency_p95=None, time_to_first_token_p95=None, input_tokens=0, output_tokens=0, cost=None, cost_share=None,
         cost_per_request=None, coverage=0.0, estimated=True,
     )  # fmt: skip
-    found = Breakdown(range=RANGE, version="", by="model", sort="cost", descending=True, rows=[row], total=1, next="n")
-    made = table(found, Scope(), Look("/", {"by": "model", "after": "x"}, {"gpt-5": 9}, 0.1))
+    return Breakdown(range=RANGE, version="", by=by, sort="cost", descending=True, rows=[row], total=1, next="n")
+
+
+def test_rows_narrow_by_their_key_and_heads_turn_the_order() -> None:
+    found = rows_by("model", "gpt-5")
+    made = table(found, Scope(), Look("/", "/traces", {"by": "model", "after": "x"}, {"gpt-5": 9}, 0.1))
     (shown,) = made.rows
     assert parse_qs(urlsplit(shown.href).query) == {"model": ["gpt-5"], "by": ["service"]}
     assert shown.swatch == "slot-1"
@@ -131,3 +140,17 @@ def test_rows_narrow_by_their_key_and_heads_turn_the_order() -> None:
     assert made.first is not None
     assert "after" not in parse_qs(urlsplit(made.first).query)
     assert parse_qs(urlsplit(made.next or "").query)["after"] == ["n"]
+
+
+def test_a_user_leads_to_sessions_and_a_session_to_its_traces() -> None:
+    scope = Scope.parse([("range", "6h"), ("tenant", "acme")])
+    (user,) = table(rows_by("user", "ann"), scope, Look("/p/", "/p/traces", {"by": "user"}, {}, 0.1)).rows
+    parts = urlsplit(user.href)
+    assert parts.path == "/p/"
+    assert parse_qs(parts.query) == {"range": ["6h"], "tenant": ["acme"], "user": ["ann"], "by": ["session"]}
+    of_user = scope.narrowed("user", "ann")
+    (session,) = table(rows_by("session", "s 1"), of_user, Look("/p/", "/p/traces", {"by": "session"}, {}, 0.1)).rows
+    parts = urlsplit(session.href)
+    assert parts.path == "/p/traces"
+    assert parse_qs(parts.query) == {"range": ["6h"], "tenant": ["acme"], "user": ["ann"], "session": ["s 1"]}
+    assert session.leads == "Traces of the session s 1"

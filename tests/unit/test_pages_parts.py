@@ -76,6 +76,13 @@ def test_a_name_that_is_not_there_is_an_error_and_texts_are_escaped() -> None:
     assert made.from_string("{{ text }}").render(text="<b>'\"") == "&lt;b&gt;&#39;&#34;"
 
 
+def test_times_of_a_text_are_marked_and_the_rest_stays_text() -> None:
+    text = "<b> to (2026-01-01T00:00:00Z) must be later than from (2026-01-02T00:00:00Z) & 2026"
+    shown = environment().from_string("{{ text | moments }}").render(text=text)
+    marked = '<time datetime="2026-01-0{0}T00:00:00Z" data-style="minute">2026-01-0{0}T00:00:00Z</time>'
+    assert shown == f"&lt;b&gt; to ({marked.format(1)}) must be later than from ({marked.format(2)}) &amp; 2026"
+
+
 def test_a_payload_cannot_leave_its_script() -> None:
     text = environment().from_string("{{ payload | tojson }}").render(payload={"name": "</script><!--\u2028&'"})
     assert not re.search("[<>&']", text)

@@ -64,17 +64,21 @@ def other_cards(figures: Figures, *, compare: bool) -> list[Card]:
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """Whether changes are asked for, and why they would mislead: a day against its first minute is no comparison."""
+    """Whether changes are asked for, and what is said instead, once, where they would mislead.
+
+    A day against its first minute is no comparison.
+    """
 
     asked: bool
-    reason: str | None
+    instead: Shown | None
 
     @classmethod
     def of(cls, figures: Figures, *, compare: bool) -> "_Compared":
         now, before = figures.requests.value or 0, figures.requests.previous or 0
         if before >= now * COMPARABLE:
             return cls(compare, None)
-        return cls(compare, f"the period before has only {_numbers.count(before).text} requests to compare with")
+        reason = f"the period before has only {_numbers.count(before).text} requests to compare with"
+        return cls(compare, Shown("too little before" if before else "no period before", reason, absent=True))
 
 
 def _card(name: str, title: str, figure: Figure, up: str, told: _Compared) -> Card:
@@ -86,9 +90,9 @@ def _card(name: str, title: str, figure: Figure, up: str, told: _Compared) -> Ca
     return Card(name, title, value, changed, up, _note(figure), sparkline(figure.sparkline))
 
 
-def _change(figure: Figure, formatted: Callable[[Number | None, str | None], Shown], told: _Compared) -> Shown:
-    if told.reason:
-        return _numbers.missing(told.reason)
+def _change(figure: Figure, formatted: Callable[[Number | None, str | None], Shown], told: _Compared) -> Shown | None:
+    if told.instead:
+        return told.instead if figure.unit == "requests" else None
     before = formatted(figure.previous, None).text
     changed = _numbers.points if figure.unit == "ratio" else _numbers.change
     return changed(figure.value, figure.previous, before)

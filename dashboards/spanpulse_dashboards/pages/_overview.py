@@ -12,9 +12,10 @@ from spanpulse_dashboards.pages._colour_book import ColourBook
 from spanpulse_dashboards.pages._scope_bar import Link, address, scope_bar
 from spanpulse_dashboards.pages._table import Look, table
 
-__all__ = ["PATH", "Answers", "overview_values"]
+__all__ = ["PATH", "TRACES", "Answers", "overview_values"]
 
 PATH = "/"
+TRACES = "/traces"
 CONFIDENCES = {
     "computed": "from tokens and the price book",
     "provider": "stated by the provider",
@@ -41,8 +42,11 @@ def overview_values(
     slots = book.slots(series.name for series in overview.timeline.cost_by_model if not series.other)
     log = own.get("scale") == "log"
     kept = {name: value for name, value in own.items() if name not in ("after", "scale")}
+    look = Look(root + PATH, root + TRACES, own, slots, overview.figures.error_rate.value or 0.0)
+    requests = overview.figures.requests
     return {
         "overview": overview,
+        "reason": requests.reason if requests.value is None else None,
         "bar": scope_bar(
             scope,
             path=PATH,
@@ -57,8 +61,6 @@ def overview_values(
         "scale": Link(
             "linear" if log else "log", address(root + PATH, scope, kept if log else {**kept, "scale": "log"})
         ),
-        "table": table(
-            answers.breakdown, scope, Look(root + PATH, own, slots, overview.figures.error_rate.value or 0.0)
-        ),
+        "table": table(answers.breakdown, scope, look),
         "confidences": CONFIDENCES,
     }

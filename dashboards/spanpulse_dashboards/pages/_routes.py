@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import cast
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +19,7 @@ from spanpulse_dashboards._scope import Scope, ScopeError
 from spanpulse_dashboards.pages._colour_book import ColourBook
 from spanpulse_dashboards.pages._health import HealthWatch
 from spanpulse_dashboards.pages._lists import counts, facet_lists, override_yaml, unpriced_rows, verdict
-from spanpulse_dashboards.pages._overview import PATH, Answers, overview_values
+from spanpulse_dashboards.pages._overview import PATH, TRACES, Answers, overview_values
 from spanpulse_dashboards.pages._render import Renderer
 from spanpulse_dashboards.pages._scope_bar import scope_bar
 from spanpulse_dashboards.pages._table import DIMENSIONS, SORTS
@@ -29,8 +30,10 @@ __all__ = ["Pages"]
 OWN = ("by", "sort", "order", "after", "scale")
 """The parameters of the overview beside the scope."""
 UNPRICED = "/unpriced"
-LISTED = (PATH, UNPRICED, "/traces")
+LISTED = (PATH, UNPRICED, TRACES)
 """Pages that a filter may be chosen for."""
+RANGE = frozenset({"range", "from", "to"})
+"""Parameters that are one: what is wrong with one of them is wrong with the range."""
 
 
 class Pages:
@@ -104,8 +107,9 @@ class Pages:
     async def error(self, request: Request, problem: Problem) -> Response:
         """Answer with what went wrong."""
         return await self.renderer.page(
-            request, "problem.html", status=problem.status, problem=problem, since=datetime.now(UTC)
-        )
+            request, "problem.html", status=problem.status, problem=problem, since=datetime.now(UTC),
+            without=_without(request, problem.parameter),
+        )  # fmt: skip
 
     async def _table(self, scope: Scope, own: Mapping[str, str]) -> Breakdown:
         return await breakdown(
@@ -139,6 +143,14 @@ def _own(request: Request, names: Collection[str]) -> dict[str, str]:
             raise ScopeError(name, f"{name} is given twice")
         found[name] = value
     return found
+
+
+def _without(request: Request, parameter: str | None) -> str | None:
+    """Return the address of the page without a parameter that is wrong, relative to itself; None where it has none."""
+    dropped = RANGE if parameter in RANGE else {parameter}
+    pairs = request.query_params.multi_items()
+    kept = [(name, value) for name, value in pairs if name not in dropped]
+    return f"?{urlencode(kept)}" if len(kept) < len(pairs) else None
 
 
 def _one_of(name: str, value: str, known: Collection[str]) -> str:

@@ -1,4 +1,8 @@
-"""The table of the overview: one dimension at a time, sorted, page by page; a click on a row narrows the page."""
+"""The table of the overview: one dimension at a time, sorted, page by page; a click on a row narrows the page.
+
+A row leads to where there is more to see of it: a user to the user's sessions, as nothing else is kept by user, and a
+session to its traces.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,9 +43,10 @@ BARRED = {"requests", "cost"}
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a table needs of its page: address, its own parameters, colours of models, the error rate of the whole."""
+    """What a table needs of its page: addresses, its own parameters, colours of models, the error rate of the whole."""
 
     path: str
+    traces: str
     own: Mapping[str, str]
     slots: Mapping[str, int]
     usual_errors: float
@@ -69,11 +74,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a value of the dimension stands for; ``swatch`` is the class of its colour in the charts, if it has one."""
+    """What a value of the dimension stands for; ``leads`` says where its address leads.
+
+    ``swatch`` is the class of its colour in the charts, if it has one.
+    """
 
     name: str
     detail: str
     href: str
+    leads: str
     swatch: str
     cells: Sequence[Cell]
 
@@ -91,6 +100,8 @@ class Table:
     first: str | None
     reason: str | None
     note: str | None
+    traces: str
+    """Address of the traces of the scope, which are there where the table is not."""
 
 
 def table(breakdown: Breakdown, scope: Scope, look: Look) -> Table:
@@ -114,6 +125,7 @@ def table(breakdown: Breakdown, scope: Scope, look: Look) -> Table:
         first=href(**sorting) if "after" in look.own else None,
         reason=breakdown.reason,
         note=breakdown.note,
+        traces=address(look.traces, scope, {}),
     )
 
 
@@ -132,10 +144,13 @@ def _row(row: BreakdownRow, by: str, scope: Scope, look: Look) -> Row:
     for name, value in row.key.items():
         narrowed = narrowed.narrowed(name, value)
     following = {**look.own, "by": _next_dimension(by, narrowed)}
+    name = " ".join(visible(value) or "(none)" for value in row.key.values())
+    to_traces = by == "session"
     return Row(
-        name=" ".join(visible(value) or "(none)" for value in row.key.values()),
+        name=name,
         detail=visible(", ".join(row.providers)),
-        href=address(look.path, narrowed, following),
+        href=address(look.traces, narrowed, {}) if to_traces else address(look.path, narrowed, following),
+        leads=f"Traces of the session {name}" if to_traces else f"Narrow the page to {name}",
         swatch=_swatch(row, look.slots) if by == "model" else "",
         cells=_cells(row, look.usual_errors),
     )
@@ -148,6 +163,8 @@ def _swatch(row: BreakdownRow, slots: Mapping[str, int]) -> str:
 
 def _next_dimension(by: str, narrowed: Scope) -> str:
     """Return the first dimension that still tells rows apart: a table of one row says nothing."""
+    if narrowed.values("user"):
+        return "session"
     return next((name for name in DIMENSIONS if name != by and not narrowed.values(name)), by)
 
 

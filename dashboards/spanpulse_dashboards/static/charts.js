@@ -15,6 +15,8 @@ import { timeText } from "./times.js";
 
 const FORMATS = { ms: milliseconds, USD: money, requests: count, tokens: count };
 const HEIGHT = 192;
+const WHOLE = new Set(["requests", "tokens"]);
+const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const drawn = new Map();
 
@@ -39,6 +41,11 @@ export function redrawCharts(zoomed) {
 }
 
 function show(host, page, chart, zoomed) {
+  if (!chart.series.some(({ values }) => values.some((value) => value !== null))) {
+    leaveEmpty(host, page, chart);
+    return;
+  }
+  delete host.dataset.empty;
   const shape = JSON.stringify([chart.shape, chart.log, page.bucket, chart.series.map(({ name, slot }) => [name, slot])]);
   const before = drawn.get(host);
   const state = before?.shape === shape ? before : { shape };
@@ -59,6 +66,13 @@ function show(host, page, chart, zoomed) {
   describe(host, state);
 }
 
+/** Say that there is nothing instead of drawing axes, which would be invented. */
+function leaveEmpty(host, page, chart) {
+  if (drawn.has(host)) forget(host, drawn.get(host));
+  host.dataset.empty = "No data in this range";
+  describe(host, { page, chart });
+}
+
 function forget(host, { plot, watch }) {
   watch.disconnect();
   plot.destroy();
@@ -69,11 +83,10 @@ function options(host, state) {
   const { page, chart } = state;
   const colours = theme();
   const format = FORMATS[chart.unit];
-  const edge = chart.shape === "columns" ? page.bucket / 2 : 0;
   return {
     width: host.clientWidth || 480,
     height: HEIGHT,
-    padding: [12, 12, 0, 0],
+    padding: [12, 20, 0, 0], // the last label of the axis is half beyond the plot
     legend: { show: false },
     tzDate: (seconds) => zoned(seconds, page.bucket),
     cursor: {
@@ -83,10 +96,10 @@ function options(host, state) {
       points: { show: chart.shape === "lines", size: 6 },
     },
     scales: {
-      x: { range: () => [state.page.from - edge, state.page.to - page.bucket + edge] },
+      x: { range: () => [state.page.from - page.bucket / 2, state.page.to - page.bucket / 2] }, // whole columns, whole points
       y: chart.log ? { distr: 3, range: logRange } : { range: (_, __, top) => [0, (top || 1) * 1.05] },
     },
-    axes: [axis(colours, { space: 64, size: 28, values: (_, ticks, __, ___, step) => timeTicks(ticks, step, page.bucket) }), axis(colours, { size: 64, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))) })],
+    axes: [axis(colours, { space: 64, size: 28, values: (_, ticks, __, ___, step) => timeTicks(ticks, step, page.bucket) }), axis(colours, { size: 64, ...(WHOLE.has(chart.unit) ? { incrs: WHOLE_STEPS } : {}), values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))) })],
     series: [{}, ...chart.series.map((one) => line(chart, one))],
     hooks: {
       drawClear: [(plot) => drawMarks(plot, state.page.marks, colours)],

@@ -71,7 +71,7 @@ export async function copy(text, done = "Copied") {
 /** Narrow the entries of a menu to those that hold what was typed. */
 function narrow(input) {
   const wanted = input.value.trim().toLowerCase();
-  for (const entry of input.closest(".sheet").querySelectorAll("li[data-text]")) {
+  for (const entry of input.closest("#choices").querySelectorAll("li[data-text]")) {
     entry.hidden = !entry.dataset.text.toLowerCase().includes(wanted);
   }
 }
@@ -91,6 +91,13 @@ async function turned(menu) {
   menu.querySelector("input:not([type=hidden])")?.focus();
 }
 
+function focusSearch() {
+  const search = document.querySelector("input[type=search]:not(.sheet *, [data-narrows])");
+  search?.focus();
+  search?.select();
+  return Boolean(search);
+}
+
 let lead = "";
 
 function pressed(event) {
@@ -108,8 +115,7 @@ function pressed(event) {
   else if (key === "?") toggleHelp();
   else if (key === "c") copy(location.href, "Link copied");
   else if (key === "/") {
-    const search = document.querySelector("input[type=search]:not(.sheet *)");
-    if (search) { search.focus(); search.select(); } else location.assign(`${root()}/traces#search`);
+    if (!focusSearch()) location.assign(`${root()}/traces#search`);
   } else return;
   event.preventDefault();
 }
@@ -144,3 +150,4 @@ document.addEventListener("htmx:after:swap", shown);
 document.addEventListener("htmx:error", () => say("The server did not answer; what you see is from before"));
 
 shown();
+if (location.hash === "#search") focusSearch();

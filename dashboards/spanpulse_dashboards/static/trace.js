@@ -5,6 +5,7 @@
  */
 
 import { say } from "./page.js";
+import "./range.js";
 import { showTimes } from "./times.js";
 
 const lines = () => document.getElementById("lines");

@@ -52,7 +52,7 @@ class Message(Model):
     name: str | None = None
     finish_reason: str | None = None
     parts: list[Part]
-    parts_left_out: int = Field(default=0, description="parts beyond the bound")
+    parts_left_out: int = Field(default=0, description="parts beyond the bound, as with messages")
 
 
 class CostPart(Model):
@@ -169,14 +169,16 @@ class SpanDetail(Model):
     late_texts: Literal["", "input", "output", "both"] = Field(
         "", description="messages that came apart, in log events"
     )
-    messages_left_out: int = Field(default=0, description="messages beyond the bound")
+    messages_left_out: int = Field(
+        default=0, description="messages beyond the bound; the texts `input` and `output` have them all"
+    )
     retrieval_query: Text | None
     retrieval_documents: Text | None
     emitter: str
     attributes: dict[str, Text]
     resource: dict[str, Any]
     events: list[SpanEvent]
-    events_left_out: int = 0
+    events_left_out: int = Field(default=0, description="events beyond the bound; the text `events` has them all")
     links: list[Link]
     anomalies: list[str]
     scores: list[Score]

@@ -1,7 +1,8 @@
 """The whole of a text that a page shows the beginning of, found by its source.
 
 Sources are those of `SpanDetail`: `input.2.0` (message 2, part 0), `attribute.<key>`, `event.3.<key>`, `link.0.<key>`,
-or the name of a column. Not guaranteed: more than was read of a span, which is bounded.
+`input` or `output` (every message), or the name of a column. Not guaranteed: more than was read of a span, which is
+bounded.
 """
 
 from typing import Any
@@ -22,7 +23,9 @@ def whole_text(stored: Stored, source: str) -> str:
     """Return the text. Raises NoSuchText."""
     kind, _, rest = source.partition(".")
     found: Any = None
-    if kind in {"input", "output"}:
+    if source in {"input", "output"}:
+        found = stored.input if source == "input" else stored.output
+    elif kind in {"input", "output"}:
         messages = stored.input if kind == "input" else stored.output
         message, _, part = rest.partition(".")
         found = whole_part(messages, _number(message), _number(part))
