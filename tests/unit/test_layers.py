@@ -15,6 +15,13 @@ ROOMS = {
     "dashboards/spanpulse_dashboards": {"spanpulse_sinks", "spanpulse_stream"},
 }
 EVERY_ROOM = {Path(room).name for room in ROOMS}
+STREAM = ROOT / "stream/spanpulse_stream"
+FOLDERS = (
+    *("log", "observe", "settings", "control"),
+    *("decode", "normalise", "usage", "price", "rollup", "rows"),
+    *("transport", "gateway", "importing", "pipeline", "maintenance", "embedded", "traffic", "commands"),
+)
+"""From the lowest to the highest."""
 PURE = ("decode", "normalise", "usage", "price", "rollup", "rows")
 EDGES = {"faust", "mode", "aiokafka", "sqlite3", "clickhouse_connect", "chdb", "starlette", "uvicorn", "httpx"}
 
@@ -40,13 +47,40 @@ def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
         assert not wrong, f"{file.relative_to(ROOT)} imports {wrong}"
 
 
-def test_no_absolute_import_leaves_a_file_outside_a_room() -> None:
-    assert not [file.name for file in ROOT.rglob("utils.py") if ".venv" not in file.parts]
+def parts_imported(file: Path) -> set[str]:
+    """Return the folders and modules of the stream that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == STREAM.name:
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{STREAM.name}."):
+            found.add(str(node.module).split(".")[1])
+        elif isinstance(node, ast.Import):
+            names = (alias.name.split(".") for alias in node.names)
+            found |= {name[1] for name in names if name[0] == STREAM.name and len(name) > 1}
+    return found
+
+
+def test_every_folder_of_the_stream_has_its_place() -> None:
+    assert {file.parent.name for file in STREAM.glob("*/__init__.py")} == set(FOLDERS)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folder_of_the_stream_imports_only_folders_below_it(folder: str) -> None:
+    above = set(FOLDERS[FOLDERS.index(folder) + 1 :])
+    for file in (STREAM / folder).rglob("*.py"):
+        wrong = parts_imported(file) & above
+        assert not wrong, f"{file.relative_to(ROOT)} imports {wrong}"
+
+
+def test_what_folders_share_imports_none_of_them() -> None:
+    for file in STREAM.glob("*.py"):
+        assert not parts_imported(file) & set(FOLDERS), file.relative_to(ROOT)
 
 
 @pytest.mark.parametrize("step", PURE)
 def test_the_steps_know_no_edge(step: str) -> None:
-    for file in (ROOT / "stream/spanpulse_stream" / step).rglob("*.py"):
+    for file in (STREAM / step).rglob("*.py"):
         assert not imported(file) & EDGES, file.relative_to(ROOT)
 
 
