@@ -19,6 +19,7 @@ SAID = {
     404: "there is nothing of that kind",
     421: "not a name of this page",
     422: "a parameter is unknown, or not understood",
+    429: "too many send a wrong token at this time",
     503: "the database is busy, or the question too large for its bounds",
 }
 PROBLEMS: dict[int | str, dict[str, Any]] = {

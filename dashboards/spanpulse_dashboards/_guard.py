@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from spanpulse_dashboards._access import Access
+from spanpulse_dashboards._access import Access, Verdict
 from spanpulse_dashboards._errors import problem_response
 from spanpulse_dashboards._hosts import Hosts
 from spanpulse_dashboards._models import Problem
@@ -56,7 +56,7 @@ class Guard:
         placed = {**scope, "path": self.root_path + path, "root_path": self.root_path}
         placed["raw_path"] = quote(placed["path"]).encode()
         guarded = _with_headers(send)
-        refusal = None if path in MONITORING else self._refusal(path, scope)
+        refusal = None if path in MONITORING else await self._refusal(path, scope)
         if refusal is not None:
             await refusal(placed, receive, guarded)
         elif scope["method"] in {"GET", "HEAD"}:
@@ -67,7 +67,7 @@ class Guard:
     def _below(self, path: str) -> bool:
         return bool(self.root_path) and (path == self.root_path or path.startswith(f"{self.root_path}/"))
 
-    def _refusal(self, path: str, scope: Scope) -> Response | None:
+    async def _refusal(self, path: str, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if not self.hosts.knows(host):
@@ -76,8 +76,16 @@ class Guard:
         if not self.hosts.may_send(scope["method"], headers):
             other = "only pages of this host may send something to it; open the page at its own address"
             return problem_response(Problem(title="forbidden", status=403, detail=other))
-        if path.startswith(WITHOUT_TOKEN) or self.access.admits(headers):
+        verdict = Verdict.ADMITTED if path.startswith(WITHOUT_TOKEN) else self.access.judge(headers)
+        if verdict is Verdict.ADMITTED:
             return None
+        if verdict is Verdict.WRONG and not await self.access.delay():
+            many = "too many send a wrong token at this time; send the right one"
+            return problem_response(Problem(title="too many requests", status=429, detail=many), {"retry-after": "1"})
+        return self._asked(path, scope)
+
+    def _asked(self, path: str, scope: Scope) -> Response:
+        """Return what asks for the token: the form for a person, a problem for a program."""
         if path.startswith("/api/") or scope["method"] not in {"GET", "HEAD"}:
             asked = "send the token: Authorization: Bearer TOKEN (setting web_token)"
             problem = Problem(title="unauthorized", status=401, detail=asked)

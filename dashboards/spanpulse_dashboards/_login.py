@@ -1,7 +1,8 @@
 """Signing in: a form for the token, and the cookie it gives.
 
-Attempts are bounded for all senders together, as a proxy shows them under one address. Not guaranteed: that a browser
-keeps the cookie, which links from other sites do not bring (SameSite=Strict).
+The right token is taken at once; a wrong one waits, and many of them are sent away, all senders together, as a proxy
+shows them under one address. Not guaranteed: that a browser keeps the cookie, which links from other sites do not bring
+(SameSite=Strict).
 """
 
 from http import HTTPStatus
@@ -12,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from spanpulse_dashboards._access import COOKIE, COOKIE_S, Access
+from spanpulse_dashboards._access import COOKIE_S, Access
 
 __all__ = ["login_routes"]
 
-MOST_BYTES = 4096
+MOST_BYTES = 64 * 1024  # the address to go on to may be long
 FORM = "application/x-www-form-urlencoded"
 # The form is sent with its origin, which `no-referrer` would hide; other hosts learn nothing all the same.
 OWN_REFERRER = {"referrer-policy": "same-origin", "cache-control": "no-store"}
@@ -42,25 +43,28 @@ def login_routes(access: Access, style: str) -> list[Route]:
         if given is None:
             return form(request, "/", "The form is not understood: send it from this page.", HTTPStatus.BAD_REQUEST)
         wanted = given.get("next", "/")
-        if wait := access.wait_s():
-            response = form(request, wanted, "Too many attempts: wait a minute.", HTTPStatus.TOO_MANY_REQUESTS)
-            response.headers["retry-after"] = str(int(wait) + 1)
-            return response
         cookie = access.sign_in(given.get("token", ""))
         if cookie is None:
-            return form(request, wanted, "This is not the token of this page.", HTTPStatus.FORBIDDEN)
+            return await refused(request, wanted)
         root = request.scope.get("root_path", "")
         response = RedirectResponse(root + _inside(wanted), HTTPStatus.SEE_OTHER, OWN_REFERRER)
         secure = request.headers.get("origin", "").startswith("https://")
         response.set_cookie(
-            COOKIE, cookie, max_age=COOKIE_S, path=root or "/", secure=secure, httponly=True, samesite="strict"
+            access.cookie, cookie, max_age=COOKIE_S, path=root or "/", secure=secure, httponly=True, samesite="strict"
         )
+        return response
+
+    async def refused(request: Request, wanted: str) -> Response:
+        if await access.delay():
+            return form(request, wanted, "This is not the token of this page.", HTTPStatus.FORBIDDEN)
+        response = form(request, wanted, "Too many send a wrong token: try again.", HTTPStatus.TOO_MANY_REQUESTS)
+        response.headers["retry-after"] = "1"
         return response
 
     async def sign_out(request: Request) -> Response:
         root = request.scope.get("root_path", "")
         response = RedirectResponse(f"{root}/login", HTTPStatus.SEE_OTHER, OWN_REFERRER)
-        response.delete_cookie(COOKIE, path=root or "/", httponly=True, samesite="strict")
+        response.delete_cookie(access.cookie, path=root or "/", httponly=True, samesite="strict")
         return response
 
     return [

@@ -1,15 +1,19 @@
 """What stands before the page: names, origins, the token, headers, the prefix behind a proxy."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
 from dashboards_serving import Given, asking, served
 from sinks_process import CONFIG
-from spanpulse_dashboards._access import ATTEMPTS, COOKIE
+from spanpulse_dashboards import _access
+from spanpulse_dashboards._access import COOKIE_S, MOST_DELAYED, Access, Verdict
+from spanpulse_dashboards._guard import Guard
 from spanpulse_dashboards._part import PagePart
 from spanpulse_sinks.clickhouse import EmbeddedDatabase
 
@@ -22,6 +26,11 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedDatabase]:
     with EmbeddedDatabase.open(tmp_path_factory.mktemp("guard"), CONFIG) as opened:
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_access, "WRONG_S", 0.01)
 
 
 @pytest.fixture
@@ -122,10 +131,57 @@ async def test_signing_in_gives_a_cookie_that_opens_the_page(closed_page: PagePa
         assert TOKEN not in cookie
         assert "Secure" not in cookie
         assert (await client.get(SERVER)).status_code == 200
-        value = client.cookies[COOKIE]
+        ((name, value),) = client.cookies.items()
         client.cookies.clear()
         for damaged in (value[:-1], value + "0", "9" + value, value.replace(".", "", 1), "", "a.b.c"):
-            assert (await client.get(SERVER, headers={"cookie": f"{COOKIE}={damaged}"})).status_code == 401
+            assert (await client.get(SERVER, headers={"cookie": f"{name}={damaged}"})).status_code == 401
+
+
+async def signed_in(client: httpx.AsyncClient) -> str:
+    """Return the cookie of a session, as a browser sends it."""
+    await client.post("/login", content=f"token={TOKEN}", headers=FORM)
+    ((name, value),) = client.cookies.items()
+    client.cookies.clear()
+    return f"{name}={value}"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        *('theme={"a":1}', 'state={"a": 1, "b": [2, 3]}', "a=b c", "bad[name]=1", "foo", "=x", "==", "é=ü", "'\"=\\"),
+        *("x=" + "y" * 4200, "a=1; ; b", ";;;", 'quoted="unclosed'),
+    ],
+)
+async def test_cookies_of_others_do_not_hide_ours(closed_page: PagePart, other: str) -> None:
+    async with asking(closed_page) as client:
+        ours = await signed_in(client)
+        for cookies in (f"{other}; {ours}", f"{ours}; {other}", f"{other};{ours};{other}"):
+            headers = {"cookie": cookies.encode()}
+            assert (await client.get(SERVER, headers=headers)).status_code == 200
+        assert (await client.get(SERVER, headers={"cookie": other.encode()})).status_code == 401
+
+
+async def test_a_cookie_that_another_path_left_behind_is_passed_over(closed_page: PagePart) -> None:
+    async with asking(closed_page) as client:
+        ours = await signed_in(client)
+        old = ours[:-2]
+        assert (await client.get(SERVER, headers={"cookie": f"{old}; {ours}"})).status_code == 200
+        assert (await client.get(SERVER, headers={"cookie": "; ".join([old] * 100 + [ours])})).status_code == 401
+
+
+def test_pages_with_different_tokens_have_different_cookies() -> None:
+    names = {Access(SecretStr(token)).cookie for token in (TOKEN, TOKEN + "x")}
+    assert len(names) == 2
+    assert not any(TOKEN in name for name in names)
+
+
+async def test_a_session_ends() -> None:
+    now = 1.8e9
+    access = Access(SecretStr(TOKEN), wall_clock=lambda: now)
+    headers = {"cookie": f"{access.cookie}={access.sign_in(TOKEN)}"}
+    assert access.judge(headers) is Verdict.ADMITTED
+    now += COOKIE_S
+    assert access.judge(headers) is Verdict.UNKNOWN
 
 
 async def test_a_page_over_https_gets_a_secure_cookie(closed_page: PagePart) -> None:
@@ -144,13 +200,48 @@ async def test_signing_in_leads_nowhere_else(closed_page: PagePart, wanted: str)
         assert answer.headers["location"] == "/"
 
 
-async def test_attempts_are_bounded(closed_page: PagePart) -> None:
+def access_of(part: PagePart) -> Access:
+    assert isinstance(part.app, Guard)
+    return part.app.access
+
+
+async def test_wrong_tokens_wait_and_keep_nobody_out(closed_page: PagePart, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"authorization": "Bearer wrong"}
     async with asking(closed_page) as client:
-        answers = [await client.post("/login", content="token=wrong", headers=FORM) for _ in range(ATTEMPTS + 2)]
-        assert [answer.status_code for answer in answers] == [403] * ATTEMPTS + [429] * 2
-        assert 1 <= int(answers[-1].headers["retry-after"]) <= 61
-        assert (await client.post("/login", content=f"token={TOKEN}", headers=FORM)).status_code == 429
-        assert (await client.get(SERVER, headers={"authorization": f"Bearer {TOKEN}"})).status_code == 200
+        ours = await signed_in(client)
+        monkeypatch.setattr(_access, "WRONG_S", 0.2)
+        for asked in (client.get(SERVER, headers=wrong), client.post("/login", content="token=wrong", headers=FORM)):
+            begun = time.monotonic()
+            assert (await asked).status_code in {401, 403}
+            assert time.monotonic() - begun >= 0.2
+        monkeypatch.setattr(_access, "WRONG_S", 60.0)
+        waiting = [asyncio.ensure_future(client.get(SERVER, headers=wrong)) for _ in range(MOST_DELAYED)]
+        async with asyncio.timeout(10):
+            while access_of(closed_page).delayed < MOST_DELAYED:  # noqa: ASYNC110 -- nothing tells
+                await asyncio.sleep(0)
+            forged = {"cookie": f"{ours}0"}
+            for refused in (
+                await client.get(SERVER, headers=wrong),
+                await client.get(SERVER, headers=forged),
+                await client.get("/", headers=forged),
+                await client.post("/login", content="token=wrong", headers=FORM),
+            ):
+                assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+            assert (await client.get(SERVER)).status_code == 401
+            assert (await client.get(SERVER, headers={"cookie": ours})).status_code == 200
+            assert (await client.get(SERVER, headers={"authorization": f"Bearer {TOKEN}"})).status_code == 200
+            assert (await client.post("/login", content=f"token={TOKEN}", headers=FORM)).status_code == 303
+        for each in waiting:
+            each.cancel()
+        await asyncio.wait(waiting)
+    assert access_of(closed_page).delayed == 0
+
+
+async def test_a_long_address_to_go_on_to_is_kept(closed_page: PagePart) -> None:
+    wanted = "/?" + "&".join(f"model={'x' * 200}{number}" for number in range(50))
+    async with asking(closed_page) as client:
+        answer = await client.post("/login", data={"token": TOKEN, "next": wanted})
+        assert (answer.status_code, answer.headers["location"]) == (303, wanted)
 
 
 async def test_a_form_that_is_none_is_refused(closed_page: PagePart) -> None:
@@ -158,7 +249,7 @@ async def test_a_form_that_is_none_is_refused(closed_page: PagePart) -> None:
         for content, kind in (
             (b"{}", "application/json"),
             (b"\xff\xfe", FORM["content-type"]),
-            (b"a" * 9999, FORM["content-type"]),
+            (b"a" * 99_999, FORM["content-type"]),
         ):
             assert (await client.post("/login", content=content, headers={"content-type": kind})).status_code in {
                 400,
