@@ -6,7 +6,7 @@ from typing import Any
 
 from correcting import corrected_messages
 from otlp.requests import some_traces
-from pipeline_running import ROLLUPS, SOURCE, START_MS, Processed, cuts, messages, rolled
+from pipeline_running import ROLLUPS, SOURCE, START_MS, Processed, cuts, messages, rolled, sampled
 from sinks_process import CONFIG
 from spanpulse_sinks.clickhouse import EmbeddedDatabase, Workbench, days_of, workbench
 from spanpulse_stream.maintenance._audit import full_dimensions
@@ -44,9 +44,9 @@ def of_log(folder: Path, seed: int, bounds: list[int]) -> dict[str, Any]:
 
 
 def mixed(folder: Path, seed: int, bounds: list[int]) -> Findings:
-    """Write recorded exports of both signals over several days; return what the audit finds."""
+    """Write recorded exports of both signals over several days, some of them sampled; return what the audit finds."""
     with EmbeddedDatabase.open(folder, CONFIG) as database, workbench(database) as bench:
-        Processed(folder, database).write(cuts(messages(seed, step_ms=700_000), bounds), set())
+        Processed(folder, database).write(cuts(sampled(messages(seed, step_ms=700_000)), bounds), set())
         return list(audited(bench))
 
 
@@ -95,13 +95,16 @@ def each_measure(folder: Path) -> dict[str, Any]:
         changed = []
         for table in ROLLUPS:
             columns = bench.rows(
-                f"SELECT name, type FROM system.columns WHERE database = 'spanpulse' AND table = '{table}'"
+                "SELECT name, type, default_expression FROM system.columns"
+                f" WHERE database = 'spanpulse' AND table = '{table}'"
             )
             keys = ", ".join(row["name"] for row in columns if "Aggregate" not in row["type"])
+            derived = [row["name"] for row in columns if row["default_expression"]]
             for row in columns:
                 if "Function(sum" in row["type"]:
+                    given = {**dict.fromkeys(derived, "0"), row["name"]: _one_of(row["type"])}
                     bench.command(
-                        f"INSERT INTO {table} ({keys}, {row['name']}) SELECT {keys}, {_one_of(row['type'])}"
+                        f"INSERT INTO {table} ({keys}, {', '.join(given)}) SELECT {keys}, {', '.join(given.values())}"
                         f" FROM {table} ORDER BY ALL LIMIT 1"
                     )
                     changed.append((table, row["name"]))

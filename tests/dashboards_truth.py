@@ -1,7 +1,7 @@
 """What spans say of themselves, worked out call by call: the truth that the figures of the page are held against."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -9,16 +9,14 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from pipeline_running import NOON, START_MS, Processed, cuts, messages
+from pipeline_running import NOON, START_MS, Processed, cuts, messages, sampled
 from spanpulse_dashboards._backend import Backend, Lag
 from spanpulse_dashboards._freshness import Freshness
 from spanpulse_dashboards._period import Window
 from spanpulse_dashboards._reader import Reader
 from spanpulse_dashboards._scope import Scope
 from spanpulse_sinks.clickhouse import EmbeddedDatabase, query
-from spanpulse_stream.pipeline import Incoming
 
 __all__ = ["Call", "Truth", "backend_of", "filled", "scope_of"]
 
@@ -32,7 +30,6 @@ SELECT tenant, ifNull(service_name, '') AS service, ifNull(environment, '') AS e
     ifNull(output_tokens, 0) AS output, ifNull(cache_read_tokens, 0) AS cache_read
 FROM spans WHERE counted
 """
-WEIGHT = 7
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,12 @@ class Truth:
 
     @property
     def coverage(self) -> float:
-        return sum(call.known for call in self.calls) / len(self.calls)
+        return float(self.sum(lambda call: int(call.known)) / self.requests)
+
+    @property
+    def cost_per_request(self) -> float | None:
+        known = self.sum(lambda call: int(call.known))
+        return float(self.cost) / known if known else None
 
     def bounds(self, column: str, level: float) -> tuple[float, float] | None:
         """Return between which times (ms) a percentile must lie: its rank give or take one, 1 % more."""
@@ -120,26 +122,8 @@ def filled(folder: Path, database: EmbeddedDatabase, *, spread_ms: int = 0, seed
     With ``spread_ms`` messages are that far apart, which spreads them over days.
     """
     processed = Processed(folder, database)
-    log = [sampled(each) if each.offset % 5 == 0 else each for each in messages(seed, spread_ms or 700)]
+    log = sampled(messages(seed, spread_ms or 700))
     processed.write(cuts(log, [len(log) // 3, len(log) // 2]), set())
     (row,) = processed.read("SELECT toInt64(toUnixTimestamp(max(minute))) AS last FROM rollup_minute")
     assert row["last"] >= START_MS // 1000 - 86_400
     return datetime.fromtimestamp(row["last"] + 30, UTC)
-
-
-def sampled(message: Incoming) -> Incoming:
-    """Return the message with a weight on every span."""
-    if message.signal != "traces":
-        return message
-    request = ExportTraceServiceRequest.FromString(message.value)
-    for span in spans_of([request]):
-        attribute = span.attributes.add(key="spanpulse.weight")
-        attribute.value.int_value = WEIGHT
-    return replace(message, value=request.SerializeToString())
-
-
-def spans_of(requests: Iterable[ExportTraceServiceRequest]) -> Iterable[Any]:
-    for request in requests:
-        for group in request.resource_spans:
-            for scope in group.scope_spans:
-                yield from scope.spans

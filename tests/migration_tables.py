@@ -8,6 +8,7 @@ COUNTS = (
     *("requests", "weighted_requests", "errors", "weighted_errors"),
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
     *("weighted_input_tokens", "weighted_output_tokens", "requests_usage_missing", "requests_unpriced"),
+    *("weighted_requests_usage_missing", "weighted_requests_unpriced"),
 )
 MONEY = ("cost", "weighted_cost", "cost_provider", "cost_computed", "cost_estimated")
 SKETCHES = ("latency", "time_to_first_token", "time_per_output_token")

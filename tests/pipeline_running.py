@@ -4,11 +4,13 @@ Messages are real exports, some of them sent twice, cut into batches as a test s
 """
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from oracle import corpus_bodies
 from sinks_process import CONFIG
@@ -19,6 +21,7 @@ from spanpulse_stream.traffic import LoadGenerator
 
 SOURCE = 7
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+WEIGHT, OTHER_WEIGHT = 7, 40
 START_MS = int(NOON.timestamp() * 1000)
 ROLLUPS = (
     *("rollup_minute", "rollup_quarter", "rollup_experiment"),
@@ -41,6 +44,21 @@ def messages(seed: int, step_ms: int = 700) -> list[Incoming]:
         Incoming(offset, START_MS + offset * step_ms, rng.choice(["default", "default", "acme"]), signal, 1, body)
         for offset, (signal, body) in enumerate(found)
     ]
+
+
+def sampled(log: list[Incoming]) -> list[Incoming]:
+    """Return the messages with a weight on every span of each fifth and of another one in each message."""
+    return [replace(each, value=_weighted(each)) if each.signal == "traces" else each for each in log]
+
+
+def _weighted(message: Incoming) -> bytes:
+    request = ExportTraceServiceRequest.FromString(message.value)
+    spans = [span for group in request.resource_spans for scope in group.scope_spans for span in scope.spans]
+    for number, span in enumerate(spans):
+        weight = WEIGHT if message.offset % 5 == 0 else OTHER_WEIGHT if number % 3 == 1 else None
+        if weight is not None:
+            span.attributes.add(key="spanpulse.weight").value.int_value = weight
+    return request.SerializeToString()
 
 
 def versions(books: PriceBooks, window: int = 5_000) -> str:

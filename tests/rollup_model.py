@@ -111,6 +111,8 @@ def _add_call(into: Measures, span: Span, sign: int) -> None:
         "weighted_output_tokens": weight * (span.output_tokens or 0),
         "cost": sign * cost, "weighted_cost": weight * cost,
         "requests_usage_missing": sign * (not known), "requests_unpriced": sign * (known and span.cost is None),
+        "weighted_requests_usage_missing": weight * (not known),
+        "weighted_requests_unpriced": weight * (known and span.cost is None),
     })  # fmt: skip
     if span.cost_confidence in {"provider", "computed", "estimated"}:
         into.sums[f"cost_{span.cost_confidence}"] += sign * cost

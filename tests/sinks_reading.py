@@ -38,6 +38,7 @@ from spanpulse_sinks.clickhouse import (
     trim_seen,
 )
 from spanpulse_sinks.clickhouse._config import DATABASE
+from spanpulse_sinks.clickhouse._measures import LATER
 from spanpulse_sinks.clickhouse._migrate import migrations
 
 NO_LIMIT = QueryLimits(seconds=60)
@@ -73,6 +74,32 @@ def migrated_again(folder: Path) -> dict[str, Any]:
     except SchemaTooNew as error:
         refused = str(error)
     return {"spans": spans, "recorded": recorded, "refused": refused}
+
+
+def counted_later(folder: Path) -> dict[str, Any]:
+    """Rows of a rollup without its later measures: what these are once they are added, after a merge, and of new rows.
+
+    A row here is requests, weighted requests, requests without usage and without a price.
+    """
+    before = {"plain": "4, 4, 1, 2", "all": "7, 70, 0, 7", "none": "3, 9, 0, 0", "half": "2, 60, 1, 0"}
+    before["back"] = "0, 0, 0, -1"
+    names = "requests, weighted_requests, requests_usage_missing, requests_unpriced"
+    shown = "groupArray((user_id, [weighted_requests_usage_missing, weighted_requests_unpriced])) AS found"
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        command = database.control.command
+        for name in LATER:
+            command(f"ALTER TABLE rollup_user DROP COLUMN {name}")
+        for user, counts in before.items():
+            command(f"INSERT INTO rollup_user (received_day, user_id, {names}) VALUES ('{DAY}', '{user}', {counts})")
+        for statement in next(each for each in migrations(CONFIG) if each.name == "weighted_unknown").statements:
+            command(statement)
+        read = dict(one(database, f"SELECT {shown} FROM rollup_user"))
+        command("OPTIMIZE TABLE rollup_user FINAL")
+        merged = dict(one(database, f"SELECT {shown} FROM rollup_user"))
+        later = ", ".join(LATER)
+        command(f"INSERT INTO rollup_user (received_day, user_id, {later}) VALUES ('{DAY}', 'new', 5, 6)")
+        new = dict(one(database, f"SELECT {shown} FROM requests_by_user WHERE user_id = 'new'"))
+    return {"read": read, "merged": merged, "kept apart": new}
 
 
 def compression(folder: Path, zstd_from_bytes: int) -> list[str]:

@@ -154,7 +154,7 @@ class ModelShare(Model):
 
 
 class ConfidenceShare(Model):
-    """Where cost comes from, or why there is none. Of the observed calls, whatever their weight."""
+    """Where cost comes from, or why there is none. Costs of sampled calls are scaled to add up to the whole."""
 
     confidence: Confidence = Field(
         description="computed from prices, from contradicting counts, stated by the provider; no usage; no price"
@@ -255,7 +255,7 @@ class UnpricedModel(Model):
 
     provider: str = Field(description="as in gen_ai.provider.name; empty: none")
     model: str = Field(description="the response model, or else the requested one; empty: none")
-    requests: int = Field(description="calls without a price")
+    requests: int = Field(description="calls without a price, of the unsampled whole")
     input_tokens: int = Field(description="tokens of all its calls")
     output_tokens: int = Field(description="tokens of all its calls")
     first: datetime = Field(description="minute of the first call in the range, UTC")

@@ -58,7 +58,8 @@ def close(value: float | None, expected: float | Decimal | None) -> bool:
 
 def test_the_data_has_what_makes_figures_hard(truth: Truth) -> None:
     assert len(truth.calls) > 1_000
-    assert {int(call.weight) for call in truth.calls} == {1, 7}
+    assert {int(call.weight) for call in truth.calls} == {1, 7, 40}
+    assert abs(truth.coverage - sum(call.known for call in truth.calls) / len(truth.calls)) > 0.005
     assert {"computed", "missing", "unpriced"} <= {call.confidence for call in truth.calls}
     assert len({call.tenant for call in truth.calls}) == 2
 
@@ -114,7 +115,7 @@ def check_cost(cost: Figure, per_request: Figure, calls: Truth) -> None:
         return
     assert cost.exact == calls.cost
     assert cost.value == pytest.approx(float(calls.cost), rel=1e-12)
-    assert close(per_request.value, float(calls.cost) / (calls.requests * calls.coverage))
+    assert close(per_request.value, calls.cost_per_request)
     assert per_request.coverage == (None if calls.coverage == 1 else pytest.approx(calls.coverage))
 
 
@@ -122,7 +123,8 @@ def check_cost(cost: Figure, per_request: Figure, calls: Truth) -> None:
 async def test_the_lines_are_those_of_the_spans(backend: Backend, truth: Truth, query: str) -> None:
     scope = scope_of(query)
     window = backend.window(scope)
-    lines = (await services.overview(backend, scope)).timeline
+    found = await services.overview(backend, scope)
+    lines, per_request = found.timeline, found.figures.cost_per_request.sparkline
     calls = truth.filtered(scope).within(window)
     gaps = 0
     for place, start in enumerate(lines.starts):
@@ -139,9 +141,11 @@ async def test_the_lines_are_those_of_the_spans(backend: Backend, truth: Truth, 
         assert between(lines.latency_p99[place], inside.bounds("duration", 0.99))
         assert between(lines.time_to_first_token_p50[place], inside.bounds("first_token", 0.5))
         assert close(lines.cost[place], inside.cost if inside.coverage else None)
+        assert close(per_request[place], inside.cost_per_request)
         assert lines.input_tokens[place] == inside.sum(lambda call: int(call.input))
         by_model = sum(series.values[place] or 0 for series in lines.cost_by_model)
-        assert by_model == pytest.approx(float(inside.cost), rel=1e-9, abs=1e-12)
+        by_confidence = sum(series.values[place] or 0 for series in lines.cost_by_confidence)
+        assert [by_model, by_confidence] == pytest.approx([float(inside.cost)] * 2, rel=1e-9, abs=1e-11)
     assert gaps < len(lines.starts)
     assert sum(each or 0 for each in lines.requests) == calls.requests
     assert len(lines.cost_by_model) <= 9
@@ -164,15 +168,17 @@ async def test_models_and_confidence_are_shares_of_the_whole(backend: Backend, t
     assert sum(share.cost or 0 for share in found.models) == calls.cost
     named = [share.model for share in found.models if not share.other]
     assert {*named} == {*sorted(costs, key=lambda model: -costs[model])[:8]}
-    by_confidence: dict[str, Decimal] = defaultdict(Decimal)
+    observed: dict[str, Decimal] = defaultdict(Decimal)
     for call in calls.calls:
-        by_confidence[call.confidence] += Decimal(call.cost or 0)
-    counts = Counter(call.confidence for call in calls.calls)
+        observed[call.confidence] += Decimal(call.cost or 0)
     for part in found.confidence:
         if part.cost is not None:
-            assert part.cost == by_confidence[part.confidence]
+            scaled = observed[part.confidence] * calls.cost / sum(observed.values())
+            assert part.cost == pytest.approx(scaled, abs=Decimal("1e-11"))
         else:
-            assert part.requests == counts[part.confidence]
+            absent = calls.of(lambda call, part=part: call.confidence == part.confidence)
+            assert part.requests == absent.requests
+    assert sum(part.cost or 0 for part in found.confidence) == pytest.approx(calls.cost, abs=Decimal("1e-11"))
     assert sum(part.cost_share or 0 for part in found.confidence) == pytest.approx(1)
 
 
@@ -244,6 +250,7 @@ async def test_the_table_is_that_of_the_spans(backend: Backend, truth: Truth, by
         assert row.errors == group.errors
         assert row.cost == (group.cost if group.coverage else None)
         assert row.coverage == pytest.approx(group.coverage)
+        assert close(row.cost_per_request, group.cost_per_request)
         assert row.requests_share == pytest.approx(group.requests / whole)
         assert between(row.latency_p95, group.bounds("duration", 0.95))
         assert between(row.time_to_first_token_p95, group.bounds("first_token", 0.95))
@@ -294,6 +301,9 @@ async def test_pages_hold_every_row_once_and_in_order(backend: Backend, sort: An
             break
         assert len(page.rows) == 3
     assert [row.key for row in rows] == [row.key for row in whole.rows]
+    if sort in {"cost", "cost_per_request"}:
+        values = [value for row in rows if (value := getattr(row, sort)) is not None]
+        assert values == sorted(values, reverse=descending)
     assert len(rows) == whole.total
 
 
@@ -317,11 +327,10 @@ async def test_facets_are_the_values_under_the_other_filters(backend: Backend, t
 async def test_unpriced_models_are_those_without_a_price(backend: Backend, truth: Truth) -> None:
     scope = scope_of("range=7d")
     found = await services.unpriced_models(backend, scope)
-    counts = Counter(
-        (call.provider, call.model)
-        for call in truth.within(backend.window(scope)).calls
-        if call.confidence == "unpriced"
-    )
+    counts: Counter[tuple[str, str]] = Counter()
+    for call in truth.within(backend.window(scope)).calls:
+        if call.confidence == "unpriced":
+            counts[call.provider, call.model] += int(call.weight)
     assert {(each.provider, each.model): each.requests for each in found.models} == dict(counts)
     assert all(each.first <= each.last for each in found.models)
 

@@ -12,7 +12,7 @@ import pytest
 import sinks_reading as reading
 from sinks_batches import SPANS
 from sinks_inside import Inside, a_process
-from spanpulse_sinks.clickhouse import MEASURES, TABLES
+from spanpulse_sinks.clickhouse import MEASURES, TABLES, schema_version
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,9 +84,16 @@ def test_configs_of_other_programs_are_not_read(tmp_path: Path) -> None:
 
 def test_migrations_may_run_twice_and_a_newer_schema_is_refused(inside: Inside, tmp_path: Path) -> None:
     found = inside(reading.migrated_again, tmp_path)
-    assert (found["spans"], found["recorded"]) == (SPANS, [1, 2, 3, 4])
+    assert (found["spans"], found["recorded"]) == (SPANS, list(range(1, schema_version() + 1)))
     assert "schema 9999" in found["refused"]
     assert "upgrade" in found["refused"]
+
+
+def test_rows_from_before_the_weighted_counts_get_them_by_share(inside: Inside, tmp_path: Path) -> None:
+    found = inside(reading.counted_later, tmp_path)
+    assert found["read"] == {"plain": [1, 2], "all": [0, 70], "none": [0, 0], "half": [30, 0], "back": [0, -1]}
+    assert found["merged"] == found["read"]
+    assert found["kept apart"] == {"new": [5, 6]}
 
 
 def test_retention_follows_the_configuration(inside: Inside, tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def test_statements_end_at_the_end_of_a_line() -> None:
 
 
 def test_the_measures_are_named_once() -> None:
-    assert len(MEASURES) == 22
+    assert len(MEASURES) == 24
 
 
 def test_the_exported_names() -> None:

@@ -59,9 +59,9 @@ RANKS: Mapping[str, str] = {
     "first_token_p95": "nullIf(first_token_ns[1], 0)",
     "input_tokens": "input_tokens",
     "output_tokens": "output_tokens",
-    "cost": "if(observed > usage_missing + unpriced, toFloat64(cost), NULL)",
-    "cost_per_request": "if(observed > usage_missing + unpriced,"
-    " toFloat64(cost) * observed / (requests * (observed - usage_missing - unpriced)), NULL)",
+    "cost": "if(requests > usage_missing + unpriced, toFloat64(cost), NULL)",
+    "cost_per_request": "if(requests > usage_missing + unpriced,"
+    " toFloat64(cost) / (requests - usage_missing - unpriced), NULL)",
     "name": "0",
 }
 TOO_MANY = "too many {} in the range for a table sorted by this: choose a shorter range, a filter or another column"

@@ -49,7 +49,7 @@ def figures(
             return Figure(unit=kind.unit, value=None, reason=str(calls))
         return _figure(kind, calls, sparkline)
 
-    per_request = _ratios(lines.cost, lines.requests)
+    per_request = _per_request(calls, lines) if isinstance(calls, Calls) else []
     absent_users = str(users) if isinstance(users, Inapplicable) else None
     return Figures(
         requests=of_calls(REQUESTS, lines.requests),
@@ -84,6 +84,11 @@ def _figure(kind: _Kind, calls: Calls, sparkline: Values) -> Figure:
         coverage=sums.coverage if partly else None,
         reason=None if value is not None else kind.absent if sums.requests else NO_CALLS,
     )
+
+
+def _per_request(calls: Calls, lines: Timeline) -> Values:
+    found = (calls.buckets.get(start // lines.bucket_seconds) for start in lines.starts)
+    return [None if each is None else each.sums.cost_per_request for each in found]
 
 
 def _ratios(parts: Values, wholes: Values) -> Values:

@@ -60,8 +60,7 @@ async def _or_reason(reading: Coroutine[Any, Any, Found]) -> Found | Inapplicabl
 
 
 def _confidence(sums: Sums) -> list[ConfidenceShare]:
-    """Return where the cost of the observed calls comes from, and how many calls have none."""
-    whole = sums.computed_cost + sums.estimated_cost + sums.provider_cost
+    """Return where the cost comes from, and how many calls have none."""
     amounts: dict[Confidence, Decimal] = {
         "computed": sums.computed_cost,
         "estimated": sums.estimated_cost,
@@ -70,7 +69,7 @@ def _confidence(sums: Sums) -> list[ConfidenceShare]:
     absent: dict[Confidence, int] = {"missing": sums.usage_missing, "unpriced": sums.unpriced}
     found = [
         ConfidenceShare(
-            confidence=name, cost=amount, cost_share=float(amount / whole) if whole else None, requests=None
+            confidence=name, cost=amount, cost_share=float(amount / sums.cost) if sums.cost else None, requests=None
         )
         for name, amount in amounts.items()
         if amount

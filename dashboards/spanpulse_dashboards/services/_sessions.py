@@ -40,6 +40,8 @@ SESSION_SPANS = f"""(
         if(s.cost_confidence = 'estimated', {COST}, toDecimal128(0, 12)) AS cost_estimated,
         toInt64(NOT ifNull({KNOWN}, 0)) AS requests_usage_missing,
         toInt64(ifNull({KNOWN}, 0) AND s.cost IS NULL) AS requests_unpriced,
+        requests_usage_missing * s.weight AS weighted_requests_usage_missing,
+        requests_unpriced * s.weight AS weighted_requests_unpriced,
         {_sketch("duration_ns")} AS latency, {_sketch("time_to_first_token_ns")} AS time_to_first_token
     FROM span_rows AS s
     LEFT ANY JOIN (

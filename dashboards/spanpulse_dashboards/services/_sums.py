@@ -1,12 +1,12 @@
 """The sums of calls as a query gives them, and what follows from them.
 
-Sums are of the unsampled whole. What the rollups keep for observed calls alone (cache tokens, calls without a price)
-is scaled by the share of its own kind, and is an estimate then.
+Sums are of the unsampled whole. What the rollups keep for observed calls alone (cache tokens, cost by confidence) is
+scaled by the share of its own kind, and is an estimate then.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from spanpulse_dashboards._reader import Row
@@ -23,15 +23,17 @@ _INTEGERS = {
     "output_tokens": "weighted_output_tokens",
     "cache_read": "cache_read_tokens",
     "cache_write": "cache_write_tokens",
-    "usage_missing": "requests_usage_missing",
-    "unpriced": "requests_unpriced",
+    "usage_missing": "weighted_requests_usage_missing",
+    "unpriced": "weighted_requests_unpriced",
 }
 _AMOUNTS = {
     "cost": "weighted_cost",
-    "provider_cost": "cost_provider",
-    "computed_cost": "cost_computed",
-    "estimated_cost": "cost_estimated",
+    "observed_provider": "cost_provider",
+    "observed_computed": "cost_computed",
+    "observed_estimated": "cost_estimated",
 }
+MONEY = Decimal(10) ** -12
+WIDE = Context(prec=100)  # sums have up to 38 digits, which the usual 28 would refuse
 SUMS = ", ".join(
     [f"sum(r.{column}) AS {name}" for name, column in _INTEGERS.items()]
     + [f"toString(sum(r.{column})) AS {name}" for name, column in _AMOUNTS.items()]
@@ -54,9 +56,9 @@ class Sums:
     usage_missing: int
     unpriced: int
     cost: Decimal
-    provider_cost: Decimal
-    computed_cost: Decimal
-    estimated_cost: Decimal
+    observed_provider: Decimal
+    observed_computed: Decimal
+    observed_estimated: Decimal
 
     @classmethod
     def of(cls, row: Row) -> "Sums":
@@ -78,19 +80,43 @@ class Sums:
     @property
     def coverage(self) -> float:
         """Share of the calls whose cost is known, 0 to 1; 0 without calls."""
-        known = self.observed - self.usage_missing - self.unpriced
-        return known / self.observed if self.observed else 0.0
+        return self._known / self.requests if self.requests else 0.0
 
     @property
     def known_cost(self) -> Decimal | None:
         """Cost, USD; None where that of no call is known."""
-        return self.cost if self.coverage > 0 else None
+        return self.cost if self._known > 0 else None
 
     @property
     def cost_per_request(self) -> float | None:
         """Cost by call whose cost is known, USD."""
-        known = self.requests * self.coverage
-        return float(self.cost) / known if known > 0 else None
+        return float(self.cost) / self._known if self._known > 0 else None
+
+    @property
+    def _known(self) -> int:
+        return max(0, self.requests - self.usage_missing - self.unpriced)
+
+    @property
+    def provider_cost(self) -> Decimal:
+        """Cost that was stated with the calls, USD."""
+        return self._scaled(self.observed_provider)
+
+    @property
+    def computed_cost(self) -> Decimal:
+        """Cost that was computed from prices, USD."""
+        return self._scaled(self.observed_computed)
+
+    @property
+    def estimated_cost(self) -> Decimal:
+        """Cost that was computed from counts that contradict each other, USD."""
+        return self._scaled(self.observed_estimated)
+
+    def _scaled(self, amount: Decimal) -> Decimal:
+        """Return an observed amount scaled so that those of all confidences add up to the cost."""
+        whole = self.observed_provider + self.observed_computed + self.observed_estimated
+        if whole in {self.cost, 0}:
+            return amount
+        return WIDE.divide(WIDE.multiply(amount, self.cost), whole).quantize(MONEY, context=WIDE)
 
     def cached(self, tokens: int) -> float:
         """Return cache tokens scaled to the unsampled whole."""

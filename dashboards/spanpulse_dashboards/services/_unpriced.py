@@ -26,8 +26,8 @@ async def unpriced_models(backend: Backend, scope: Scope) -> UnpricedModels:
         return UnpricedModels(range=told, models=[], reason=NO_MODELS)
     where = condition(CALLS, scope, window)
     sql = f"""
-        SELECT r.provider AS provider, r.model AS model, sum(r.requests_unpriced) AS requests,
-            sum(r.input_tokens) AS input_tokens, sum(r.output_tokens) AS output_tokens,
+        SELECT r.provider AS provider, r.model AS model, sum(r.weighted_requests_unpriced) AS requests,
+            sum(r.weighted_input_tokens) AS input_tokens, sum(r.weighted_output_tokens) AS output_tokens,
             toUnixTimestamp(minIf(r.minute, r.requests_unpriced > 0)) AS first,
             toUnixTimestamp(maxIf(r.minute, r.requests_unpriced > 0)) AS last
         FROM rollup_minute AS r

@@ -1,12 +1,13 @@
 """The measures of the rollup tables, and SQL expressions that read them.
 
-`MEASURES` is the one list of columns that {measures} stands for. Percentiles are those of the log buckets: at most
-1 % from the exact ones, in ns. Not guaranteed: anything about a level outside (0, 1].
+`MEASURES` is the one list of them. {measures} stands for those that the tables began with, {later_measures} for what
+adds the others. Percentiles are those of the log buckets: at most 1 % from the exact ones, in ns. Not guaranteed:
+anything about a level outside (0, 1].
 """
 
 from collections.abc import Sequence
 
-__all__ = ["GAMMA", "MEASURES", "measure_columns", "percentiles", "readable_measures", "times_in_ms"]
+__all__ = ["GAMMA", "MEASURES", "later_measures", "measure_columns", "percentiles", "readable_measures", "times_in_ms"]
 
 GAMMA = "1.0202020202"
 LEVELS = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -37,15 +38,38 @@ MEASURES: dict[str, str] = {
     "cost_estimated": MONEY,
     "requests_usage_missing": INTEGER,
     "requests_unpriced": INTEGER,
+    "weighted_requests_usage_missing": INTEGER,
+    "weighted_requests_unpriced": INTEGER,
     "latency": SKETCH,
     "time_to_first_token": SKETCH,
     "time_per_output_token": SKETCH,
 }
+LATER: dict[str, str] = {
+    "weighted_requests_usage_missing": "requests_usage_missing",
+    "weighted_requests_unpriced": "requests_unpriced",
+}
+"""Measures that rows of before do not have -> what they are the weighted sum of."""
 
 
 def measure_columns() -> str:
     """Return the columns that stand for {measures}."""
-    return ",\n    ".join(f"{name} {kind}" for name, kind in MEASURES.items())
+    return ",\n    ".join(f"{name} {kind}" for name, kind in MEASURES.items() if name not in LATER)
+
+
+def later_measures() -> str:
+    """Return the clauses of an ALTER that adds the measures in `LATER`, each in its place."""
+    names = list(MEASURES)
+    return ",\n    ".join(
+        f"ADD COLUMN IF NOT EXISTS {name} {MEASURES[name]} DEFAULT {_by_share(observed)}"
+        f" AFTER {names[names.index(name) - 1]}"
+        for name, observed in LATER.items()
+    )
+
+
+def _by_share(observed: str) -> str:
+    """Return what a row of before is taken to have: exact where its calls have one weight, or are all of the kind."""
+    scaled = f"toInt64(intDivOrZero(toInt128({observed}) * weighted_requests, requests))"
+    return f"if(requests = 0, {observed}, {scaled})"
 
 
 def percentiles(column: str, levels: Sequence[float]) -> str:

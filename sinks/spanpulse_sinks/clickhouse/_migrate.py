@@ -11,7 +11,7 @@ from typing import Any
 
 from spanpulse_sinks.clickhouse._config import DATABASE, EmbeddedConfig
 from spanpulse_sinks.clickhouse._errors import SchemaTooNew
-from spanpulse_sinks.clickhouse._measures import measure_columns, readable_measures, times_in_ms
+from spanpulse_sinks.clickhouse._measures import later_measures, measure_columns, readable_measures, times_in_ms
 from spanpulse_sinks.clickhouse._texts import finish_reasons, late_messages, readable_text
 
 __all__ = ["Migration", "migrate", "migrations", "schema_version"]
@@ -85,6 +85,8 @@ def _fill(name: str, argument: str | None, config: EmbeddedConfig) -> str:
             return config.table_settings()
         case "measures", None:
             return measure_columns()
+        case "later_measures", None:
+            return later_measures()
         case "readable", None:
             return readable_measures()
         case "database", None:

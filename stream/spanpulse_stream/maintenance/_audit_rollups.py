@@ -165,7 +165,7 @@ def _values(rollup: Rollup, rows: str, times: str) -> str:
     )
     joined = "ARRAY JOIN experiments_ AS x" if rollup.each_experiment else ""
     values = ", ".join(
-        f"{_shown(measure, f'sign * {measure.of_span}')} AS v{place}" for place, measure in enumerate(rollup.measures)
+        f"{_shown(measure, f'sign * ({measure.of_span})')} AS v{place}" for place, measure in enumerate(rollup.measures)
     )
     where = f"{rollup.counts} AND time IN ({times})"
     return f"SELECT 0 AS side, {time} AS time, {keys}, {values} FROM ({rows}) {joined} WHERE {where}"

@@ -84,6 +84,8 @@ CALLS: Sequence[Measure] = (
     ),
     _plain("requests_usage_missing", "NOT known"),
     _plain("requests_unpriced", "known AND isNull(cost)"),
+    _plain("weighted_requests_usage_missing", "(NOT known) * w"),
+    _plain("weighted_requests_unpriced", "(known AND isNull(cost)) * w"),
     *_sketch("latency", "duration_ns"),
     *_sketch("time_to_first_token", "time_to_first_token_ns"),
     *_sketch("time_per_output_token", TIME_OF_OUTPUT),

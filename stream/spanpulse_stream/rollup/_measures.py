@@ -27,8 +27,10 @@ COUNTS = (
     *("requests", "weighted_requests", "errors", "weighted_errors", "input_tokens", "output_tokens"),
     *("cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "weighted_input_tokens"),
     *("weighted_output_tokens", "requests_usage_missing", "requests_unpriced"),
+    *("weighted_requests_usage_missing", "weighted_requests_unpriced"),
 )
-AMOUNTS = ("cost", "weighted_cost", "cost_provider", "cost_computed", "cost_estimated")
+AMOUNTS = {"cost": 2, "weighted_cost": 3, "cost_provider": 2, "cost_computed": 2, "cost_estimated": 2}
+"""Amounts of money -> how many limbs each has."""
 ORDER = (
     *(*COUNTS[:4], "errors_by_type", *COUNTS[4:11]),
     *(*AMOUNTS, *COUNTS[11:], "latency", "time_to_first_token", "time_per_output_token"),
@@ -75,7 +77,8 @@ class CallMeasures:
         tokens = [_signed(getattr(rows, name), counted, sign) for name in COUNTS[4:9]]
         counts = [sign, sign * weight, sign * failed, sign * failed * weight, *tokens]
         counts += [tokens[0] * weight, tokens[1] * weight]
-        counts += [sign * ~known, sign * (known & ~rows.cost.valid[counted])]
+        unknown = [sign * ~known, sign * (known & ~rows.cost.valid[counted])]
+        counts += [*unknown, *(each * weight for each in unknown)]
         columns = [*counts, *_money_limbs(rows, counted, sign, weight)]
         return cls(
             counted.size,
@@ -102,9 +105,10 @@ class CallMeasures:
         """Return the measures of the groups, in the order of the tables."""
         sums = groups.sum(self.sums)
         found = {name: pa.array(sums[:, place]) for place, name in enumerate(COUNTS)}
-        for number, name in enumerate(AMOUNTS):
-            at = len(COUNTS) + 3 * number
-            found[name] = decimals([sums[:, at], sums[:, at + 1], sums[:, at + 2]])
+        at = len(COUNTS)
+        for name, width in AMOUNTS.items():
+            found[name] = decimals([sums[:, at + limb] for limb in range(width)])
+            at += width
         found["errors_by_type"] = error_counts(groups, *self.errors)
         found |= {name: sketch.sums(groups) for name, sketch in self.sketches.items()}
         return {name: found[name] for name in ORDER}

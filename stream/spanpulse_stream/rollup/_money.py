@@ -18,21 +18,21 @@ MONEY = pa.decimal128(38, 12)
 
 
 def limbs(amounts: I64) -> list[I64]:
-    """Return the limbs of each amount, lowest first; only the highest has a sign."""
-    return [amounts & MASK, amounts >> LIMB, np.zeros_like(amounts)]
+    """Return the two limbs of each amount, the lower first; only the higher has a sign."""
+    return [amounts & MASK, amounts >> LIMB]
 
 
 def weighted_limbs(amounts: I64, weights: I64) -> list[I64]:
-    """Return the limbs of ``amounts * weights``, for weights from 0 up to 2**31 - 1."""
+    """Return the three limbs of ``amounts * weights``, for weights from 0 up to 2**31 - 1."""
     low, high = (amounts & MASK) * weights, (amounts >> LIMB) * weights
     return [low & MASK, (low >> LIMB) + (high & MASK), high >> LIMB]
 
 
 def decimals(sums: list[I64]) -> pa.Array:
-    """Return summed limbs as a Decimal(38, 12) array."""
-    low, middle, high = sums
+    """Return summed limbs, two or three, as a Decimal(38, 12) array."""
+    low, middle, *highest = sums
     middle = middle + (low >> LIMB)
-    high = high + (middle >> LIMB)
+    high = sum(highest, start=middle >> LIMB)
     words = np.empty((low.size, 2), np.int64)
     words[:, 0] = (low & MASK) | ((middle & MASK) << LIMB)
     words[:, 1] = high

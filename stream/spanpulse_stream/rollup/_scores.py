@@ -127,6 +127,6 @@ def _value_limbs(rows: ScoreRows) -> list[I64]:
     whole = np.trunc(value)
     fraction = np.rint((value - whole) * 1e12).astype(np.int64) * rows.sign
     million = np.full(rows.size, 1_000_000, np.int64)
-    large = weighted_limbs(whole.astype(np.int64) * rows.sign * 1_000_000, million)
-    parts = zip(limbs(fraction), large, strict=True)
-    return [rows.sign * usable, *(small + big for small, big in parts)]
+    low, middle, high = weighted_limbs(whole.astype(np.int64) * rows.sign * 1_000_000, million)
+    small, large = limbs(fraction)
+    return [rows.sign * usable, low + small, middle + large, high]

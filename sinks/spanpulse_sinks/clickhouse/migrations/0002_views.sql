@@ -42,31 +42,6 @@ LEFT ANY JOIN
     GROUP BY log_source, target_log_offset, target_ordinal
 ) AS u ON u.log_source = s.log_source AND u.target_log_offset = s.log_offset AND u.target_ordinal = s.ordinal;
 
--- Calls per minute and dimensions; times in milliseconds, NULL where nothing was timed.
-CREATE OR REPLACE VIEW requests_by_minute AS
-SELECT minute, tenant, service_name, environment, operation, provider, model, prompt_name, prompt_version,
-    {readable}
-FROM rollup_minute AS r
-GROUP BY minute, tenant, service_name, environment, operation, provider, model, prompt_name, prompt_version;
-
-CREATE OR REPLACE VIEW requests_by_model AS
-SELECT toStartOfHour(minute) AS hour, tenant, provider, model,
-    {readable}
-FROM rollup_minute AS r
-GROUP BY hour, tenant, provider, model;
-
-CREATE OR REPLACE VIEW requests_by_experiment AS
-SELECT minute, tenant, experiment, variant,
-    {readable}
-FROM rollup_experiment AS r
-GROUP BY minute, tenant, experiment, variant;
-
-CREATE OR REPLACE VIEW requests_by_user AS
-SELECT quarter, tenant, user_id,
-    {readable}
-FROM rollup_user AS r
-GROUP BY quarter, tenant, user_id;
-
 CREATE OR REPLACE VIEW services_by_minute AS
 SELECT minute, tenant, service_name, environment, kind, name,
     sum(r.spans) AS spans,
