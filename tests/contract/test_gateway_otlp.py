@@ -176,8 +176,22 @@ UNKNOWN = b"\x78\x01" * 20_000  # field 15
         some_traces() + length_delimited(1, length_delimited(1, UNKNOWN)),
         some_traces() + length_delimited(1, length_delimited(1, length_delimited(1, UNKNOWN))),
         some_traces() + length_delimited(1, b"\x0a\x00" * 20_000),
+        some_traces() + b"\x7b" + b"\x08\x01" * 20_000 + b"\x7c",
+        some_traces() + length_delimited(1, b"\x78\x01" * 900) * 600,
+        some_traces() + length_delimited(1, length_delimited(1, b"\x0a\x00" * 2000)) * 300,
+        some_traces() + length_delimited(1, b"\x7b" + b"\x08\x01" * 990 + b"\x7c") * 600,
     ],
-    ids=["request", "resource spans", "resource", "attribute", "resources"],
+    ids=[
+        "request",
+        "resource spans",
+        "resource",
+        "attribute",
+        "resources",
+        "group",
+        "many resource spans",
+        "many attributes",
+        "many groups",
+    ],
 )
 async def test_fields_that_nobody_knows_are_few(body, log):
     async with receiver(log) as got:

@@ -34,7 +34,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from oracle import corpus_bodies
 from oracle.otlp_json import REQUESTS, otlp_json
 from otlp.log import GatedLog
-from otlp.requests import PROTOBUF, attributes, resource_spans, some_logs, some_traces, span, traces
+from otlp.requests import PROTOBUF, attributes, resource_spans, some_logs, some_traces, span, spans_of, traces
 from otlp.serving import Served, client, receiver
 from spanpulse_stream.decode import Limits
 from spanpulse_stream.gateway import (
@@ -294,6 +294,65 @@ async def test_metrics_are_answered_and_what_is_not_kept_is_said(form: Format, l
     assert not nothing.response.HasField("partial_success")
     assert broken.code == INVALID_ARGUMENT
     assert log.appends == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"\x0a\x00" * 600_000, "more than 500000 fields"),
+        (b"\x0b" + b"\x08\x01" * 20_000 + b"\x0c", "a group has more than"),
+        (b"\xff" * 1_000_000, "not an OTLP request of metrics"),
+    ],
+    ids=["fields", "group", "number"],
+)
+async def test_metrics_that_were_made_to_cost_time_are_refused(body: bytes, said: str, log: GatedLog) -> None:
+    begun = time.process_time()
+    async with receiver(log) as got:
+        outcome = await PLAIN.send(got, body, "metrics")
+    assert outcome.code == INVALID_ARGUMENT
+    assert said in outcome.message
+    assert time.process_time() - begun < 10  # tens of seconds without a bound
+
+
+async def test_metrics_under_the_names_of_protobuf_are_counted_too(log: GatedLog) -> None:
+    body = json_format.MessageToJson(some_metrics(), preserving_proto_field_name=True).encode()
+    async with receiver(log) as got:
+        outcome = await FORMATS["json"].send(got, body, "metrics")
+    assert outcome.response.partial_success.rejected_data_points == 5
+
+
+@pytest.mark.parametrize(
+    ("signal", "body"),
+    [
+        ("metrics", {"resourceMetrics": 7}),
+        ("metrics", {"resourceMetrics": [7]}),
+        ("metrics", {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"sum": {"dataPoints": {}}}]}]}]}),
+        ("metrics", {"resourceSpans": []}),
+        ("traces", {"resourceLogs": []}),
+        ("logs", {"resourceSpans": [{"scopeSpans": []}]}),
+        ("traces", {"trace": {"resourceSpans": []}}),
+    ],
+)
+async def test_json_of_something_else_is_an_invalid_argument(signal: str, body: Any, log: GatedLog) -> None:
+    async with receiver(log) as got:
+        outcome = await FORMATS["json"].send(got, json.dumps(body).encode(), signal)
+    assert outcome.code == INVALID_ARGUMENT
+    assert "is not an OTLP request of " + signal in outcome.message
+    assert log.appends == []
+
+
+@pytest.mark.parametrize("body", ['{"resourceSpans": null}', '{"resource_spans": [], "later": 1}'])
+async def test_json_of_a_request_that_holds_nothing_succeeds(body: str, log: GatedLog) -> None:
+    async with receiver(log) as got:
+        assert (await FORMATS["json"].send(got, body.encode())).code == 0
+
+
+async def test_a_text_that_was_cut_within_a_character_does_not_cost_its_request(log: GatedLog) -> None:
+    body = otlp_json(some_traces(3), "traces").replace(b"chat 2", rb"cut \ud83d")
+    async with receiver(log) as got:
+        outcome = await FORMATS["json"].send(got, body)
+    assert outcome.code == 0
+    assert [one.name for one in spans_of(log.messages[0].value)] == ["chat 1", "cut \ufffd", "chat 3"]
 
 
 async def test_a_span_that_is_none_in_json_is_rejected_alone(log: GatedLog) -> None:

@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from oracle import corpus_bodies
 from oracle.otlp_json import REQUESTS, as_dict, in_hex
 from oracle.strategies import log_requests, signals, trace_requests
-from spanpulse_stream.decode import InvalidJson, check, json_to_protobuf
+from spanpulse_stream.decode import InvalidJson, check, json_to_protobuf, read_json
 from spanpulse_stream.decode._json import _attributes, _key_value
 from spanpulse_stream.decode._json_fields import Unfit, child, repeated
 
@@ -176,6 +176,44 @@ def test_values_of_another_kind_reject_their_span_and_keep_what_came(span: Any) 
 def test_what_is_no_request_is_an_error(body: bytes) -> None:
     with pytest.raises(InvalidJson, match="the body is not"):
         json_to_protobuf(body, "traces")
+
+
+HALVES = {
+    rb"a \ud83d": "a \ufffd",
+    rb"\uDE00 b": "\ufffd b",
+    rb"\ud83d\ud83d\ude00\ude00": "\ufffd\U0001f600\ufffd",
+    rb"\\\ud83d\n": "\\\ufffd\n",
+    rb"\\ud83d \ud83d": "\\ud83d \ufffd",
+    rb"\\ud83d\ude00": "\\ud83d\ufffd",
+    rb"\\\\\ud83d\ude00 \ud83d": "\\\\\U0001f600 \ufffd",
+    b"caf\xc3": "caf\ufffd",
+    b"caf\xe9 \xf0\x9f\x98 " + "\U0001f600".encode(): "caf\ufffd \ufffd \U0001f600",
+    b"\xff" + rb"\ud83d": "\ufffd\ufffd",
+}
+
+
+@pytest.mark.parametrize("text", HALVES)
+def test_a_text_that_was_cut_within_a_character_costs_the_character(text: bytes) -> None:
+    body = request({"name": "before"}, {"name": "CUT"}, {"name": "behind"}).replace(b"CUT", text)
+    assert [span.name for span in spans_of(json_to_protobuf(body, "traces"))] == ["before", HALVES[text], "behind"]
+
+
+@COMMON
+@given(st.lists(st.sampled_from(["\\", "ud83d", "ude00", "x", "\ud83d", "\ude00", "\U0001f600"])).map("".join))
+def test_halves_of_characters_are_found_as_the_standard_library_finds_them(text: str) -> None:
+    written = json.dumps([text]).encode()
+    assert read_json(written) == [json.loads(written)[0].encode("utf-8", "replace").decode().replace("?", "\ufffd")]
+
+
+@pytest.mark.parametrize("text", [rb"\ud83d", b"\xff"])
+def test_what_is_broken_all_over_is_no_request(text: bytes) -> None:
+    with pytest.raises(InvalidJson):
+        read_json(b'["' + text * 300_000 + b'"]')
+
+
+def test_what_only_looks_like_an_escape_does_not_become_one() -> None:
+    with pytest.raises(InvalidJson):
+        read_json(b'["\0\0n \xff"]')
 
 
 def request(*spans: Any) -> bytes:

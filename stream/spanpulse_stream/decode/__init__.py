@@ -18,12 +18,12 @@ from spanpulse_stream.decode._columns import (
     Values,
 )
 from spanpulse_stream.decode._json import (
-    InvalidJson,
     json_to_protobuf,
     json_values,
     unreadable_request,
     values_to_protobuf,
 )
+from spanpulse_stream.decode._json_text import InvalidJson, read_json
 from spanpulse_stream.decode._keys import KeyTable, KeyView, find_key
 from spanpulse_stream.decode._limits import Limits
 from spanpulse_stream.decode._logs import decode_logs
@@ -55,6 +55,7 @@ __all__ = [
     "find_key",
     "json_to_protobuf",
     "json_values",
+    "read_json",
     "unreadable_request",
     "values_to_protobuf",
     "warm_up",

@@ -30,8 +30,9 @@ from spanpulse_stream.decode._json_fields import (
     tag,
     text,
 )
+from spanpulse_stream.decode._json_text import InvalidJson, read_json
 
-__all__ = ["InvalidJson", "json_to_protobuf", "json_values", "unreadable_request", "values_to_protobuf"]
+__all__ = ["json_to_protobuf", "json_values", "unreadable_request", "values_to_protobuf"]
 
 UNREADABLE: Final = b"\0"  # no protobuf message begins with it
 TOO_DEEP: Final = b'{"not kept": "more than 250 levels"}'
@@ -43,10 +44,6 @@ LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
 SEVERITIES = ["UNSPECIFIED", *(level + place for level in LEVELS for place in ("", "2", "3", "4"))]
 
 
-class InvalidJson(ValueError):  # noqa: N818 -- what the body is
-    """The text is no JSON, or its framing is no OTLP request; the message says where."""
-
-
 def json_values(body: bytes) -> int:
     """Return how many values a JSON text has at most; reading it takes memory for each of them."""
     return 1 + sum(map(body.count, (b"{", b"[", b",", b":")))
@@ -54,11 +51,7 @@ def json_values(body: bytes) -> int:
 
 def json_to_protobuf(body: bytes, signal: Literal["traces", "logs"]) -> bytes:
     """Return an Export*ServiceRequest in JSON as binary protobuf. Raises InvalidJson."""
-    try:
-        request = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidJson(f"the body is not valid JSON: {error}") from None
-    return values_to_protobuf(request, signal)
+    return values_to_protobuf(read_json(body), signal)
 
 
 def values_to_protobuf(request: Any, signal: Literal["traces", "logs"]) -> bytes:

@@ -5,18 +5,17 @@ Pure but for the memory it asks for.
 
 from dataclasses import dataclass
 
-from spanpulse_stream.decode import InvalidJson, Limits, Malformed, Rejected, check, json_to_protobuf, json_values
+from spanpulse_stream.decode import InvalidJson, Limits, Malformed, Rejected, check, values_to_protobuf
 from spanpulse_stream.gateway._answers import RequestRefused
 from spanpulse_stream.gateway._inflate import inflate
+from spanpulse_stream.gateway._json import json_request
 from spanpulse_stream.gateway._limits import RequestLimits, Reservation
 from spanpulse_stream.gateway._resource import partition_of, resource_key
 from spanpulse_stream.gateway._split import split_request
-from spanpulse_stream.gateway._wire import TooManyFields
+from spanpulse_stream.gateway._wire import Allowance, TooManyFields
 from spanpulse_stream.log import TOPIC, Message, Signal
 
-__all__ = ["Intake", "Sender", "messages_of", "prepare", "reserve_json"]
-
-JSON_VALUE_BYTES = 80  # of a Python object and the place that holds it
+__all__ = ["Intake", "Sender", "messages_of", "prepare"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +73,14 @@ def _checked(
         checked = check(body, signal, decoding)
     except Malformed as error:
         raise RequestRefused(400, str(error)) from None
+    allowance = Allowance()
     try:
         pieces = split_request(
             body,
             checked.records,
-            lambda start, end: resource_key(body, start, end, sender.peer),
+            lambda start, end: resource_key(body, start, end, sender.peer, allowance),
             limits.most_message_bytes,
+            allowance,
         )
     except TooManyFields as error:
         raise RequestRefused(400, str(error)) from None
@@ -99,20 +100,11 @@ def _checked(
 
 def _protobuf(body: bytes, signal: Signal, limits: RequestLimits, held: Reservation) -> bytes:
     """Return a body of JSON as protobuf."""
-    reserve_json(body, limits, held)
+    request = json_request(body, signal, limits, held)
     try:
-        return json_to_protobuf(body, signal)
+        return values_to_protobuf(request, signal)
     except InvalidJson as error:
         raise RequestRefused(400, str(error)) from None
-
-
-def reserve_json(body: bytes, limits: RequestLimits, held: Reservation) -> None:
-    """Hold the memory that the values of a JSON text will take. Raises RequestRefused (413, 429)."""
-    needed = json_values(body) * JSON_VALUE_BYTES + 2 * len(body)
-    if needed > limits.most_json_bytes:
-        message = f"the JSON would take {needed} bytes of memory, more than {limits.most_json_bytes}: send less at once"
-        raise RequestRefused(413, message)
-    held.grow(needed)
 
 
 def _headers(signal: Signal, tenant: str, records: int) -> tuple[tuple[str, bytes], ...]:

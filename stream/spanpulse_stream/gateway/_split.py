@@ -10,7 +10,7 @@ of the request itself are kept only where it is not cut.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from spanpulse_stream.gateway._wire import LENGTH, fields_around, length_delimited
+from spanpulse_stream.gateway._wire import LENGTH, Allowance, fields_around, length_delimited
 
 __all__ = ["Piece", "split_request"]
 
@@ -40,57 +40,75 @@ class _Child:
     end: int
 
 
-def split_request(body: bytes, records: int, key_of: Callable[[int, int], bytes], most_bytes: int) -> list[Piece]:
+def split_request(
+    body: bytes,
+    records: int,
+    key_of: Callable[[int, int], bytes],
+    most_bytes: int,
+    allowance: Allowance | None = None,
+) -> list[Piece]:
     """Return the pieces of a checked request of ``records`` records, each of at most ``most_bytes`` where possible.
 
     ``key_of(start, end)`` gives the key of the ResourceSpans or ResourceLogs in that range of ``body``; those with
-    one key stay together. Raises TooManyFields, and ValueError or IndexError for a body that was not checked.
+    one key stay together. What is read is taken from ``allowance``. Raises TooManyFields, and ValueError or
+    IndexError for a body that was not checked.
     """
     if not records:
         return []
+    source = _Source(body, allowance or Allowance())
     groups: dict[bytes, list[_Child]] = {}
-    for child in _divide(body, 0, len(body), REQUEST)[1]:
+    for child in source.divide(0, len(body), REQUEST)[1]:
         groups.setdefault(key_of(child.value, child.end), []).append(child)
     if len(groups) == 1 and len(body) <= most_bytes:
         return [Piece(next(iter(groups)), body, records)]
     return [
         Piece(key, value, count)
         for key, children in groups.items()
-        for value, count in _pack(_parts(body, children, REQUEST, most_bytes), most_bytes)
+        for value, count in _pack(source.parts(children, REQUEST, most_bytes), most_bytes)
         if count
     ]
 
 
-def _divide(body: bytes, start: int, end: int, level: int) -> tuple[bytes, list[_Child]]:
-    """Return what stands beside the children of a message, and the children."""
-    head, children = [], []
-    for number, wire, first, value, last in fields_around(body, start, end, CHILD[level]):
-        if number == CHILD[level] and wire == LENGTH:
-            children.append(_Child(first, value, last))
-        else:
-            head.append(body[first:last])
-    return b"".join(head), children
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A request that is cut."""
 
+    body: bytes
+    allowance: Allowance
 
-def _parts(body: bytes, children: Iterable[_Child], level: int, room: int) -> Iterator[Part]:
-    """Yield the children as they stand, those that are too large in pieces."""
-    for child in children:
-        if level == SCOPE or child.end - child.start <= room:
-            yield body[child.start : child.end], _count(body, child, level + 1)
-        else:
-            for content, count in _cut(body, child, level + 1, room - OVERHEAD):
-                yield length_delimited(CHILD[level], content), count
+    def divide(self, start: int, end: int, level: int) -> tuple[bytes, list[_Child]]:
+        """Return what stands beside the children of a message, and the children."""
+        head, children = [], []
+        for number, wire, first, value, last in fields_around(self.body, start, end, CHILD[level], self.allowance):
+            if number == CHILD[level] and wire == LENGTH:
+                children.append(_Child(first, value, last))
+            else:
+                head.append(self.body[first:last])
+        return b"".join(head), children
 
+    def parts(self, children: Iterable[_Child], level: int, room: int) -> Iterator[Part]:
+        """Yield the children as they stand, those that are too large in pieces."""
+        for child in children:
+            if level == SCOPE or child.end - child.start <= room:
+                yield self.body[child.start : child.end], self._count(child, level + 1)
+            else:
+                for content, count in self._cut(child, level + 1, room - OVERHEAD):
+                    yield length_delimited(CHILD[level], content), count
 
-def _cut(body: bytes, message: _Child, level: int, room: int) -> Iterator[Part]:
-    """Yield the contents of the messages that a message of ``level`` is cut into."""
-    head, children = _divide(body, message.value, message.end, level)
-    if len(head) * LARGEST_HEAD > room:
-        yield body[message.value : message.end], _count(body, message, level)
-        return
-    room -= len(head)
-    for content, count in _pack(_parts(body, children, level, room), room):
-        yield head + content, count
+    def _cut(self, message: _Child, level: int, room: int) -> Iterator[Part]:
+        """Yield the contents of the messages that a message of ``level`` is cut into."""
+        head, children = self.divide(message.value, message.end, level)
+        if len(head) * LARGEST_HEAD > room:
+            yield self.body[message.value : message.end], self._count(message, level)
+            return
+        room -= len(head)
+        for content, count in _pack(self.parts(children, level, room), room):
+            yield head + content, count
+
+    def _count(self, message: _Child, level: int) -> int:
+        if level == RECORD:
+            return 1
+        return sum(self._count(child, level + 1) for child in self.divide(message.value, message.end, level)[1])
 
 
 def _pack(parts: Iterable[Part], room: int) -> Iterator[Part]:
@@ -106,9 +124,3 @@ def _pack(parts: Iterable[Part], room: int) -> Iterator[Part]:
         records += count
     if held:
         yield b"".join(held), records
-
-
-def _count(body: bytes, message: _Child, level: int) -> int:
-    if level == RECORD:
-        return 1
-    return sum(_count(body, child, level + 1) for child in _divide(body, message.value, message.end, level)[1])

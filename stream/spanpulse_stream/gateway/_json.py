@@ -1,0 +1,49 @@
+"""Reading a body of JSON within a bound of memory: what its values may take is held before they are made.
+
+Not guaranteed: that a request whose texts are full of commas and braces is not taken for a larger one.
+"""
+
+from typing import Any, Final, Literal
+
+from spanpulse_stream.decode import InvalidJson, json_values, read_json
+from spanpulse_stream.gateway._answers import RequestRefused
+from spanpulse_stream.gateway._limits import RequestLimits, Reservation
+from spanpulse_stream.log import Signal
+
+__all__ = ["json_request"]
+
+JSON_VALUE_BYTES = 80  # of a Python object and the place that holds it
+LISTS: Final = {
+    "traces": ("resourceSpans", "resource_spans"),
+    "logs": ("resourceLogs", "resource_logs"),
+    "metrics": ("resourceMetrics", "resource_metrics"),
+}
+
+
+def json_request(
+    body: bytes, kind: Signal | Literal["metrics"], limits: RequestLimits, held: Reservation
+) -> dict[str, Any]:
+    """Return a request of this kind as values. Raises RequestRefused (400, 413, 429).
+
+    An object without any field is a request that is empty; one that has others than this kind's is none: whoever sends
+    it sends to the wrong place, and should know.
+    """
+    _reserve(body, limits, held)
+    try:
+        request = read_json(body)
+    except InvalidJson as error:
+        raise RequestRefused(400, str(error)) from None
+    if not isinstance(request, dict):
+        raise RequestRefused(400, "the body is not an OTLP request: it is no object of JSON")
+    if request and not any(name in request for name in LISTS[kind]):
+        raise RequestRefused(400, f"the body is not an OTLP request of {kind}: it has no {LISTS[kind][0]}")
+    return request
+
+
+def _reserve(body: bytes, limits: RequestLimits, held: Reservation) -> None:
+    """Hold the memory that the values of a JSON text will take. Raises RequestRefused (413, 429)."""
+    needed = json_values(body) * JSON_VALUE_BYTES + 2 * len(body)
+    if needed > limits.most_json_bytes:
+        message = f"the JSON would take {needed} bytes of memory, more than {limits.most_json_bytes}: send less at once"
+        raise RequestRefused(413, message)
+    held.grow(needed)
