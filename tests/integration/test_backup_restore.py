@@ -130,9 +130,12 @@ def test_it_is_verified_and_a_wrong_file_is_named(
     assert done.code == 1
     assert "other content" in done.out
     assert lost.name in done.out
+    assert "copies it again" in done.err
     refused = restore(copy, tmp_path / "data")
-    assert refused.code == 2
-    assert "damaged" in refused.err
+    assert (refused.code, "damaged" in refused.err, "--verify" in refused.err) == (2, True, True)
+    mended = backup(folder / "data", copy)
+    assert mended.code == 0, mended.err
+    assert spanpulse("backup", str(copy), "--verify", folder=tmp_path).code == 0
     up = spanpulse("up", "--data", str(tmp_path / "data"), folder=tmp_path)
     assert (up.code, "restore" in up.err) == (2, True)
 
@@ -191,13 +194,30 @@ def test_bad_places_are_refused_with_what_to_do(made: tuple[Path, list[bytes], L
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "letter.txt").write_text("dear")
     (tmp_path / "file").write_text("")
+    for theirs in (
+        "union/state-of-the-union/thesis.txt",
+        "bike/parts/bike/wheel/a.txt",
+        "state/state-1/b",
+        "lock/lock",
+    ):
+        (tmp_path / theirs).parent.mkdir(parents=True)
+        (tmp_path / theirs).write_text("mine")
+    other = shutil.copytree(folder / "backup", tmp_path / "other")
+    manifest = json.loads((other / "manifest.json").read_text())
+    (other / "manifest.json").write_text(json.dumps({**manifest, "identity": manifest["identity"] + 1}))
     for dest, told in (
         (data / "backup", "lie in each other"),
         (tmp_path / "used", "letter.txt"),
+        (tmp_path / "union", "holds state-of-the-union, which is of no backup"),
+        (tmp_path / "bike", "holds parts, which is of no backup"),
+        (tmp_path / "state", "holds state-1, which is of no backup"),
+        (tmp_path / "lock", "holds lock, which is of no backup"),
+        (other, "a backup of another data folder"),
         (tmp_path / "file", "cannot write"),
     ):
         done = backup(data, dest)
         assert (done.code, told in done.err) == (2, True), done.err
+    assert [path.name for path in (tmp_path / "used").iterdir()] == ["letter.txt"]
     for source, target, told in (
         (tmp_path / "used", tmp_path / "new", "no backup"),
         (folder / "backup", tmp_path / "used", "not empty"),

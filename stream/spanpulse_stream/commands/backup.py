@@ -1,10 +1,12 @@
 """Back the data folder up, while spanpulse runs or not; or check a backup."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from spanpulse_stream.commands._console import output_console
 from spanpulse_stream.commands._operate import Shown, operate
@@ -27,7 +29,10 @@ def run(arguments: list[str]) -> int:
 def _backup(
     dest: Annotated[Path, typer.Argument(help="folder of the backup; one that is there is brought up to date")],
     verify: Annotated[
-        bool, typer.Option("--verify", help="read the backup and check every file, change nothing")
+        bool,
+        typer.Option(
+            "--verify", help="read the backup and check every file; the next backup copies again what is wrong"
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
     data: Annotated[Path | None, typer.Option(help="data folder")] = None,
@@ -59,7 +64,7 @@ def _show(report: dict[str, Any]) -> None:
 
 
 def _verify(dest: Path, *, as_json: bool) -> int:
-    from spanpulse_stream.maintenance import Manifest, check_files  # noqa: PLC0415 -- takes a second
+    from spanpulse_stream.maintenance import Manifest, check_files, note_damage  # noqa: PLC0415 -- takes a second
 
     try:
         manifest = Manifest.read(dest)
@@ -83,4 +88,19 @@ def _verify(dest: Path, *, as_json: bool) -> int:
             console.print(f"{each.path}: {each.what}", style="red", markup=False)
         state = f"{len(wrong)} of them are wrong" if wrong else "all are right"
         console.print(f"{dest}, as of {manifest.made_at}: {count_of(len(manifest.files))} files, {state}", markup=False)
+    if wrong:
+        _tell_mend(dest, lambda: note_damage(dest, (each.at for each in wrong)))
     return DAMAGED if wrong else 0
+
+
+def _tell_mend(dest: Path, note: Callable[[], None]) -> None:
+    """Note what is wrong, and say how it becomes right."""
+    try:
+        note()
+    except OSError as error:
+        mend = f"make a backup into another folder (that this one is damaged could not be noted: {error.strerror})"
+    else:
+        mend = (
+            f"`spanpulse backup {dest}` copies it again from the data folder; until then this backup cannot be restored"
+        )
+    Console(stderr=True, highlight=False, soft_wrap=True).print(mend, markup=False)

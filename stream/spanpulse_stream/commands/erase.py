@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from spanpulse_stream.commands._console import output_console
@@ -57,12 +58,25 @@ def _erase(
     asked = {"user": user, "trace": trace, "before": before, "tenant": tenant}
     if not (dry_run or yes):
         _confirm(settings, asked)
-    report = operate(settings, "erase", {**asked, "dry_run": dry_run})
+    report = _run(settings, {**asked, "dry_run": dry_run})
     if as_json:
         print(json.dumps(report, indent=2))  # noqa: T201 -- what was asked for
     else:
         _show(report, by_day=before is not None, dry_run=dry_run)
     return 0
+
+
+def _run(settings: Settings, arguments: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return operate(settings, "erase", arguments)
+    except KeyboardInterrupt:
+        if not arguments["dry_run"]:
+            Console(stderr=True, highlight=False, soft_wrap=True).print(
+                "spanpulse erase: interrupted. Where it had begun, the next start finishes it, or repeat it; till then "
+                "`spanpulse status` says so.",
+                style="red",
+            )
+        raise
 
 
 def _confirm(settings: Settings, asked: dict[str, str | None]) -> None:

@@ -5,6 +5,7 @@ A hold waits for what an earlier process left half written as well: that is whol
 
 import asyncio
 import logging
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, QueryFaile
 from spanpulse_stream.embedded._database import committed_ends
 from spanpulse_stream.embedded._processors import Processors
 from spanpulse_stream.log import TOPIC, LocalLog
-from spanpulse_stream.maintenance import FINISHERS, OPERATIONS, RESUMERS, Context
+from spanpulse_stream.maintenance import FINISHERS, OPERATIONS, RESUMERS, Context, unfinished
+from spanpulse_stream.observe import Condition, Health
 from spanpulse_stream.operations import MaintenanceError, Progress, Stopped
 from spanpulse_stream.pipeline import PriceBooks
 from spanpulse_stream.settings import Settings
@@ -30,6 +32,7 @@ LOG = logging.getLogger(__name__)
 HOLD_WITHIN_S = 60.0
 PAUSE_WITHIN_S = 90.0  # for the agents to stop or to start
 LOOK_AGAIN_S = 0.05
+LONGEST_REASON = 500  # the database quotes whole queries
 MENDABLE = (MaintenanceError, ClickHouseError, QueryFailed, WriteFailed, TimeoutError, OSError)
 """What an operation raises for a reason that a person can understand from the message."""
 
@@ -43,10 +46,14 @@ class Maintenance:
     database: EmbeddedDatabase
     books: PriceBooks
     writer: BatchWriter
+    health: Health
     processors: Processors | None = None
+    _working: "asyncio.Task[Any] | None" = None
     _resuming: "asyncio.Task[None] | None" = None
     _unfinished: dict[int, int] = field(default_factory=dict)  # partition -> end of an earlier process's claim
     _running: str | None = None
+    _ended: int = 0
+    _failed: dict[str, str] = field(default_factory=dict)  # what could not be finished -> why
 
     def __post_init__(self) -> None:
         """Note which batches an earlier process may have left half written."""
@@ -71,11 +78,18 @@ class Maintenance:
         if self._resuming is not None:
             self._resuming.cancel()
             await asyncio.wait({self._resuming})
+        if self._working is not None:
+            await asyncio.wait({self._working})
 
     @property
     def busy(self) -> bool:
         """Whether an operation runs."""
         return self._running is not None
+
+    @property
+    def ended(self) -> int:
+        """How many operations have ended: each may have changed what is stored."""
+        return self._ended
 
     async def attempt(self, name: str, operation: Callable[[Context], Result]) -> Result:
         """Run an operation of the process's own; only where it is not ``busy``. Raises MaintenanceError, Stopped."""
@@ -100,8 +114,14 @@ class Maintenance:
         for name, finish in RESUMERS.items():
             try:
                 await self._work(f"the rest of {name}", finish, lambda _progress: None, Event())
-            except (MaintenanceError, Stopped) as error:
+            except Stopped:
+                return
+            except MaintenanceError as error:
+                self._could_not(name, error)
                 LOG.error("%s could not be finished; the next start tries again: %s", name, error)  # noqa: TRY400
+            except Exception as error:
+                self._could_not(name, error)
+                LOG.exception("%s could not be finished; the next start tries again", name)
 
     async def _work(
         self, name: str, operation: Callable[[Context], Result], report: Callable[[Progress], None], stopping: Event
@@ -114,18 +134,39 @@ class Maintenance:
             held=lambda: self._between_batches(stopping),
             paused=lambda: self._paused(loop, stopping),
         )
-        working = asyncio.create_task(asyncio.to_thread(operation, context))
+        working = self._working = asyncio.create_task(asyncio.to_thread(operation, context))
+        working.add_done_callback(self._has_ended)
         try:
             return await asyncio.shield(working)
         except asyncio.CancelledError:
             stopping.set()
             await asyncio.wait({working})
-            working.exception()
             raise
         except MENDABLE as error:
-            raise MaintenanceError(str(error)) from error
-        finally:
-            self._running = None
+            raise MaintenanceError(_shortened(error)) from error
+
+    def _has_ended(self, working: "asyncio.Task[Any]") -> None:
+        """Hear of an operation's end from its thread: who waited for it may have been cancelled, even twice."""
+        if not working.cancelled():
+            working.exception()  # it has been looked at
+        self._working, self._running = None, None
+        self._ended += 1
+        self._tell_unfinished()
+
+    def _tell_unfinished(self) -> None:
+        """Have `status` show what was begun and waits for the next start, and why where that is known."""
+        names = unfinished(self._context(lambda _progress: None, Event(), held=None, paused=None))
+        self._failed = {name: why for name, why in self._failed.items() if name in names}
+        if names:
+            begun = " and ".join(f"{name} ({self._failed[name]})" if name in self._failed else name for name in names)
+            detail = f"begun and not finished: {begun}; the next start goes on, or repeat it"
+            self.health.report(Condition.OPERATION_UNFINISHED, detail)
+        else:
+            self.health.clear(Condition.OPERATION_UNFINISHED)
+
+    def _could_not(self, name: str, error: Exception) -> None:
+        self._failed[name] = _shortened(error)
+        self._tell_unfinished()
 
     def _context(self, report: Callable[[Progress], None], stopping: Event, held: Any, paused: Any) -> Context:
         return Context(
@@ -178,3 +219,7 @@ class Maintenance:
 
     def _half_written(self) -> bool:
         return any(self.log.committed(TOPIC, partition) < end for partition, end in self._unfinished.items())
+
+
+def _shortened(error: Exception) -> str:
+    return textwrap.shorten(str(error) or type(error).__name__, LONGEST_REASON, placeholder=" ...")

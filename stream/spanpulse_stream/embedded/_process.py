@@ -125,7 +125,7 @@ class EmbeddedProcess:
         self._progress("checking the database against the log")
         await _in_thread(self._repair, books)
         writer = BatchWriter(self.database)
-        self.maintenance = Maintenance(settings, self.log, self.database, books, writer)
+        self.maintenance = Maintenance(settings, self.log, self.database, books, writer, self.health)
         await _in_thread(self.maintenance.finish)
         self._processors = Processors(settings, self.log, self.database, writer, books, self.metrics, self.health)
         stack.push_async_callback(self._processors.stop)

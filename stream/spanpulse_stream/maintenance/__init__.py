@@ -6,9 +6,10 @@ batch is whole in every table. What an operation changes in several steps it wri
 folder), so that `finish`, at the next start and before the first batch, brings it to its end.
 """
 
+from spanpulse_stream.maintenance._backup_copy import note_damage
 from spanpulse_stream.maintenance._backup_manifest import Manifest, Wrong, check_files
 from spanpulse_stream.maintenance._context import Context
-from spanpulse_stream.maintenance._operations import FINISHERS, OPERATIONS, RESUMERS, Operation
+from spanpulse_stream.maintenance._operations import FINISHERS, OPERATIONS, RESUMERS, Operation, unfinished
 from spanpulse_stream.maintenance._restore import RESTORING, restore
 
 __all__ = [
@@ -21,5 +22,7 @@ __all__ = [
     "Operation",
     "Wrong",
     "check_files",
+    "note_damage",
     "restore",
+    "unfinished",
 ]

@@ -7,6 +7,7 @@ what is not processed when it is made is in the log's copy, and is processed aft
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from typing import Any, Final
 
 from spanpulse_sinks.clickhouse import free_bytes, schema_version, workbench
 from spanpulse_stream.log import LogSnapshot, log_version
-from spanpulse_stream.maintenance._backup_copy import NOTES, Copier
+from spanpulse_stream.maintenance._backup_copy import DAMAGED, NOTES, Copier
 from spanpulse_stream.maintenance._backup_links import Links, link_database, links_folder
 from spanpulse_stream.maintenance._backup_manifest import MANIFEST, Kept, Manifest, digest_of
 from spanpulse_stream.maintenance._context import Context
@@ -29,7 +30,10 @@ __all__ = ["backup"]
 
 LOCK: Final = "lock"
 LOG: Final = "log/log.sqlite3"
-OURS: Final = {MANIFEST, f"{MANIFEST}.new", NOTES, LOCK, "parts"}
+MARK: Final = b"This folder holds a backup of spanpulse.\n"  # in the lock, so that a beginning is known as well
+OURS: Final = {MANIFEST, f"{MANIFEST}.new", NOTES, DAMAGED, LOCK, "parts"}
+STATE: Final = re.compile(r"state-\d+")
+PART: Final = re.compile(r".+-[0-9a-f]{16}")
 SPARE: Final = 64 * 1024 * 1024  # bytes that a backup leaves free
 MEGABYTE: Final = 1_000_000
 
@@ -56,7 +60,7 @@ def backup(context: Context, arguments: Mapping[str, Any]) -> dict[str, Any]:
     if (unfinished := Journal(context.folder).read()) is not None:
         raise MaintenanceError(f"the erasure of {unfinished} is not finished; repeat it before a backup")
     with _locked(dest):
-        before = Manifest.read(dest) if (dest / MANIFEST).exists() else None
+        before = _before(dest, context)
         with links_folder(context) as root:
             return _backed_up(context, dest, before, root)
 
@@ -81,6 +85,7 @@ def _backed_up(context: Context, dest: Path, before: Manifest | None, root: Path
         log=log_version(dest / files[LOG].at),
         made_at=begun.isoformat(timespec="seconds"),
         generation=generation,
+        identity=context.log.identity,
         folders=tuple(links.folders),
         links=links.symlinks,
         files=files,
@@ -130,17 +135,37 @@ def _checked(dest: Path, folder: Path) -> Path:
         raise MaintenanceError(f"{dest} and the data folder {folder} lie in each other; name another folder")
     try:
         dest.mkdir(mode=0o700, parents=True, exist_ok=True)
-        foreign = [entry.name for entry in dest.iterdir() if not _is_ours(entry.name)]
-        (dest / LOCK).touch(mode=0o600)
+        if foreign := _foreign(dest):
+            raise MaintenanceError(f"{dest} holds {foreign}, which is of no backup; name an empty folder")
+        with open(os.open(dest / LOCK, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as lock:  # noqa: PTH123 -- with its mode
+            lock.write(MARK)
     except OSError as error:
         raise MaintenanceError(f"cannot write to {dest}: {error.strerror}; name another folder") from None
-    if foreign:
-        raise MaintenanceError(f"{dest} holds {min(foreign)}, which is of no backup; name an empty folder")
     return dest
 
 
-def _is_ours(name: str) -> bool:
-    return name in OURS or name.startswith("state-")
+def _foreign(dest: Path) -> str | None:
+    """Return the name of something in the folder that no backup has put there: it would be lost."""
+    names = sorted(entry.name for entry in dest.iterdir())
+    foreign = [name for name in names if not (name in OURS or STATE.fullmatch(name))]
+    if not foreign and names and not (dest / MANIFEST).is_file() and _content(dest / LOCK) != MARK:
+        foreign = names
+    return foreign[0] if foreign else None
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes()[: len(MARK) + 1] if path.is_file() else b""
+
+
+def _before(dest: Path, context: Context) -> Manifest | None:
+    """Return what is backed up there already. Raises MaintenanceError where that is of another data folder."""
+    before = Manifest.read(dest) if (dest / MANIFEST).exists() else None
+    if before is not None and before.identity not in (None, context.log.identity):
+        raise MaintenanceError(
+            f"{dest} holds a backup of another data folder than {context.folder}, as of {before.made_at}: name another "
+            "folder, or the right one with --data DIR (where the log was removed, a backup begins anew as well)"
+        )
+    return before
 
 
 @contextmanager
@@ -171,12 +196,12 @@ def _check_space(dest: Path, links: Links, copier: Copier, log: LogSnapshot) -> 
 
 def _prune(dest: Path, manifest: Manifest) -> None:
     """Remove what no backup names any more."""
-    (dest / NOTES).unlink(missing_ok=True)
+    for note in (NOTES, DAMAGED):
+        (dest / note).unlink(missing_ok=True)
     kept = {os.path.dirname(file.at) for file in manifest.files.values()}  # noqa: PTH120 -- texts of the manifest
-    for table in (dest / "parts").glob("*"):
-        for part in table.iterdir():
-            if f"parts/{table.name}/{part.name}" not in kept:
-                shutil.rmtree(part)
+    for part in (dest / "parts").glob("*/*"):
+        if PART.fullmatch(part.name) and f"parts/{part.parent.name}/{part.name}" not in kept:
+            shutil.rmtree(part)
     for state in dest.glob("state-*"):
-        if state.name != f"state-{manifest.generation}":
+        if STATE.fullmatch(state.name) and state.name != f"state-{manifest.generation}":
             shutil.rmtree(state)

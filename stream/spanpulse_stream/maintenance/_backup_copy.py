@@ -1,22 +1,24 @@
 """Copying a backup's files: each once, its digest taken on the way, and what an earlier run copied kept.
 
 What is whole is noted in a file of its own, after it reached the disk; so a run that was killed is continued. A part
-is known by the digest of its list of checksums, never by its name alone: a restored folder gives out names again.
+is known by the digest of its list of checksums, never by its name alone: a restored folder gives out names again. That
+a part is still what was copied is seen by its sizes, and by what `backup --verify` noted.
 """
 
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
-from spanpulse_stream.maintenance._backup_manifest import Kept, Manifest, digest_of
+from spanpulse_stream.maintenance._backup_manifest import Kept, Manifest, digest_of, write_durably
 
-__all__ = ["NOTES", "Copier"]
+__all__ = ["DAMAGED", "NOTES", "Copier", "note_damage"]
 
+DAMAGED: Final = "damaged.json"
 NOTES: Final = "progress.jsonl"
 CHUNK: Final = 1024 * 1024
 NOTED_EVERY: Final = 128 * CHUNK  # bytes between two times that what was copied is brought to the disk
@@ -40,6 +42,8 @@ class Copier:
             place, _, name = kept.at.rpartition("/")
             if place.startswith("parts/"):
                 self.known.setdefault(place, {})[name] = kept
+        for place in _damaged_parts(self.folder):
+            self.known.pop(place, None)
         notes = self.folder / NOTES
         for line in notes.read_text("utf-8").splitlines() if notes.exists() else ():
             try:
@@ -98,6 +102,19 @@ class Copier:
         self._unsynced += sum(kept.size for kept in self.known[place].values())
         if self._unsynced >= NOTED_EVERY:
             self.settle()
+
+
+def note_damage(folder: Path, files: Iterable[str]) -> None:
+    """Have the next backup copy these files again, given by their place in the backup. Raises OSError."""
+    parts = {place.rpartition("/")[0] for place in files}
+    write_durably(folder / DAMAGED, json.dumps(sorted(parts | _damaged_parts(folder))))
+
+
+def _damaged_parts(folder: Path) -> set[str]:
+    try:
+        return set(json.loads((folder / DAMAGED).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return set()
 
 
 def _brief(path: Path) -> str:

@@ -34,10 +34,11 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """A file of a backup that is not what the manifest says, and how."""
+    """A file of a backup that is not what the manifest says, and how; ``at`` is its path in the backup."""
 
     path: str
     what: str
+    at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +112,12 @@ def check_files(folder: Path, manifest: Manifest, say: Callable[[int], None]) ->
         try:
             size, digest = digest_of(folder / kept.at, say)
         except OSError as error:
-            yield Wrong(path, error.strerror or str(error))
+            yield Wrong(path, error.strerror or str(error), kept.at)
             continue
         if size != kept.size:
-            yield Wrong(path, f"{size} bytes instead of {kept.size}")
+            yield Wrong(path, f"{size} bytes instead of {kept.size}", kept.at)
         elif digest != kept.sha256:
-            yield Wrong(path, "other content than was backed up")
+            yield Wrong(path, "other content than was backed up", kept.at)
 
 
 def digest_of(path: Path, say: Callable[[int], None]) -> tuple[int, str]:

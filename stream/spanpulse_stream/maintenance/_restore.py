@@ -22,6 +22,7 @@ __all__ = ["RESTORING", "restore"]
 RESTORING: Final = "restoring"
 BEGUN: Final = "begun"  # in it, the digest of the manifest that it is a restore of
 PLACES: Final = ("prices", "database", "log")
+MENDED: Final = "`spanpulse backup DEST --verify` names all that is wrong, and the next backup copies it again"
 CHUNK: Final = 1024 * 1024
 SPARE: Final = 64 * 1024 * 1024
 MEGABYTE: Final = 1_000_000
@@ -130,10 +131,12 @@ def _copy_file(source: Path, target: Path, path: str, kept: Kept) -> None:
                 digest.update(chunk)
                 written.write(chunk)
     except FileNotFoundError:
-        raise MaintenanceError(f"the backup is damaged: {path} ({source}) is missing") from None
+        raise MaintenanceError(f"the backup is damaged: {path} ({source}) is missing; {MENDED}") from None
     if digest.hexdigest() != kept.sha256:
         beside.unlink()
-        raise MaintenanceError(f"the backup is damaged: {path} ({source}) has another content than was backed up")
+        raise MaintenanceError(
+            f"the backup is damaged: {path} ({source}) has another content than was backed up; {MENDED}"
+        )
     beside.replace(target)
 
 

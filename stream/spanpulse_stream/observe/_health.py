@@ -24,10 +24,11 @@ class Condition(Enum):
     LOG_FULL = "log_full"
     DISK_LOW = "disk_low"
     DATABASE_FAILING = "database_failing"
-    DISK_NEAR_CAP = "disk_near_cap"  # a warning: the process serves as before
+    DISK_NEAR_CAP = "disk_near_cap"  # from here on warnings: the process serves as before
+    OPERATION_UNFINISHED = "operation_unfinished"
 
 
-WARNINGS = frozenset({Condition.DISK_NEAR_CAP})
+WARNINGS = frozenset({Condition.DISK_NEAR_CAP, Condition.OPERATION_UNFINISHED})
 
 
 @dataclass(frozen=True, slots=True)
