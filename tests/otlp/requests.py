@@ -48,8 +48,8 @@ def some_traces(count: int = 3, first: int = 1, service: str = "shop") -> bytes:
     return traces(resource_spans(resource, [span(first + number) for number in range(count)]))
 
 
-def some_logs(count: int = 2) -> bytes:
-    records = [LogRecord(time_unix_nano=1 + number, body=AnyValue(string_value="said")) for number in range(count)]
+def some_logs(count: int = 2, first: int = 1) -> bytes:
+    records = [LogRecord(time_unix_nano=first + number, body=AnyValue(string_value="said")) for number in range(count)]
     group = ResourceLogs(
         resource=Resource(attributes=attributes({"service.name": "shop"})), scope_logs=[ScopeLogs(log_records=records)]
     )

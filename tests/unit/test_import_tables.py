@@ -13,7 +13,9 @@ from importing_files import PACKED, read, records, write
 from otlp.requests import spans_of
 from spanpulse_stream.decode import check
 from spanpulse_stream.importing import ImportFailed, MappingWanted, NoSuchColumn, Options
-from spanpulse_stream.importing._values import BadValue, id_of, nanoseconds_of
+from spanpulse_stream.importing._times import nanoseconds_of
+from spanpulse_stream.importing._typed import BadValue
+from spanpulse_stream.importing._values import id_of
 
 NOON = 1_762_776_000_000_000_000  # 2025-11-10 12:00 UTC
 HEADER = ["timestamp", "latency_ms", "model", "prompt_tokens", "completion_tokens", "user", "status", "colour"]
@@ -113,7 +115,7 @@ def test_bad_rows_are_dead_letters_with_column_and_row(tmp_path):
         [*ROWS[0][:6], "fine", "red"],
     ]
     content = table(rows) + table([ROWS[0]]).splitlines()[1].replace(b"ada", b"\xff") + b"\n" + table([ROWS[1]])[86:]
-    [chunk], torn, _ = read(write(tmp_path, content))
+    [chunk], torn, _ = read(write(tmp_path, content), mapped(status="status"))
     assert torn is None
     reasons = {bad.place: bad.reason for bad in chunk.bad}
     assert reasons["row 2, line 3"] == (
@@ -122,7 +124,7 @@ def test_bad_rows_are_dead_letters_with_column_and_row(tmp_path):
     assert reasons["row 3, line 4"] == "column 'prompt_tokens': a whole number is wanted, not 'many'"
     assert reasons["row 4, line 5"] == "it has 4 columns, the first line has 8"
     assert reasons["row 5, line 6"] == "it has neither a start nor an end"
-    assert reasons["row 6, line 7"].startswith("column 'status': a status (ok, error or unset) is wanted")
+    assert reasons["row 6, line 7"].startswith("column 'status': a status (ok, error, unset, or one of HTTP) is wanted")
     assert reasons["row 7, line 8"].startswith("it is not UTF-8")
     assert chunk.rejected == len(reasons)
     assert len(check(chunk.requests[-1].body, "traces").rejected) == chunk.rejected

@@ -1,27 +1,22 @@
-"""What the options of `spanpulse import` say about a file, and what `--dry-run` shows of one."""
+"""What the options of `spanpulse import` say about a file: its format, its tenant, the fields of its columns."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import orjson
 import yaml
-from rich.console import Console
-from rich.table import Table
 
-from spanpulse_stream.commands._show import plain_of
 from spanpulse_stream.decode import Limits
-from spanpulse_stream.importing import FORMATS, ImportFailed, MappingWanted, Options, Reading
+from spanpulse_stream.importing import FORMATS, IGNORED, ImportFailed, MappingWanted, Options
 from spanpulse_stream.log import Signal
 from spanpulse_stream.settings import Settings
 
-__all__ = ["options_of", "show_reading"]
+__all__ = ["options_of"]
 
-ROWS = 3
-LONGEST = 120
 LARGEST_FILE = 1024 * 1024
+LEFT_OUT = re.compile(r"(?m)(:[ \t]+)-(?=[ \t]*(?:#.*)?$)")  # YAML reads a list there
 
 
 def options_of(
@@ -56,7 +51,7 @@ def _of_file(path: Path | None) -> dict[str, str]:
         return {}
     try:
         text = path.read_bytes()[: LARGEST_FILE + 1].decode()
-        found: Any = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+        found: Any = tomllib.loads(text) if path.suffix == ".toml" else _of_yaml(text)
     except OSError as error:
         raise ImportFailed(f"--mapping {path}: cannot read it: {error.strerror}") from None
     except (ValueError, yaml.YAMLError) as error:
@@ -65,40 +60,9 @@ def _of_file(path: Path | None) -> dict[str, str]:
         raise ImportFailed(f'--mapping {path}: lines of COLUMN: FIELD are wanted (in TOML, COLUMN = "FIELD")')
     if wrong := [column for column, name in found.items() if not isinstance(name, str)]:
         raise ImportFailed(f"--mapping {path}: the field of {wrong[0]!r} is no text")
-    return {str(column): str(name) for column, name in found.items()}
+    return {str(column): name or IGNORED for column, name in found.items()}
 
 
-def show_reading(reading: Reading, name: str, console: Console) -> None:
-    """Print how a file is read: its format, its columns, and its first spans or chunk."""
-    console.print(f"{plain_of(name)}: {reading.format}, would be {reading.name}", markup=False)
-    if reading.table is None:
-        _show_chunk(reading, console)
-        return
-    table = Table("column", "field", "because", box=None, pad_edge=False)
-    for column in reading.table.mapping.columns:
-        why = (
-            "--map"
-            if column.said
-            else "its own name"
-            if column.field and column.field.kind == "any"
-            else "its usual name"
-        )
-        table.add_row(plain_of(column.name), column.field.name if column.field else "left out", why)
-    console.print(table)
-    for row, span in reading.table.first(ROWS):
-        shown = span if isinstance(span, str) else orjson.dumps(span).decode()
-        style = "red" if isinstance(span, str) else None
-        text = shown if style else shown[: LONGEST * 8]
-        console.print(f"{row.place}: {plain_of(text)}", markup=False, style=style)
-
-
-def _show_chunk(reading: Reading, console: Console) -> None:
-    """Print what the first chunk of OTLP holds."""
-    for make in islice(reading.chunks(), 1):
-        chunk = make()
-        console.print(
-            f"  its beginning has {chunk.records:,} records in {len(chunk.requests)} requests, "
-            f"{chunk.rejected:,} of them unreadable; {chunk.metrics} pieces of metrics are not kept"
-        )
-        for bad in chunk.bad[:ROWS]:
-            console.print(f"  {bad.place}: {plain_of(bad.reason)}", markup=False, style="red")
+def _of_yaml(text: str) -> Any:
+    """Return what YAML says, every word as it stands: `on` is a column's name; `-` and nothing leave a column out."""
+    return yaml.load(LEFT_OUT.sub(r"\1", text), Loader=yaml.BaseLoader)  # noqa: S506 -- it makes texts, lists, mappings

@@ -1,6 +1,7 @@
 """Where `spanpulse import` puts what it reads: the process that runs on the data folder, or that folder's log."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final
@@ -13,22 +14,32 @@ from spanpulse_stream.settings import Settings
 __all__ = ["find_target"]
 
 ANSWER_WITHIN_S: Final = 90.0
-START_WITHIN_S: Final = 120.0
-ASK_AGAIN_S: Final = 0.5
+WAIT_WITHIN_S: Final = 120.0
+ASK_AGAIN_S: Final = 1.0
+WHO: Final = "another import, or a process that starts"
 
 
 def find_target(settings: Settings, say: Callable[[str], None], stopping: threading.Event, stack: ExitStack) -> Target:
-    """Return the running process, or else the log, which ``stack`` closes; a process that starts is waited for.
+    """Return the running process, or else the log, which ``stack`` closes.
+
+    A process that starts is waited for, and so is another import that has the log.
 
     Raises CommandError.
     """
     client = ControlClient(settings.data, ANSWER_WITHIN_S)
-    if not _runs(client):
+    deadline, told = time.monotonic() + WAIT_WITHIN_S, False
+    while True:
+        if _runs(client):
+            return RunningTarget(client, stopping.wait)
         found = _log_target(settings, stack)
         if isinstance(found, LogTarget):
             return found
-        _await_start(client, found, say)
-    return RunningTarget(client, stopping.wait)
+        if time.monotonic() > deadline:
+            raise CommandError(f"{found}; it neither answers nor ends: {WHO}")
+        if not told:
+            say(f"{found}: {WHO}; waiting until it answers or ends ...")
+            told = True
+        stopping.wait(ASK_AGAIN_S)
 
 
 def _runs(client: ControlClient) -> bool:
@@ -60,14 +71,3 @@ def _log_target(settings: Settings, stack: ExitStack) -> LogTarget | str:
         raise CommandError(str(error)) from None
     stack.callback(log.close)
     return LogTarget(Importer(log, options))
-
-
-def _await_start(client: ControlClient, used: str, say: Callable[[str], None]) -> None:
-    """Wait until a process that has the data folder open answers: it is starting. Raises CommandError."""
-    say(f"{used}; waiting for it to answer ...")
-    pause = threading.Event()
-    for _ in range(int(START_WITHIN_S / ASK_AGAIN_S)):
-        pause.wait(ASK_AGAIN_S)
-        if _runs(client):
-            return
-    raise CommandError(f"{used}; it did not answer")

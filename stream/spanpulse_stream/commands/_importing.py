@@ -3,19 +3,23 @@
 import gc
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
 
 from rich.console import Console
 
-from spanpulse_stream.commands._import_options import show_reading
+from spanpulse_stream.commands._import_dry_run import show_reading
 from spanpulse_stream.commands._import_progress import Progress
 from spanpulse_stream.commands._import_target import find_target
 from spanpulse_stream.commands._show import plain_of
 from spanpulse_stream.importing import (
+    Consent,
+    FileEmpty,
+    ImportFailed,
     LogTarget,
     Options,
     Outcome,
@@ -24,6 +28,7 @@ from spanpulse_stream.importing import (
     Source,
     Stopped,
     Target,
+    TargetFailed,
     import_file,
 )
 from spanpulse_stream.settings import Settings
@@ -31,23 +36,27 @@ from spanpulse_stream.settings import Settings
 __all__ = ["import_files", "show_files"]
 
 UNREADABLE = 1
+FAILED = 2
 INTERRUPTED = 130
 YOUNG = 50_000  # objects until a collection: those of a chunk hold no cycles
 
 
 def show_files(files: Sequence[str], options: Options) -> int:
-    """Print how files are read, and return the exit code. Raises ImportFailed."""
-    for name in files:
-        progress = Progress(_console(), name)
-        with ExitStack() as stack:
-            with progress:
-                source = stack.enter_context(_opened(name, progress))
-            show_reading(Reading(source, options), name, Console(highlight=False, soft_wrap=True))
-    return 0
+    """Print how files are read, and return the exit code."""
+    return max(_told(name, partial(_show, name, options), _console()) for name in files)
 
 
-def import_files(settings: Settings, files: Sequence[str], options: Options) -> int:
-    """Import files and return the exit code. Raises ImportFailed, CommandError."""
+def _show(name: str, options: Options) -> int:
+    progress = Progress(_console(), name)
+    with ExitStack() as stack:
+        with progress:
+            source = stack.enter_context(_opened(name, progress))
+        shown = show_reading(Reading(source, options), name, Console(highlight=False, soft_wrap=True))
+    return 0 if shown else UNREADABLE
+
+
+def import_files(settings: Settings, files: Sequence[str], options: Options, consent: Consent) -> int:
+    """Import files and return the exit code, the worst of them. Raises ImportFailed, CommandError."""
     gc.freeze()
     gc.set_threshold(YOUNG)
     console, stopping = _console(), threading.Event()
@@ -55,31 +64,60 @@ def import_files(settings: Settings, files: Sequence[str], options: Options) -> 
     with ExitStack() as stack:
         say = partial(console.print, markup=False)
         target = find_target(settings, say, stopping, stack)
+        run = _Run(options, consent, target, console, stopping)
         for name in files:
             try:
-                code, new = _import(name, options, target, console, stopping)
+                codes.append(_told(name, partial(run.file, name), console))
             except Stopped:
                 say("stopped; run the same command again to go on where it was")
                 return INTERRUPTED
-            codes.append(code)
-            if new and isinstance(target, LogTarget):
-                say(f"  `spanpulse up --data {settings.data}` will process them")
+        if run.new and isinstance(target, LogTarget):
+            say(f"`spanpulse up --data {settings.data}` will process what was imported")
     return max(codes)
 
 
-def _import(
-    name: str, options: Options, target: Target, console: Console, stopping: threading.Event
-) -> tuple[int, bool]:
-    """Import a file; return the exit code, and whether there was anything new in it."""
-    progress = Progress(console, name)
-    with progress, _opened(name, progress) as source:
-        reading = Reading(source, options)
-        progress.reads(source)
-        if isinstance(target, RunningTarget):
-            target.hear(progress.waits)
-        with _interrupts(stopping):
-            outcome = import_file(reading, options.tenant, target, progress.heard, stopping.is_set)
-    return _report(name, outcome, console), outcome.records > outcome.found
+def _told(name: str, work: Callable[[], int], console: Console) -> int:
+    """Do what is to be done with a file and return its exit code; of one that cannot be imported say why.
+
+    Raises TargetFailed: the next file would fare no better.
+    """
+    try:
+        return work()
+    except FileEmpty:
+        console.print(f"{plain_of(name)}: empty, 0 records", markup=False)
+        return 0
+    except TargetFailed:
+        raise
+    except ImportFailed as error:
+        console.print(f"spanpulse import: {plain_of(str(error))}", markup=False, style="red")
+        return FAILED
+
+
+@dataclass(slots=True)
+class _Run:
+    """One import of several files; ``new`` says whether any brought something new."""
+
+    options: Options
+    consent: Consent
+    target: Target
+    console: Console
+    stopping: threading.Event
+    new: bool = False
+
+    def file(self, name: str) -> int:
+        """Import a file and return its exit code. Raises ImportFailed, Stopped."""
+        progress = Progress(self.console, name)
+        with progress, _opened(name, progress) as source:
+            reading = Reading(source, self.options)
+            progress.reads(source)
+            if isinstance(self.target, RunningTarget):
+                self.target.hear(progress.waits)
+            with _interrupts(self.stopping):
+                outcome = import_file(
+                    reading, self.options.tenant, self.target, progress.heard, self.stopping.is_set, self.consent
+                )
+        self.new = self.new or outcome.records > outcome.found
+        return _report(name, outcome, self.console)
 
 
 def _report(name: str, outcome: Outcome, console: Console) -> int:
@@ -90,18 +128,20 @@ def _report(name: str, outcome: Outcome, console: Console) -> int:
 
 
 def _lines(name: str, outcome: Outcome) -> Iterator[str]:
+    good, bad = outcome.records - outcome.rejected, outcome.rejected
     if outcome.already:
         when = datetime.fromtimestamp(outcome.newest_ms / 1000, UTC)
-        yield f"{name}: already imported, {outcome.records:,} records, {when:%Y-%m-%d %H:%M} UTC"
+        yield f"{name}: already imported, {good:,} records, {when:%Y-%m-%d %H:%M} UTC"
     else:
-        found = f", {outcome.found:,} of them by an earlier run" if outcome.found else ""
-        yield f"{name}: {outcome.records:,} records imported{found}"
+        found = f", {outcome.found:,} of all by an earlier run" if outcome.found else ""
+        yield f"{name}: {good:,} records imported{found}"
     if outcome.metrics:
         yield f"  {outcome.metrics:,} pieces hold metrics, which are not kept"
-    if outcome.rejected:
-        yield f"  {outcome.rejected:,} of them cannot be read and are kept as dead letters"
-    for bad in outcome.bad:
-        yield f"  {bad.place}: {plain_of(bad.reason)}"
+    if bad:
+        kept = "are kept as dead letters" if bad > 1 else "is kept as a dead letter"
+        yield f"  {bad:,} more cannot be read and {kept}"
+    for piece in outcome.bad:
+        yield f"  {piece.place}: {plain_of(piece.reason)}"
     if outcome.torn:
         yield f"  not read from {outcome.torn.place} on: {plain_of(outcome.torn.reason)}"
 

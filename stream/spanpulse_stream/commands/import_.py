@@ -31,21 +31,30 @@ def _import(
     ] = None,
     mapping: Annotated[Path | None, typer.Option(help="YAML or TOML file of COLUMN: FIELD")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show how the files are read; import nothing")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="also where nothing at the beginning of a file can be read")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="also files that are in and were read otherwise: they count twice then")
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="configuration file (default: ./spanpulse.toml)")] = None,
 ) -> int:
     """Import FILEs into a data folder, while spanpulse runs on it or not.
 
     Run again, the same command goes on where it was stopped, and what is in already is left out. Exit code 1 says that
-    something in a file could not be read, 2 that the command could not go on.
+    something in a file could not be read, 2 that a file could not be imported or the command could not go on.
     """
     settings = load_settings({"data": data}, file=config).settings
     # These take half a second.
     from spanpulse_stream.commands._import_options import options_of  # noqa: PLC0415
     from spanpulse_stream.commands._importing import import_files, show_files  # noqa: PLC0415
-    from spanpulse_stream.importing import ImportFailed  # noqa: PLC0415
+    from spanpulse_stream.commands._show import plain_of  # noqa: PLC0415
+    from spanpulse_stream.importing import Consent, ImportFailed  # noqa: PLC0415
 
     try:
         options = options_of(settings, tenant, form, signal, column or [], mapping)
-        return show_files(files, options) if dry_run else import_files(settings, files, options)
+        if dry_run:
+            return show_files(files, options)
+        return import_files(settings, files, options, Consent(force=force, again=again))
     except ImportFailed as error:
-        raise CommandError(str(error)) from None
+        raise CommandError(plain_of(str(error))) from None

@@ -1,7 +1,8 @@
 """From OTLP protobuf bytes to columns: numba scanners that make no object per span or attribute.
 
 `decode_spans` and `decode_logs` give the same values as protobuf; a span or log record that cannot be read is
-set aside alone, a message whose framing cannot be read is set aside whole. `check` is the validation alone.
+set aside alone, a message whose framing cannot be read is set aside whole. `check` is the validation alone,
+`read_heads` that and the ids and times.
 `json_to_protobuf` makes the same bytes of OTLP in JSON.
 """
 
@@ -17,6 +18,7 @@ from spanpulse_stream.decode._columns import (
     ValueKind,
     Values,
 )
+from spanpulse_stream.decode._heads import Heads, read_heads
 from spanpulse_stream.decode._json import (
     json_to_protobuf,
     json_values,
@@ -37,6 +39,7 @@ __all__ = [
     "DecodedLogs",
     "DecodedSpans",
     "Events",
+    "Heads",
     "InvalidJson",
     "KeyTable",
     "KeyView",
@@ -55,6 +58,7 @@ __all__ = [
     "find_key",
     "json_to_protobuf",
     "json_values",
+    "read_heads",
     "read_json",
     "unreadable_request",
     "values_to_protobuf",

@@ -9,22 +9,27 @@ from spanpulse_stream.importing._accept import BACKLOG_BYTES, ChunkRefused, Impo
 from spanpulse_stream.importing._chunk import Chunk, ChunkDamaged, Request, pack_chunk, unpack_chunk
 from spanpulse_stream.importing._columns import Column, Mapping, MappingWanted, NoSuchColumn
 from spanpulse_stream.importing._detect import FORMATS, Format
-from spanpulse_stream.importing._errors import BadPiece, ImportFailed, Torn
+from spanpulse_stream.importing._errors import BadPiece, FileEmpty, ImportFailed, TargetFailed, Torn
+from spanpulse_stream.importing._fields import IGNORED
 from spanpulse_stream.importing._reading import Options, Reading
 from spanpulse_stream.importing._routes import import_routes
-from spanpulse_stream.importing._run import Outcome, import_file
+from spanpulse_stream.importing._rows import Row
+from spanpulse_stream.importing._run import Consent, Outcome, import_file
 from spanpulse_stream.importing._source import STDIN, Source
 from spanpulse_stream.importing._target import LogTarget, RunningTarget, Stopped, Target
 
 __all__ = [
     "BACKLOG_BYTES",
     "FORMATS",
+    "IGNORED",
     "STDIN",
     "BadPiece",
     "Chunk",
     "ChunkDamaged",
     "ChunkRefused",
     "Column",
+    "Consent",
+    "FileEmpty",
     "Format",
     "ImportFailed",
     "Importer",
@@ -36,10 +41,12 @@ __all__ = [
     "Outcome",
     "Reading",
     "Request",
+    "Row",
     "RunningTarget",
     "Source",
     "Stopped",
     "Target",
+    "TargetFailed",
     "Torn",
     "import_file",
     "import_routes",

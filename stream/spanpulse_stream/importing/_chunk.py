@@ -33,7 +33,8 @@ class Chunk:
     """Part ``number`` of the import ``name``: its requests hold ``records``, of which ``rejected`` cannot be read.
 
     ``bad`` are pieces of the file that are no requests at all: they are among the rejected records, as JSON that says
-    where and why. ``metrics`` pieces held metrics, which are not kept.
+    where and why. ``refused`` are the first of the others among them, which stand within requests. ``metrics`` pieces
+    held metrics, which are not kept.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Chunk:
     records: int = 0
     rejected: int = 0
     bad: list[BadPiece] = field(default_factory=list)
+    refused: list[BadPiece] = field(default_factory=list)
     metrics: int = 0
 
 

@@ -57,12 +57,12 @@ class Mapping:
 def map_columns(names: Sequence[str], wanted: MappingWanted) -> Mapping:
     """Return what each column is. Raises NoSuchColumn."""
     _check(names, wanted)
-    said = {name: _field(column, name) for column, name in wanted.columns.items() for name in [name]}
+    said = {column: _field(column, name) for column, name in wanted.columns.items()}
     taken = {found.name for found in said.values() if found}
     columns = []
     for place, name in enumerate(names):
-        if name in wanted.columns:
-            columns.append(Column(place, name, said[wanted.columns[name]], said=True))
+        if name in said:
+            columns.append(Column(place, name, said[name], said=True))
             continue
         usual = by_usual_name(name)
         if usual is None or usual.name in taken:

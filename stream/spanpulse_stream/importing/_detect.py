@@ -3,11 +3,13 @@
 Of two framings that fit, the one counts that more messages bear out; where none does, the format must be named.
 """
 
+import codecs
+import re
 from collections.abc import Callable
 from typing import Final, Literal, get_args
 
 from spanpulse_stream.importing._errors import ImportFailed
-from spanpulse_stream.importing._inflate import ZSTD
+from spanpulse_stream.importing._inflate import GZIP, ZSTD
 from spanpulse_stream.importing._pieces import LONGEST
 
 __all__ = ["FORMATS", "HEAD", "Format", "detect"]
@@ -19,6 +21,9 @@ PARQUET: Final = b"PAR1"
 FRAMES: Final = 4  # messages whose beginnings are looked at
 REQUEST_BEGINS: Final = (b"\x0a", b"{")  # the first field of every request, or JSON
 DELIMITERS: Final = b",;\t|"
+UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+NULS: Final = re.compile(rb"(?:[\t -~]\0){8}|(?:\0[\t -~]){8}")  # text in UTF-16 without its mark
+ALONE: Final = re.compile(rb"\{\s*\n")
 BLANKS: Final = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -26,8 +31,14 @@ def detect(begin: bytes, name: str) -> Format:
     """Return the format of a file that begins with ``begin``, decompressed. Raises ImportFailed."""
     if begin.startswith(PARQUET):
         return "parquet"
+    if begin.startswith((GZIP, ZSTD)):
+        raise ImportFailed(f"{name} was compressed twice; decompress it once")
+    if begin.startswith(UTF_16) or NULS.match(begin):
+        raise ImportFailed(f"{name} is UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {name}")
     text = begin.lstrip(BLANKS)
     if text.startswith(b"{"):
+        if ALONE.match(text):
+            raise ImportFailed(f"{name} is JSON over many lines; one request a line is wanted: jq -c . {name}")
         return "json"
     if text.startswith(b"["):
         raise ImportFailed(f"{name} is one list of JSON; one request a line is wanted: jq -c '.[]' {name}")

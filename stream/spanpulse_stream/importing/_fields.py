@@ -8,9 +8,10 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["FIELDS", "IGNORED", "Field", "Kind", "by_usual_name", "field_named"]
+__all__ = ["FIELDS", "IGNORED", "LENIENT", "Field", "Kind", "by_usual_name", "field_named"]
 
 Kind = Literal[
+    "name",
     "trace_id",
     "span_id",
     "time",
@@ -24,7 +25,10 @@ Kind = Literal[
     "status",
     "kind",
     "message",
+    "error",
 ]
+LENIENT: Final = frozenset(("status", "kind", "boolean"))
+"""Kinds of which a value that is none does no harm: a column that is one only by its name is an attribute there."""
 IGNORED: Final = "-"
 NO_LETTERS: Final = re.compile(r"[^a-z0-9]+")
 
@@ -44,7 +48,7 @@ _SPAN: Final = (
     Field("trace_id", "trace_id", ("traceid", "trace")),
     Field("span_id", "span_id", ("spanid", "id", "request_id", "event_id")),
     Field("parent_span_id", "span_id", ("parent_id", "parentspanid", "parent_spanid")),
-    Field("name", "text", ("span_name", "operation_name")),
+    Field("name", "name", ("span_name", "operation_name")),
     Field("kind", "kind", ("span_kind",)),
     Field("start_time", "time", ("timestamp", "time", "start", "started_at", "starttime", "created_at", "created")),
     Field("end_time", "time", ("end", "ended_at", "endtime", "finished_at", "completed_at")),
@@ -53,7 +57,7 @@ _SPAN: Final = (
     Field("duration_ms", "seconds", ("latency_ms", "duration_milliseconds", "response_time_ms"), 1_000_000),
     Field("duration_s", "seconds", ("latency_s", "duration_seconds", "latency_seconds"), 1_000_000_000),
     Field("status", "status", ("status_code",)),
-    Field("status_message", "text", ("error_message", "error")),
+    Field("status_message", "error", ("error_message", "error")),
     Field("service.name", "text", ("service", "app", "application"), resource=True),
     Field("deployment.environment.name", "text", ("environment", "env", "deployment_environment"), resource=True),
 )

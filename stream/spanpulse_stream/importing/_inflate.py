@@ -18,6 +18,7 @@ GZIP: Final = b"\x1f\x8b"
 ZSTD: Final = b"\x28\xb5\x2f\xfd"
 SLICE: Final = 64 * 1024
 STEP: Final = 1024 * 1024  # bytes that one step may give at most
+MOST_FRAMES: Final = 64  # of one message; the Collector writes one
 ERRORS: Final = (zlib.error, zstd.ZstdError)
 
 
@@ -137,15 +138,21 @@ def inflated(file: Reads, begin: bytes) -> Inflated | None:
 
 def unpacked(data: bytes, most: int) -> bytes:
     """Return a message that was compressed by itself, or as it is. Raises ValueError where it is more than ``most``."""
-    if not data.startswith(ZSTD):
-        return data
-    stream = zstd.ZstdDecompressor()
-    try:
-        found = stream.decompress(data, most + 1)
-    except zstd.ZstdError as error:
-        raise ValueError(f"it is not valid zstd ({error})") from None
-    if len(found) > most:
-        raise ValueError(f"it is more than {most} bytes when decompressed")
-    if not stream.eof:
-        raise ValueError("its zstd frame ends early")
-    return found
+    parts, size = list[bytes](), 0
+    while data.startswith(ZSTD) or parts:
+        stream = zstd.ZstdDecompressor()
+        try:
+            parts.append(stream.decompress(data, most + 1 - size))
+        except zstd.ZstdError as error:
+            raise ValueError(f"it is not valid zstd ({error})") from None
+        size += len(parts[-1])
+        if size > most:
+            raise ValueError(f"it is more than {most} bytes when decompressed")
+        if not stream.eof:
+            raise ValueError("its zstd frame ends early")
+        data = stream.unused_data
+        if not data:
+            return b"".join(parts)
+        if len(parts) == MOST_FRAMES:
+            raise ValueError(f"it has more than {MOST_FRAMES} frames of zstd")
+    return data

@@ -4,6 +4,7 @@ A line or message that is no request is a `ValueError` with the reason. Traces a
 piece holds; metrics are known and not kept.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final, Literal
 
@@ -23,7 +24,10 @@ NAMES: Final[dict[Signal, tuple[bytes, ...]]] = {
     "traces": (b'"resourceSpans"', b'"resource_spans"'),
     "logs": (b'"resourceLogs"', b'"resource_logs"'),
 }
-METRIC_NAMES: Final = (b'"resourceMetrics"', b'"resource_metrics"')
+KEYS: Final = {name.strip(b'"').decode() for names in NAMES.values() for name in names}
+METRIC_KEYS: Final = {"resourceMetrics", "resource_metrics"}
+OLD: Final = b'"instrumentationLibrary'  # what a scope was called until 2022
+OLD_NAMES: Final = re.compile(OLD + rb'(Spans|Logs|)"(?=\s*:)')
 OBJECT: Final = b"{"
 SURELY_SMALL: Final = 4 * 1024 * 1024  # bytes of JSON whose values nobody counts
 MOST_BYTES: Final = 1024 * 1024 * 1024  # that the values of one line may take
@@ -53,19 +57,24 @@ def requests_of(
 def _of_json(data: bytes) -> Iterator[Request | Literal["metrics"]]:
     if len(data) > SURELY_SMALL and json_values(data) * VALUE_BYTES > MOST_BYTES:
         raise ValueError(f"its values would take more than {MOST_BYTES} bytes of memory")
+    data = OLD_NAMES.sub(rb'"scope\1"', data) if OLD in data else data
     signals = [signal for signal, names in NAMES.items() if any(name in data for name in names)]
     try:
-        for signal in signals:
-            yield Request(signal, json_to_protobuf(data, signal))
+        requests = [Request(signal, json_to_protobuf(data, signal)) for signal in signals]
     except InvalidJson as error:
         raise ValueError(str(error).replace("the body", "it", 1)) from None
-    if signals:
-        return
-    found = _object(data)
-    if found and not any(name in data for name in METRIC_NAMES):
-        raise ValueError("it has neither resourceSpans nor resourceLogs")
-    if found:
+    if any(request.body for request in requests):
+        yield from (request for request in requests if request.body)
+    elif _keys(data) & METRIC_KEYS:
         yield METRICS
+
+
+def _keys(data: bytes) -> set[str]:
+    """Return the names at the top of a line that holds no span and no log record. Raises ValueError."""
+    keys = set(_object(data))
+    if keys and not keys & (KEYS | METRIC_KEYS):
+        raise ValueError("it has neither resourceSpans nor resourceLogs at its top")
+    return keys
 
 
 def _object(data: bytes) -> dict[str, object]:

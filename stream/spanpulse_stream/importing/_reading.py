@@ -43,7 +43,7 @@ class Options:
 
 
 class Reading:
-    """One file read in one way; ``name`` is that of its import. Raises ImportFailed where the file cannot be read."""
+    """One ``file`` read in one way; ``name`` is that of its import. Raises ImportFailed where it cannot be read."""
 
     def __init__(self, source: Source, options: Options) -> None:
         self._source = source
@@ -55,7 +55,8 @@ class Reading:
         self.format: Format = options.format or detect(begin, source.name)
         self._pieces: Pieces | None = None
         self.table: Table | None = open_table(source, self.format, self._stream(), options.columns)
-        self.name = f"import/{source.sha256}/{self._digest()}"
+        self.file = source.name
+        self.name = f"import/{source.sha256}/{options.tenant}/{self._digest()}"
 
     @property
     def mapping(self) -> Mapping | None:
@@ -97,7 +98,6 @@ class Reading:
         said: dict[str, Any] = {
             "version": VERSION,
             "format": self.format,
-            "tenant": options.tenant,
             "signal": options.signal,
             "columns": self.table.mapping.plain() if self.table else None,
         }

@@ -5,6 +5,7 @@ a time, so that their memory is bounded, each in a thread.
 """
 
 import asyncio
+import dataclasses
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -45,15 +46,7 @@ class _Receiving:
             return PlainTextResponse(str(refusal), 400)
         except (LogClosed, LogUnusable) as error:
             return PlainTextResponse(str(error), 503)
-        return JSONResponse(
-            {
-                "chunks": found.chunks,
-                "records": found.records,
-                "rejected": found.rejected,
-                "newest_ms": found.newest_ms,
-                "complete": found.complete,
-            }
-        )
+        return JSONResponse(dataclasses.asdict(found))
 
     async def append(self, request: Request) -> Response:
         """Append a chunk, or say why not."""

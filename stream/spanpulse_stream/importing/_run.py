@@ -7,10 +7,11 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final, Self
 
 from spanpulse_stream.importing._chunk import Chunk
-from spanpulse_stream.importing._errors import BadPiece, Torn
+from spanpulse_stream.importing._errors import BadPiece, ImportFailed, Torn
 from spanpulse_stream.importing._reading import Reading
 from spanpulse_stream.importing._target import Stopped, Target
 from spanpulse_stream.log import LAST, Imported
@@ -19,12 +20,24 @@ __all__ = ["Outcome", "import_file"]
 
 AHEAD: Final = 2  # chunks that are made and not appended yet
 MOST_SHOWN: Final = 5
+MOST_REASONS: Final = 3
 POLL_S: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a person agreed to.
+
+    ``force``: a file of which nothing at its beginning can be read; ``again``: one that is in and was read otherwise.
+    """
+
+    force: bool = False
+    again: bool = False
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a file, of all runs together but for ``bad``, its first bad pieces in this run.
+    """What became of a file, of all runs together but for ``bad``, what could not be read first in this run.
 
     ``already`` says that nothing was left to do. ``found`` records were there from earlier runs.
     """
@@ -43,13 +56,16 @@ class Outcome:
         self.records += chunk.records
         self.rejected += chunk.rejected
         self.metrics += chunk.metrics
-        self.bad += chunk.bad[: MOST_SHOWN - len(self.bad)]
+        self.bad += [*chunk.bad, *chunk.refused][: MOST_SHOWN - len(self.bad)]
 
 
+NONE: Final = Consent()
 Heard = Callable[[Outcome], None]
 
 
-def import_file(reading: Reading, tenant: str, target: Target, heard: Heard, stopped: Callable[[], bool]) -> Outcome:
+def import_file(
+    reading: Reading, tenant: str, target: Target, heard: Heard, stopped: Callable[[], bool], consent: Consent = NONE
+) -> Outcome:
     """Import one file and return what became of it; ``heard`` is told after each chunk.
 
     Raises ImportFailed, and Stopped once ``stopped`` says so; chunks that were appended until then stay.
@@ -59,13 +75,36 @@ def import_file(reading: Reading, tenant: str, target: Target, heard: Heard, sto
     if before.complete:
         outcome.already = True
         return outcome
+    if before.otherwise_ms and not before.chunks and not consent.again:
+        raise ImportFailed(_read_otherwise(reading.file, before.otherwise_ms))
     with _Sender(target, outcome, heard) as sender:
         for chunk in _new_chunks(reading, before, outcome, heard):
+            if chunk.number == 0 and not consent.force:
+                _check(chunk, reading.file)
             sender.put(chunk, stopped)
     outcome.torn = reading.torn
     if outcome.torn is None:
         target.append(Chunk(reading.name, LAST, tenant))
     return outcome
+
+
+def _read_otherwise(name: str, when_ms: int) -> str:
+    when = datetime.fromtimestamp(when_ms / 1000, UTC)
+    return (
+        f"{name} was imported on {when:%Y-%m-%d %H:%M} UTC with other columns, or as another format or signal, and "
+        "those records stay; --again imports it once more, beside them"
+    )
+
+
+def _check(chunk: Chunk, name: str) -> None:
+    """Refuse a file of whose beginning nothing can be read: it is another one than was meant. Raises ImportFailed."""
+    if not chunk.records or chunk.records > chunk.rejected:
+        return
+    reasons = "; ".join(f"{bad.place}: {bad.reason}" for bad in [*chunk.bad, *chunk.refused][:MOST_REASONS])
+    raise ImportFailed(
+        f"nothing can be read of the first {chunk.records:,} records of {name}, and nothing was imported: {reasons} "
+        "(--force keeps such records as dead letters and goes on)"
+    )
 
 
 def _new_chunks(reading: Reading, before: Imported, outcome: Outcome, heard: Heard) -> Iterator[Chunk]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
-from spanpulse_stream.importing._errors import ImportFailed
+from spanpulse_stream.importing._errors import FileEmpty, ImportFailed
 
 __all__ = ["STDIN", "Source"]
 
@@ -48,7 +48,7 @@ class Source:
             heard(size)
         if not size:
             file.close()
-            raise ImportFailed(f"{name} is empty")
+            raise FileEmpty(f"{name} is empty")
         file.seek(0)
         return cls(name, file, size, digest.hexdigest())
 

@@ -5,17 +5,19 @@ from functools import partial
 from itertools import groupby, islice
 from typing import Any, Final
 
-from spanpulse_stream.decode import InvalidJson, values_to_protobuf
+from spanpulse_stream.decode import values_to_protobuf
 from spanpulse_stream.importing._build import Builder
 from spanpulse_stream.importing._chunk import Chunk, Request
 from spanpulse_stream.importing._columns import Mapping, MappingWanted, map_columns
+from spanpulse_stream.importing._csv import CsvRows
 from spanpulse_stream.importing._detect import Format
 from spanpulse_stream.importing._errors import ImportFailed, Torn
+from spanpulse_stream.importing._parquet import ParquetRows
 from spanpulse_stream.importing._pieces import CHUNK_BYTES, Reads
-from spanpulse_stream.importing._rows import CsvRows, ParquetRows, Row, Rows
+from spanpulse_stream.importing._rows import Row, Rows
 from spanpulse_stream.importing._source import Source
 from spanpulse_stream.importing._spans import ResourceKey, Spans
-from spanpulse_stream.importing._values import BadValue, text_of
+from spanpulse_stream.importing._typed import BadValue, text_of
 
 __all__ = ["Table", "open_table"]
 
@@ -83,17 +85,12 @@ class Table:
         return builder.finish()
 
     def _add(self, builder: Builder, resource: ResourceKey, made: list[tuple[Row, Made]]) -> None:
-        """Add the spans of one resource as a request, in halves where it is too large."""
+        """Add the spans of one resource as a request."""
         attributes = [{"key": key, "value": {"stringValue": value}} for key, value in resource]
         scoped = {"scope": SCOPE, "spans": [span for _, (_, span) in made]}
         request = {"resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": [scoped]}]}
-        try:
-            body = values_to_protobuf(request, "traces")
-        except InvalidJson as error:
-            for row, _ in made:
-                builder.reject(row.place, str(error), _source(row))
-            return
-        builder.add(Request("traces", body), made[0][0].place, b"")
+        body = values_to_protobuf(request, "traces")
+        builder.add(Request("traces", body), f"{made[0][0].place} to {made[-1][0].place}", b"")
 
 
 def _chunked(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from spanpulse_stream.control import ControlClient, NotRunning, RequestRefused, TryLater
 from spanpulse_stream.importing._accept import ChunkRefused, Importer
 from spanpulse_stream.importing._chunk import Chunk, pack_chunk
-from spanpulse_stream.importing._errors import ImportFailed
+from spanpulse_stream.importing._errors import TargetFailed
 from spanpulse_stream.log import Imported, LogFull, LogUnusable
 
 __all__ = ["LogTarget", "RunningTarget", "Stopped", "Target", "Waiting"]
@@ -33,10 +33,10 @@ class Target(Protocol):
     """Takes chunks."""
 
     def reached(self, name: str, tenant: str) -> Imported:
-        """Return how far an import has come. Raises ImportFailed."""
+        """Return how far an import has come. Raises TargetFailed."""
 
     def append(self, chunk: Chunk) -> bool:
-        """Append a chunk; return whether it was not there before. Raises ImportFailed, Stopped."""
+        """Append a chunk; return whether it was not there before. Raises TargetFailed, Stopped."""
 
 
 class LogTarget:
@@ -46,22 +46,22 @@ class LogTarget:
         self._importer = importer
 
     def reached(self, name: str, tenant: str) -> Imported:
-        """Return how far an import has come. Raises ImportFailed."""
+        """Return how far an import has come. Raises TargetFailed."""
         try:
             return self._importer.reached(name, tenant)
         except (ChunkRefused, LogUnusable) as error:
-            raise ImportFailed(str(error)) from None
+            raise TargetFailed(str(error)) from None
 
     def append(self, chunk: Chunk) -> bool:
-        """Append a chunk. Raises ImportFailed where the log is full: only a running process empties it."""
+        """Append a chunk. Raises TargetFailed where the log is full: only a running process empties it."""
         try:
             return self._importer.append(chunk)
         except LogFull as full:
-            raise ImportFailed(
+            raise TargetFailed(
                 f"{full}; start `spanpulse up` on this data folder, then run the same command again"
             ) from None
         except (ChunkRefused, LogUnusable, TimeoutError) as error:
-            raise ImportFailed(str(error) or "the log does not answer; check the disk") from None
+            raise TargetFailed(str(error) or "the log does not answer; check the disk") from None
 
 
 class RunningTarget:
@@ -85,14 +85,14 @@ class RunningTarget:
         self._waiting = waiting
 
     def reached(self, name: str, tenant: str) -> Imported:
-        """Return how far an import has come. Raises ImportFailed."""
+        """Return how far an import has come. Raises TargetFailed."""
         try:
             return Imported(**self._client.imported(name, tenant))
         except (NotRunning, RequestRefused) as error:
-            raise ImportFailed(_gone(error)) from None
+            raise TargetFailed(_gone(error)) from None
 
     def append(self, chunk: Chunk) -> bool:
-        """Append a chunk, when there is room for it. Raises ImportFailed, Stopped."""
+        """Append a chunk, when there is room for it. Raises TargetFailed, Stopped."""
         body = pack_chunk(chunk)
         deadline = time.monotonic() + self._patience
         while True:
@@ -101,14 +101,14 @@ class RunningTarget:
             except TryLater as later:
                 self._pause(later, deadline)
             except (NotRunning, RequestRefused) as error:
-                raise ImportFailed(_gone(error)) from None
+                raise TargetFailed(_gone(error)) from None
             else:
                 self._waiting("")
                 return appended
 
     def _pause(self, later: TryLater, deadline: float) -> None:
         if time.monotonic() > deadline:
-            raise ImportFailed(f"the running process takes nothing: {later}; see `spanpulse status`, then run it again")
+            raise TargetFailed(f"the running process takes nothing: {later}; see `spanpulse status`, then run it again")
         self._waiting(str(later))
         wait = max(SHORTEST_WAIT_S, later.retry_after_s * self._random.uniform(1 - JITTER, 1 + JITTER))
         if self._stopping(wait):

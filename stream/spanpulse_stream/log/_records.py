@@ -82,7 +82,8 @@ class Imported:
     """How far an import has come: its first ``chunks`` chunks are in the log, with so many records.
 
     ``rejected`` of them cannot be read, as the import said. ``newest_ms`` is when the last one was appended (ms), 0 for
-    none; ``complete`` whether the whole file was read to its end.
+    none; ``complete`` whether the whole file was read to its end. ``otherwise_ms`` is when an import that read the same
+    file in another way last appended records, 0 for never.
     """
 
     chunks: int
@@ -90,6 +91,7 @@ class Imported:
     rejected: int
     newest_ms: int
     complete: bool
+    otherwise_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from spanpulse_stream.acceptable import EARLIEST_NS, refused_spans
 from spanpulse_stream.columns import Numbers, Origin
 from spanpulse_stream.decode import DecodedSpans
 from spanpulse_stream.normalise._anomalies import Anomalies, Anomaly
 from spanpulse_stream.normalise._rejections import Rejection
 
-__all__ = ["EARLIEST_NS", "LATEST_AFTER_RECEIPT_NS", "Times", "accept", "times"]
+__all__ = ["Times", "accept", "times"]
 
-EARLIEST_NS: Final = 946_684_800 * 10**9
-"""2000-01-01: what ended before comes from a clock that was never set."""
-LATEST_AFTER_RECEIPT_NS: Final = 24 * 3600 * 10**9
-
-_TRACE_ID, _SPAN_ID, _PARENT_ID = 16, 8, 8
+_TRACE_ID, _SPAN_ID = 16, 8
 _LONGEST_NS: Final = 2**63 - 1
 
 
@@ -36,10 +33,8 @@ class Times:
 def accept(decoded: DecodedSpans, origin: Origin) -> tuple[NDArray[np.intp], list[Rejection]]:
     """Return the spans (their indices) that become rows, and those that do not."""
     lengths = decoded.id_lengths
-    no_trace = (lengths[:, 0] != _TRACE_ID) | ~decoded.trace_id.any(axis=1)
-    no_span = (lengths[:, 1] != _SPAN_ID) | (decoded.span_id == 0)
-    latest = (origin.received_at * 10**6 + LATEST_AFTER_RECEIPT_NS).astype(np.uint64)[decoded.message]
-    no_time = (decoded.end_time < np.uint64(EARLIEST_NS)) | (decoded.end_time > latest)
+    received = origin.received_at[decoded.message]
+    no_trace, no_span, no_time = refused_spans(lengths, decoded.trace_id, decoded.span_id, decoded.end_time, received)
     refused = no_trace | no_span | no_time
     rejected = []
     for index in np.flatnonzero(refused).tolist():

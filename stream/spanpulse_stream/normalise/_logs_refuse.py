@@ -1,11 +1,11 @@
 """Which log records become no rows, and why; and the time of those that do."""
 
 from enum import IntEnum
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spanpulse_stream.acceptable import refused_logs
 from spanpulse_stream.columns import Origin
 from spanpulse_stream.decode import DecodedLogs
 from spanpulse_stream.normalise._rejections import Rejection
@@ -14,11 +14,6 @@ __all__ = ["Reason", "reasons_of", "rejections_of", "times_of"]
 
 U8 = NDArray[np.uint8]
 U64 = NDArray[np.uint64]
-
-EARLIEST: Final = np.uint64(946_684_800_000_000_000)
-"""ns since the epoch: 2000-01-01."""
-AHEAD_MS: Final = 24 * 3600 * 1000
-"""How far a record may lie ahead of when it was received."""
 
 
 class Reason(IntEnum):
@@ -40,12 +35,11 @@ def times_of(decoded: DecodedLogs, origin: Origin) -> U64:
 
 def reasons_of(decoded: DecodedLogs, origin: Origin, time: U64, nameless: NDArray[np.bool_]) -> U8:
     """Return the first `Reason` to refuse each record; ``nameless`` are scores that do not say what was scored."""
-    latest = (origin.received_at[decoded.message] + AHEAD_MS).astype(np.uint64) * np.uint64(1_000_000)
-    trace, span = decoded.id_lengths[:, 0], decoded.id_lengths[:, 1]
+    refused = refused_logs(decoded.id_lengths, time, origin.received_at[decoded.message])
     refusals = [
-        (Reason.INVALID_TRACE_ID, (trace != 0) & (trace != 16)),
-        (Reason.INVALID_SPAN_ID, (span != 0) & (span != 8)),
-        (Reason.TIME_OUT_OF_RANGE, (time < EARLIEST) | (time > latest)),
+        (Reason.INVALID_TRACE_ID, refused.trace_id),
+        (Reason.INVALID_SPAN_ID, refused.span_id),
+        (Reason.TIME_OUT_OF_RANGE, refused.time),
         (Reason.MISSING_EVALUATION_NAME, nameless),
     ]
     return np.select([where for _, where in refusals], [int(reason) for reason, _ in refusals], 0).astype(np.uint8)

@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from spanpulse_stream.acceptable import EARLIEST_NS, LATEST_AFTER_RECEIPT_NS
 from spanpulse_stream.columns import ScoreColumns, SpanColumns, Words
-from spanpulse_stream.normalise._accept import EARLIEST_NS, LATEST_AFTER_RECEIPT_NS
 from spanpulse_stream.normalise._anomalies import Anomalies, Anomaly
 from spanpulse_stream.normalise._events import Event
 from spanpulse_stream.normalise._json import scalar_text
