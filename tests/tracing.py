@@ -10,9 +10,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from making_spans import CHAT, SECOND, request, span
 
-__all__ = ["LONG", "MANY", "Cast"]
+__all__ = ["EVENTS", "LONG", "MANY", "MESSAGES", "Cast"]
 
 MANY = 10_000
+MESSAGES = 250
+EVENTS = 300
 LONG = 1_000_000
 MILLISECOND = 10**6
 IN_A_MESSAGE = 500
@@ -27,6 +29,7 @@ class Cast:
     long: bytes = field(default_factory=lambda: os.urandom(16))
     orphan: bytes = field(default_factory=lambda: os.urandom(16))
     fresh: bytes = field(default_factory=lambda: os.urandom(16))
+    crowded: bytes = field(default_factory=lambda: os.urandom(16))
     text: str = "needle-in-a-haystack " + "0123456789" * (LONG // 10)
 
     @property
@@ -54,6 +57,13 @@ class Cast:
         yield request(self._span(self.orphan, 5, 4, tool, **failed), resource={"service.name": "orphan"})
         end = int(datetime.now(UTC).timestamp() * 10**9)
         yield request(self._span(self.fresh, 1, 0, {}, end=end, name="fresh"), resource={"service.name": "fresh"})
+
+    def crowd(self) -> bytes:
+        """Return the export of a call with more messages and events than a page shows."""
+        said = [{"role": "user", "parts": [{"type": "text", "content": f"message {at}"}]} for at in range(MESSAGES)]
+        events = [Span.Event(name=f"event {at}", time_unix_nano=self.end) for at in range(EVENTS)]
+        asked = {**CHAT, "gen_ai.input.messages": json.dumps(said)}
+        return request(self._span(self.crowded, 1, 0, asked, name="crowded", events=events))
 
     def _many(self) -> Iterator[Span]:
         yield self._span(self.many, 1, 0, {}, name="root of many")

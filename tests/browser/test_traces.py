@@ -1,5 +1,6 @@
 """Traces in a browser: found, opened, read span by span, by mouse and by keys; whatever the spans hold."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from browsing import Site, Visit, axe_findings, expect, visiting
-from tracing import LONG, MANY, Cast
+from tracing import EVENTS, LONG, MANY, MESSAGES, Cast
 
 SELECTED = "#lines a[aria-current]"
 
@@ -144,6 +145,23 @@ def test_a_long_text_is_shown_whole_when_asked(site: Site, visit: Visit, cast: C
     message.get_by_role("link", name="Show all").click()
     expect(message.locator(".whole")).to_be_visible()
     assert len(message.locator(".whole").inner_text()) == len(cast.text)
+
+
+def test_what_is_left_out_is_shown_when_asked(site: Site, visit: Visit, cast: Cast) -> None:
+    page = visit.page
+    site.send("traces", cast.crowd())
+    site.running.drain()
+    opened(visit, site, cast.crowded.hex())
+    expect(page.locator("#messages-left-out")).to_contain_text(f"{MESSAGES - page.locator('.message').count()} further")
+    page.get_by_role("link", name="Show all messages in as JSON").click()
+    messages = page.locator(".whole")
+    assert [each["parts"][0]["content"] for each in json.loads(messages.inner_text())] == [
+        f"message {at}" for at in range(MESSAGES)
+    ]
+    page.get_by_role("link", name="Show all events as JSON").click()
+    expect(messages).to_have_count(2)
+    assert len(json.loads(messages.last.inner_text())) == EVENTS
+    assert page.locator(".message").count() < MESSAGES
 
 
 def hostile(site: Site) -> Iterator[dict[str, str]]:

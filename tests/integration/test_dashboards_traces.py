@@ -177,6 +177,9 @@ def test_a_megabyte_is_cut_and_had_whole(told: Told) -> None:
     assert len(body["text"]) < 10_000 < LONG < body["length"]
     whole = told.get(f"/api/v1/traces{path}/text", source=body["source"])
     assert whole.text == told.cast.text
+    everything = json.loads(told.get(f"/api/v1/traces{path}/text", source="input").text)
+    assert everything[0]["parts"][0]["content"] == told.cast.text
+    assert told.get(f"/api/v1/traces{path}/text", source="output").status_code == 404
     page = told.get(f"/traces/{told.cast.long.hex()}")
     assert len(page.content) < 100_000
     assert f"{body['length']:,}" in page.text

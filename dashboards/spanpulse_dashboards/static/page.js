@@ -91,13 +91,6 @@ async function turned(menu) {
   menu.querySelector("input:not([type=hidden])")?.focus();
 }
 
-function focusSearch() {
-  const search = document.querySelector("input[type=search]:not(.sheet *, [data-narrows])");
-  search?.focus();
-  search?.select();
-  return Boolean(search);
-}
-
 let lead = "";
 
 function pressed(event) {
@@ -115,7 +108,9 @@ function pressed(event) {
   else if (key === "?") toggleHelp();
   else if (key === "c") copy(location.href, "Link copied");
   else if (key === "/") {
-    if (!focusSearch()) location.assign(`${root()}/traces#search`);
+    const search = document.getElementById("search");
+    // The browser focuses what an address names.
+    if (search) { search.focus(); search.select(); } else location.assign(`${root()}/traces#search`);
   } else return;
   event.preventDefault();
 }
@@ -150,4 +145,3 @@ document.addEventListener("htmx:after:swap", shown);
 document.addEventListener("htmx:error", () => say("The server did not answer; what you see is from before"));
 
 shown();
-if (location.hash === "#search") focusSearch();
