@@ -1,6 +1,7 @@
 """The control socket: private, reachable under any data folder, errors in the peer's words."""
 
 import asyncio
+import logging
 import stat
 import threading
 from pathlib import Path
@@ -32,6 +33,8 @@ async def _operate(name: str, arguments: Any, report: Any, stopping: threading.E
             raise Stopped
         if name == "bad":
             raise MaintenanceError("no such day")
+        if name == "broken":
+            raise TypeError("unsupported format")
         time_limit.wait(0.05)
         return {"of": arguments}
 
@@ -110,7 +113,9 @@ async def test_a_socket_left_by_a_dead_process_is_replaced(data: Path) -> None:
         await server.stop()
 
 
-async def test_an_operation_tells_how_far_it_is_then_its_report_or_its_error(data: Path) -> None:
+async def test_an_operation_tells_how_far_it_is_then_its_report_or_its_error(
+    data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     server = ControlServer(socket_path(data), Operations(_query, _status, _operate))
     await server.start()
     client = ControlClient(data, timeout=10)
@@ -120,6 +125,9 @@ async def test_an_operation_tells_how_far_it_is_then_its_report_or_its_error(dat
         assert found[:-1] in ([], [{"progress": {"text": "half", "done": 1, "total": 2, "unit": "rows"}}])
         with pytest.raises(RequestRefused, match="no such day"):
             await asyncio.to_thread(lambda: list(client.operate("bad", {})))
+        with caplog.at_level(logging.ERROR), pytest.raises(RequestRefused, match="a defect, TypeError: unsupported"):
+            await asyncio.to_thread(lambda: list(client.operate("broken", {})))
+        assert [each.levelname for each in caplog.records if each.exc_info] == ["ERROR"]
     finally:
         await server.stop()
 

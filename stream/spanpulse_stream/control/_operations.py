@@ -7,6 +7,7 @@ stops. Not guaranteed: every progress; of several the newest is sent.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict
 from threading import Event
@@ -18,6 +19,7 @@ from spanpulse_stream.operations import MaintenanceError, Progress, Stopped
 
 __all__ = ["Operate", "events"]
 
+LOG = logging.getLogger(__name__)
 ALIVE_EVERY_S = 5.0
 
 Operate = Callable[[str, Mapping[str, Any], Callable[[Progress], None], Event], Awaitable[dict[str, Any]]]
@@ -67,6 +69,9 @@ def _outcome(working: "asyncio.Future[dict[str, Any]]") -> dict[str, Any]:
         return {"error": str(error)}
     except Stopped:
         return {"error": "it was stopped before its end"}
+    except Exception as error:
+        LOG.exception("an operation failed; this is a defect")
+        return {"error": f"it failed by a defect, {type(error).__name__}: {error}; the log has where"}
 
 
 def _line(found: dict[str, Any]) -> bytes:

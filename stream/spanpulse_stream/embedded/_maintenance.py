@@ -8,6 +8,7 @@ import logging
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
@@ -201,12 +202,14 @@ class Maintenance:
         self._wait_for_the_first(stopping)
         deadline = time.monotonic() + HOLD_WITHIN_S
         while True:
-            asyncio.run_coroutine_threadsafe(self.processors.pause(), loop).result(PAUSE_WITHIN_S)
+            pausing = asyncio.run_coroutine_threadsafe(self.processors.pause(), loop)
             try:
+                _await(pausing)
                 if self.writer.whole:
                     yield committed_ends(self.database)
                     return
             finally:
+                pausing.cancel()  # where it took too long, it must not end after what follows
                 loop.call_soon_threadsafe(self.processors.resume)
             if time.monotonic() > deadline:
                 raise TimeoutError(f"a batch could not be written within {HOLD_WITHIN_S:g} s")
@@ -223,3 +226,11 @@ class Maintenance:
 
 def _shortened(error: Exception) -> str:
     return textwrap.shorten(str(error) or type(error).__name__, LONGEST_REASON, placeholder=" ...")
+
+
+def _await(pausing: "Future[None]") -> None:
+    """Wait for the stream processors to stop. Raises TimeoutError and RuntimeError."""
+    try:
+        pausing.result(PAUSE_WITHIN_S)
+    except TimeoutError:
+        raise TimeoutError(f"the stream processors did not stop within {PAUSE_WITHIN_S:g} s") from None

@@ -71,14 +71,17 @@ class Processors:
     async def pause(self) -> None:
         """Stop the agents until `resume`. A batch that is being written is finished first, or has failed.
 
-        What they remember is read anew from the database afterwards. Raises RuntimeError where they have ended.
+        What they remember is read anew from the database afterwards. `resume` follows, also where this is cancelled.
+        Raises RuntimeError where they have ended.
         """
         assert self._running is not None
         self._resumed.clear()
         self._pausing.set()
         idle = asyncio.create_task(self._idle.wait())
-        await asyncio.wait({idle, self._running}, return_when=asyncio.FIRST_COMPLETED)
-        idle.cancel()
+        try:
+            await asyncio.wait({idle, self._running}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            idle.cancel()
         if self._running.done():
             raise RuntimeError("the stream processors have ended")
         self.health.pause()
@@ -103,10 +106,12 @@ class Processors:
         """Start apps again while what ends them may pass."""
         while True:
             reason = await self._ended()
+            asked = self._pausing.is_set()  # it may be resumed before the app has ended
             await self._end()
-            if self._pausing.is_set():
+            if asked or self._pausing.is_set():
                 self._idle.set()
                 await self._resumed.wait()
+                self._idle.clear()
                 await self._begin(url, tools)
                 continue
             if not _may_pass(reason):
