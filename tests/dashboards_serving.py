@@ -58,7 +58,7 @@ class Given:
     status: Any = _status
     lag: Any = Behind
     stored: Any = float
-    addresses: Any = dict
+    exporter_variables: Any = dict
     price_archive: Path = Path("nowhere")
     routes: list[Route] = field(default_factory=lambda: [Route("/metrics", _metrics)])
 

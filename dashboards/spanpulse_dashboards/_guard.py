@@ -73,6 +73,8 @@ class Guard:
         if not self.hosts.knows(host):
             known = f"{host[:100]!r} is none of the names of this page; name it in web_hosts (SPANPULSE_WEB_HOSTS)"
             return problem_response(Problem(title="misdirected request", status=421, detail=known))
+        if self.root_path and not path:
+            return RedirectResponse(_with_query(f"{self.root_path}/", scope))
         if not self.hosts.may_send(scope["method"], headers):
             other = "only pages of this host may send something to it; open the page at its own address"
             return problem_response(Problem(title="forbidden", status=403, detail=other))
@@ -90,10 +92,13 @@ class Guard:
             asked = "send the token: Authorization: Bearer TOKEN (setting web_token)"
             problem = Problem(title="unauthorized", status=401, detail=asked)
             return problem_response(problem, {"www-authenticate": 'Bearer realm="spanpulse"'})
-        query = scope["query_string"].decode("latin-1")
-        wanted = f"{path}?{query}" if query else path
-        there = f"{self.root_path}/login?next={quote(wanted, safe='')}"
+        there = f"{self.root_path}/login?next={quote(_with_query(path, scope), safe='')}"
         return RedirectResponse(there, 303, {"cache-control": "no-store"})
+
+
+def _with_query(path: str, scope: Scope) -> str:
+    query = scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def _with_headers(send: Send) -> Send:

@@ -50,8 +50,8 @@ class Surroundings(Protocol):
         """How many batches were stored."""
 
     @property
-    def addresses(self) -> Callable[[], Mapping[str, str | None]]:
-        """Where the process listens, `host:port` by setting."""
+    def exporter_variables(self) -> Callable[[], Mapping[str, str]]:
+        """The variables that point an application at the process."""
 
     @property
     def price_archive(self) -> Path:
@@ -96,7 +96,7 @@ def page_part(given: Surroundings) -> PagePart:
     backend = Backend(Reader(given.database), Freshness(given.stored), given.status, lag, given.version)
     prices = Prices(given.price_archive)
     access = Access(given.token)
-    pages = Pages(backend, lambda: f"http://{given.addresses().get('otlp_http') or '127.0.0.1:4318'}")
+    pages = Pages(backend, given.exporter_variables)
     traces = TracePages(backend, pages.renderer, prices)
     style = pages.renderer.static.path("page.css")
     app = make_page(

@@ -290,6 +290,24 @@ async def test_behind_a_proxy_with_a_prefix(database: EmbeddedDatabase, keeps: b
         assert document.json()["servers"] == [{"url": "/watch/llm"}]
 
 
+async def test_the_prefix_alone_leads_to_the_page(database: EmbeddedDatabase) -> None:
+    given = Given(database, token=SecretStr(TOKEN), root_path="/watch/llm")
+    async with served(given) as part, asking(part) as client:
+        answer = await client.get("/watch/llm?range=1h&model=a%26b")
+        assert (answer.status_code, answer.headers["location"]) == (307, "/watch/llm/?range=1h&model=a%26b")
+        answer = await client.get(answer.headers["location"])
+        assert answer.headers["location"] == "/watch/llm/login?next=%2F%3Frange%3D1h%26model%3Da%2526b"
+        assert (await client.get("/watch/llm", headers={"host": "evil.example.com"})).status_code == 421
+
+
+async def test_the_first_page_says_all_that_an_application_needs(database: EmbeddedDatabase) -> None:
+    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:4318", "OTEL_EXPORTER_OTLP_HEADERS": "x-api-key=KEY"}
+    async with served(Given(database, exporter_variables=lambda: variables)) as part, asking(part) as client:
+        text = (await client.get("/")).text
+    lines = text.partition('<pre class="lines"><code>')[2].partition("</code>")[0].splitlines()
+    assert lines == [*(f"export {name}={value}" for name, value in variables.items()), "python your_app.py"]
+
+
 async def test_static_files_are_kept_by_their_digest(open_page: PagePart) -> None:
     async with asking(open_page) as client:
         page = (await client.get("/")).text

@@ -37,11 +37,11 @@ RANGE = frozenset({"range", "from", "to"})
 
 
 class Pages:
-    """The HTML of everything but traces. ``endpoint`` tells where OTLP over HTTP is received."""
+    """The HTML of everything but traces. ``variables`` point an application at this process."""
 
-    def __init__(self, backend: Backend, endpoint: Callable[[], str]) -> None:
+    def __init__(self, backend: Backend, variables: Callable[[], Mapping[str, str]]) -> None:
         self._backend = backend
-        self._endpoint = endpoint
+        self._variables = variables
         self.renderer = Renderer(HealthWatch(lambda: completeness(backend)))
         self._book = ColourBook()
         self._seen = False
@@ -64,7 +64,7 @@ class Pages:
         scope = Scope.parse(request.query_params.multi_items(), also=OWN)
         _one_of("scale", own.get("scale", "linear"), ("linear", "log"))
         if await self._nothing_yet():
-            return await self.renderer.page(request, "first.html", current="overview", endpoint=self._endpoint())
+            return await self.renderer.page(request, "first.html", current="overview", variables=self._variables())
         found, rows, marks = await asyncio.gather(
             overview(self._backend, scope), self._table(scope, own), events(self._backend, scope)
         )

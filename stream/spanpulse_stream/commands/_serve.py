@@ -10,7 +10,7 @@ from rich.console import Console
 
 from spanpulse_sinks.clickhouse import SinkError
 from spanpulse_stream.commands._run import LeaveAtOnce
-from spanpulse_stream.embedded import EmbeddedProcess, FolderUnusable, settle, tame_memory
+from spanpulse_stream.embedded import EmbeddedProcess, FolderUnusable, here, settle, tame_memory
 from spanpulse_stream.gateway import BindingRefused, InvalidKey
 from spanpulse_stream.log import LogInUse, LogUnusable
 from spanpulse_stream.observe import configure_logging
@@ -89,11 +89,11 @@ def announce(process: EmbeddedProcess, console: Console) -> None:
     console.print(f"spanpulse {process.version} is ready, data in {process.folder.path}", markup=False)
     console.print(f"  OTLP/HTTP  http://{addresses['otlp_http']}")
     console.print(f"  OTLP/gRPC  http://{addresses['otlp_grpc']}")
-    page = f"http://{addresses['web']}{process.settings.web_root_path}"
+    page = f"http://{here(str(addresses['web']))}{process.settings.web_root_path}/"
     console.print(f"  page       {page}  (/metrics, /healthz, /readyz)")
     console.print("Point an OpenTelemetry application at it:")
-    console.print(f"  export OTEL_EXPORTER_OTLP_ENDPOINT=http://{addresses['otlp_http']}")
-    console.print("  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf")
+    for name, value in process.exporter_variables.items():
+        console.print(f"  export {name}={value}", markup=False)
 
 
 def _remove(ready_file: Path | None) -> None:

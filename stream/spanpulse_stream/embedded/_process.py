@@ -27,6 +27,7 @@ from spanpulse_stream.embedded._maintenance import Maintenance
 from spanpulse_stream.embedded._messages import LogMessages
 from spanpulse_stream.embedded._monitor import Monitor
 from spanpulse_stream.embedded._processors import Processors, versions_now
+from spanpulse_stream.embedded._reach import exporter_variables
 from spanpulse_stream.embedded._status import StatusReader
 from spanpulse_stream.embedded._web import Lag, Surroundings, WebPort
 from spanpulse_stream.gateway import GrpcServer, HttpServer, OtlpApp, OtlpOptions, Receiver, check_page_binding
@@ -84,6 +85,11 @@ class EmbeddedProcess:
     def addresses(self) -> dict[str, str | None]:
         """The real addresses, `host:port` by setting; None for what is not served."""
         return dict(self._addresses)
+
+    @property
+    def exporter_variables(self) -> dict[str, str]:
+        """The variables that point an application at this process."""
+        return exporter_variables(str(self._addresses["otlp_http"]), keys=bool(self.settings.api_keys))
 
     async def failed(self) -> BaseException:
         """Wait until the process cannot go on, and return why."""
@@ -182,7 +188,7 @@ class EmbeddedProcess:
             status=self.status.read,
             lag=lag,
             stored=lambda: metrics.value(catalog.PIPELINE_BATCHES),
-            addresses=lambda: self.addresses,
+            exporter_variables=lambda: self.exporter_variables,
             price_archive=self.folder.prices,
             routes=web.routes,
             token=settings.web_token,

@@ -55,7 +55,7 @@ class Surroundings:
     status: Callable[[], Awaitable[Mapping[str, Any]]]
     lag: Callable[[], Lag]
     stored: Callable[[], float]
-    addresses: Callable[[], Mapping[str, str | None]]
+    exporter_variables: Callable[[], Mapping[str, str]]
     price_archive: Path
     routes: Sequence[Route]
     token: SecretStr | None
