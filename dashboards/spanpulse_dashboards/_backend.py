@@ -53,9 +53,9 @@ class Backend:
         self.freshness.spent(window.seconds, answer.seconds)
         return answer.rows
 
-    async def seldom(self, statement: Statement) -> tuple[Row, ...]:
-        """Return the rows of a statement that is dear or hardly changes, at most a minute old. Raises QueryFailed."""
-        answer = await self.reader.rows(statement, edition=self.freshness.edition(SELDOM_S))
+    async def seldom(self, statement: Statement, *, dear: bool = False) -> tuple[Row, ...]:
+        """Return the rows, at most a minute old, of a statement that is dear or hardly changes. Raises QueryFailed."""
+        answer = await self.reader.rows(statement, edition=self.freshness.edition(SELDOM_S), dear=dear)
         return answer.rows
 
     def edition(self, window: Window) -> str:

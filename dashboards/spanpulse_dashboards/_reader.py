@@ -2,8 +2,9 @@
 
 Equal questions that are asked at the same time are one query; answers are kept by the edition of the data. A query
 that nobody waits for any more is ended. Bounds: time, rows and memory of a query, queries at once, questions that
-wait, answers that are kept. For one event loop. Not guaranteed: a consistent view over several statements; a batch
-may be stored between them.
+wait, answers that are kept. Dear questions, which read spans, leave a slot and half of the places to wait in to the
+others: however many ask them, figures from the rollups do not wait behind them. For one event loop. Not guaranteed: a
+consistent view over several statements, as a batch may be stored between them; that askers have equal shares.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ MIB = 1024 * 1024
 PAGE_LIMITS = QueryLimits(seconds=10.0, rows=100_000, result_bytes=32 * MIB, memory_bytes=256 * MIB)
 AT_ONCE = 2  # one of the database's sessions stays free for the pipeline
 MOST_WAITING = 64
+MOST_DEAR = MOST_WAITING // 2
 MOST_KEPT = 512
 MOST_KEPT_BYTES = 16 * MIB
 LARGEST_KEPT = 2 * MIB
@@ -60,6 +62,7 @@ class Answer:
 class _Flight:
     cancel: Cancel
     task: "asyncio.Task[Answer]"
+    dear: bool
     waiting: int = 0
 
 
@@ -72,6 +75,7 @@ class Reader:
         self._database = database
         self._limits = limits
         self._slots = asyncio.Semaphore(at_once)
+        self._dear_slots = asyncio.Semaphore(max(1, at_once - 1))
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="page")
         self._flights: dict[Key, _Flight] = {}
         self._kept: OrderedDict[Key, Answer] = OrderedDict()
@@ -82,14 +86,22 @@ class Reader:
         """How many queries the database was asked."""
 
     async def rows(
-        self, statement: Statement, *, edition: str | None = None, limits: QueryLimits | None = None
+        self,
+        statement: Statement,
+        *,
+        edition: str | None = None,
+        limits: QueryLimits | None = None,
+        dear: bool = False,
     ) -> Answer:
-        """Return the answer; with an ``edition``, the one that is kept where there is one. Raises QueryFailed."""
+        """Return the answer; with an ``edition``, the one that is kept where there is one.
+
+        ``dear`` says that the statement reads spans, not rollups. Raises QueryFailed.
+        """
         key = statement.key(edition)
         if (kept := self._kept.get(key)) is not None:
             self._kept.move_to_end(key)
             return kept
-        flight = self._flights.get(key) or self._begin(key, statement, limits or self._limits)
+        flight = self._flights.get(key) or self._begin(key, statement, limits or self._limits, dear)
         flight.waiting += 1
         try:
             return await asyncio.shield(flight.task)
@@ -108,16 +120,23 @@ class Reader:
             await asyncio.wait(self._ending)
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
-    def _begin(self, key: Key, statement: Statement, limits: QueryLimits) -> _Flight:
+    def _begin(self, key: Key, statement: Statement, limits: QueryLimits, dear: bool) -> _Flight:
         if self._closed:
             raise QueryFailed(QueryFailed.Kind.CLOSED, "the process stops")
         if len(self._flights) >= MOST_WAITING:
             raise QueryFailed(QueryFailed.Kind.BUSY, f"{MOST_WAITING} questions wait for the database already")
+        if dear and sum(flight.dear for flight in self._flights.values()) >= MOST_DEAR:
+            raise QueryFailed(QueryFailed.Kind.BUSY, f"{MOST_DEAR} questions wait for spans already")
         cancel = Cancel()
-        flight = _Flight(cancel, asyncio.create_task(self._ask(key, statement, limits, cancel)))
+        asking = self._ask_in_turn if dear else self._ask
+        flight = _Flight(cancel, asyncio.create_task(asking(key, statement, limits, cancel)), dear)
         flight.task.add_done_callback(lambda task: self._landed(key, task))
         self._flights[key] = flight
         return flight
+
+    async def _ask_in_turn(self, key: Key, statement: Statement, limits: QueryLimits, cancel: Cancel) -> Answer:
+        async with self._dear_slots:
+            return await self._ask(key, statement, limits, cancel)
 
     async def _ask(self, key: Key, statement: Statement, limits: QueryLimits, cancel: Cancel) -> Answer:
         async with self._slots:

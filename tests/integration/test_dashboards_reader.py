@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 
 from sinks_process import CONFIG
-from spanpulse_dashboards._reader import MOST_WAITING, Reader, Statement
+from spanpulse_dashboards._reader import MOST_DEAR, MOST_WAITING, Reader, Statement
 from spanpulse_sinks.clickhouse import EmbeddedDatabase, QueryFailed, QueryLimits
 
 SLOW = "SELECT sum(sipHash64(number)) AS found FROM numbers({rows:UInt64})"
@@ -16,13 +17,20 @@ LIMITS = QueryLimits(seconds=20.0, rows=1000, result_bytes=2**20, memory_bytes=2
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedDatabase]:
-    with EmbeddedDatabase.open(tmp_path_factory.mktemp("reader"), CONFIG) as opened:
+    with EmbeddedDatabase.open(tmp_path_factory.mktemp("reader"), replace(CONFIG, readers=2)) as opened:
         yield opened
 
 
 @pytest.fixture
 async def reader(database: EmbeddedDatabase) -> AsyncIterator[Reader]:
     made = Reader(database, at_once=1, limits=LIMITS)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def wide(database: EmbeddedDatabase) -> AsyncIterator[Reader]:
+    made = Reader(database, at_once=2, limits=LIMITS)
     yield made
     await made.close()
 
@@ -104,6 +112,24 @@ async def test_questions_that_wait_are_bounded(reader: Reader, database: Embedde
     for task in waiting:
         task.cancel()
     await asyncio.wait(waiting)
+
+
+async def test_dear_questions_leave_room_for_the_others(wide: Reader, database: EmbeddedDatabase) -> None:
+    dear = [asyncio.create_task(wide.rows(Statement(SLOW, {"rows": 10**12 + n}), dear=True)) for n in range(MOST_DEAR)]
+    await until_running(database, 1)
+    with pytest.raises(QueryFailed) as caught:
+        await wide.rows(text("one too many"), dear=True)
+    assert caught.value.kind is QueryFailed.Kind.BUSY
+    async with asyncio.timeout(15):  # less than what the first of the dear ones may take
+        for value in ("a", "b", "c"):
+            assert (await wide.rows(text(value))).rows == ({"value": value},)
+    assert await running(database) == 1
+    assert not any(each.done() for each in dear)
+    for task in dear:
+        task.cancel()
+    await asyncio.wait(dear)
+    await until_running(database, 0)
+    assert (await wide.rows(text("dear"), dear=True)).rows == ({"value": "dear"},)
 
 
 async def test_closing_ends_what_runs_and_refuses_what_comes(database: EmbeddedDatabase) -> None:

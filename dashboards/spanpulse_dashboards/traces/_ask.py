@@ -1,7 +1,8 @@
 """How the services of traces ask: answers are kept by edition as everywhere, but do not slow the live page.
 
 A list may cost more than the figures of a page do, and the pause between editions follows what queries cost; so what
-is asked here is not counted there.
+is asked here is not counted there. Lists and searches are dear questions; the spans of one trace, found by its id, are
+not.
 """
 
 from spanpulse_dashboards._backend import Backend
@@ -20,9 +21,11 @@ async def ask(
 ) -> tuple[Row, ...]:
     """Return the rows of a statement over a window, as of the present edition. Raises QueryFailed."""
     edition = backend.freshness.edition(window.seconds)
-    return (await backend.reader.rows(statement, edition=edition, limits=limits)).rows
+    return (await backend.reader.rows(statement, edition=edition, limits=limits, dear=True)).rows
 
 
-async def ask_now(backend: Backend, statement: Statement, *, limits: QueryLimits = LIMITS) -> tuple[Row, ...]:
+async def ask_now(
+    backend: Backend, statement: Statement, *, limits: QueryLimits = LIMITS, dear: bool = False
+) -> tuple[Row, ...]:
     """Return the rows of a statement as they are now. Raises QueryFailed."""
-    return (await backend.reader.rows(statement, limits=limits)).rows
+    return (await backend.reader.rows(statement, limits=limits, dear=dear)).rows

@@ -164,7 +164,7 @@ async def _exactly(backend: Backend, value: str, kind: str, condition: Condition
     where = COLUMNS[kind] if by_id else f"{COLUMNS[kind]} AND {condition.sql}"
     parameters = {"sought": value} if by_id else {"sought": value, **condition.parameters}
     sql = f"{SELECT} WHERE {where} ORDER BY end_time DESC LIMIT 1 BY tenant, trace_id LIMIT {MOST_FOUND}"
-    return await ask_now(backend, Statement(sql, parameters))
+    return await ask_now(backend, Statement(sql, parameters), dear=True)
 
 
 SELECT = (
@@ -184,7 +184,7 @@ async def _in_texts(
         since, count = await _slice(backend, here, start)
         parameters = {**condition.parameters, "from_ns": since, "to_ns": here, "sought": value}
         sql = f"{SELECT} WHERE {condition.sql} AND ({TEXTS}) ORDER BY end_time DESC LIMIT {MOST_FOUND}"
-        rows = await ask_now(backend, Statement(sql, parameters))
+        rows = await ask_now(backend, Statement(sql, parameters), dear=True)
         spans += count
         # A full slice ends at its last match: what lies before it was not looked at.
         here = int(rows[-1]["end_ns"]) if len(rows) == MOST_FOUND else since
@@ -205,7 +205,7 @@ async def _slice(backend: Backend, end: int, start: int) -> tuple[int, int]:
         " AND end_time < fromUnixTimestamp64Nano({to_ns:Int64})"
         f" ORDER BY end_time DESC LIMIT {SLICE_ROWS})"
     )
-    row = (await ask_now(backend, Statement(sql, {"from_ns": start, "to_ns": end})))[0]
+    (row,) = await ask_now(backend, Statement(sql, {"from_ns": start, "to_ns": end}), dear=True)
     count = int(row["spans"])
     return (start if count < SLICE_ROWS else int(row["since"])), count
 
