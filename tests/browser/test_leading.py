@@ -36,7 +36,7 @@ def test_a_scope_without_figures_says_why_and_leads_to_its_traces(site: Site, vi
     (row,) = site.running.sql("SELECT session_id FROM spans WHERE session_id != '' ORDER BY end_time DESC LIMIT 1")
     page.goto(site.url("/", session=row["session_id"]))
     expect(page.locator("#reason")).to_contain_text("sessions are not kept in the rollups")
-    expect(page.locator("#plot-latency")).to_have_attribute("data-empty", "No data in this range")
+    expect(page.locator("#plot-latency")).to_have_attribute("data-empty", "Not kept for these filters")
     expect(page.locator(".plot canvas")).to_have_count(0)
     page.locator("#reason a").click()
     page.wait_for_url(re.compile("/traces"))

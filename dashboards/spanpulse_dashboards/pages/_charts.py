@@ -1,6 +1,7 @@
 """What static/charts.js draws: the timeline of the overview as charts, with colours and event marks.
 
-Times are epoch seconds, latencies ms, money USD; null is a gap.
+Times are epoch seconds, latencies ms, money USD; null is a gap. A chart without any value is not drawn: ``empty`` says
+why.
 """
 
 from collections.abc import Sequence
@@ -20,12 +21,14 @@ def charts(overview: Overview, events: Sequence[Event], book: ColourBook, *, log
     """Return all charts of the page; ``log``: latencies on a logarithmic scale."""
     timeline, shown = overview.timeline, overview.range
     partial = timeline.partial_from
+    kept = overview.figures.requests.value is not None
     return {
         "starts": timeline.starts,
         "bucket": timeline.bucket_seconds,
         "from": timeline.starts[0] if timeline.starts else int(shown.start.timestamp()),
         "to": int(shown.end.timestamp()),
         "partial": timeline.starts[partial] if partial is not None else None,
+        "empty": "No data in this range" if kept else "Not kept for these filters",
         "marks": [{"at": event.time.timestamp(), "text": visible(event.title)} for event in events],
         "charts": {
             "latency": _latency(timeline, log=log),

@@ -69,7 +69,7 @@ function show(host, page, chart, zoomed) {
 /** Say that there is nothing instead of drawing axes, which would be invented. */
 function leaveEmpty(host, page, chart) {
   if (drawn.has(host)) forget(host, drawn.get(host));
-  host.dataset.empty = "No data in this range";
+  host.dataset.empty = page.empty;
   describe(host, { page, chart });
 }
 
