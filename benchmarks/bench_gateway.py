@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import gzip
 
+from oracle.otlp_json import otlp_json
 from otlp.requests import resource_spans, span, traces
 from otlp.serving import listening
 from spanpulse_stream.decode import Limits, warm_up
@@ -47,15 +48,15 @@ def body_of(resources: int) -> bytes:
     )
 
 
-def measure_prepare(name: str, body: bytes, encoding: str = "") -> None:
+def measure_prepare(name: str, body: bytes, encoding: str = "", *, as_json: bool = False) -> None:
     limits = RequestLimits()
     taken = []
     for _ in range(30):
-        with Budget(1, limits.budget).open() as held:
+        with Budget(1, limits.budget, limits.most_json_bytes).open() as held:
             begun = time.thread_time()
             prepare(
                 body, "traces", encoding, Sender("default", "127.0.0.1"),
-                limits=limits, decoding=Limits(), partitions=4, held=held,
+                as_json=as_json, limits=limits, decoding=Limits(), partitions=4, held=held,
             )  # fmt: skip
             taken.append(time.thread_time() - begun)
     print(f"{name:<42} {statistics.median(taken) * 1e3:6.2f} ms CPU ({len(body):,} B)")
@@ -95,6 +96,7 @@ def main() -> None:
     measure_prepare("check and cut, one resource", one)
     measure_prepare("check and cut, 16 resources", body_of(16))
     measure_prepare("check and cut, gzip", gzip.compress(one, 6), "gzip")
+    measure_prepare("JSON: make protobuf, check and cut", otlp_json(one, "traces"), as_json=True)
     asyncio.run(measure_socket("over a socket", one))
     assert threading.active_count() == 1
 

@@ -366,8 +366,18 @@ async def test_a_span_that_is_none_in_json_is_rejected_alone(log: GatedLog) -> N
     assert log.messages[0].records == 2
 
 
+async def test_a_batch_as_large_as_the_collectors_is_taken_in_json(log: GatedLog) -> None:
+    pairs = [{"key": f"gen_ai.attribute.{n}", "value": {"stringValue": f"value {n}"}} for n in range(15)]
+    one = json.dumps({"traceId": "01" * 16, "spanId": "02" * 8, "name": "chat", "attributes": pairs})
+    body = '{"resourceSpans": [{"scopeSpans": [{"spans": [' + ",".join([one] * 8192) + "]}]}]}"
+    async with receiver(log) as got:
+        outcome = await FORMATS["json"].send(got, body.encode())
+    assert (outcome.code, outcome.message) == (0, "")
+    assert sum(message.records for message in log.messages) == 8192
+
+
 async def test_json_that_would_fill_the_memory_is_refused(log: GatedLog) -> None:
-    body = b'{"resourceSpans": [' + b"[]," * 1_000_000 + b"[]]}"
+    body = b'{"resourceSpans": [' + b"[]," * 2_000_000 + b"[]]}"
     async with receiver(log) as got:
         outcome = await FORMATS["json"].send(got, body)
     assert outcome.code == RESOURCE_EXHAUSTED

@@ -12,7 +12,10 @@ from spanpulse_stream.log import Signal
 
 __all__ = ["json_request"]
 
-JSON_VALUE_BYTES = 80  # of a Python object and the place that holds it
+VALUE_BYTES: Final = 80  # of a Python object, the place that holds it, and what the parser notes of it
+TEXT_BYTES: Final = 3  # for each of the body: the parser's copy, and a string in which a character takes two
+WIDE_TEXT_BYTES: Final = 5  # one character beyond the first plane makes all of its string take four
+WIDE: Final = (*(bytes((lead,)) for lead in range(0xF0, 0xF5)), b"\\ud", b"\\uD")
 LISTS: Final = {
     "traces": ("resourceSpans", "resource_spans"),
     "logs": ("resourceLogs", "resource_logs"),
@@ -42,8 +45,9 @@ def json_request(
 
 def _reserve(body: bytes, limits: RequestLimits, held: Reservation) -> None:
     """Hold the memory that the values of a JSON text will take. Raises RequestRefused (413, 429)."""
-    needed = json_values(body) * JSON_VALUE_BYTES + 2 * len(body)
+    text_bytes = WIDE_TEXT_BYTES if any(part in body for part in WIDE) else TEXT_BYTES
+    needed = json_values(body) * VALUE_BYTES + text_bytes * len(body)
     if needed > limits.most_json_bytes:
-        message = f"the JSON would take {needed} bytes of memory, more than {limits.most_json_bytes}: send less at once"
-        raise RequestRefused(413, message)
-    held.grow(needed)
+        message = f"the JSON would take {needed} bytes of memory, more than {limits.most_json_bytes}"
+        raise RequestRefused(413, f"{message}: send less at once, or protobuf")
+    held.grow_json(needed)

@@ -2,13 +2,15 @@
 
 import threading
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from spanpulse_stream.gateway._answers import RequestRefused
 
-__all__ = ["Budget", "RequestLimits", "Reservation"]
+__all__ = ["JSON_GROWTH", "LEAST_JSON_BYTES", "Budget", "RequestLimits", "Reservation"]
 
 MIB = 1024 * 1024
+JSON_GROWTH: Final = 12  # bytes of memory for one of JSON as SDKs write it, attributes above all: 10 were measured
+LEAST_JSON_BYTES: Final = 64 * MIB
 RETRY_AFTER_S = 1.0
 
 
@@ -17,16 +19,17 @@ class RequestLimits:
     """Bounds of the receiver. Bytes and seconds.
 
     Compressed bodies may grow ``most_ratio`` times once they are past ``ratio_free_bytes``. All requests in
-    flight hold at most ``most_bytes_in_flight``, which never is less than what one of the largest takes;
-    ``most_requests`` of them are worked on. Once ``pace_bytes`` of a body are there, as many more must arrive in
-    every ``pace_seconds``: all connections together cannot fill the memory and then wait.
+    flight hold at most ``most_bytes_in_flight``, which never is less than what one of the largest takes, and the
+    values of those in JSON ``most_json_bytes`` beside that; ``most_requests`` of them are worked on. Once
+    ``pace_bytes`` of a body are there, as many more must arrive in every ``pace_seconds``: all connections together
+    cannot fill the memory and then wait.
     """
 
     max_body_bytes: int = 20 * MIB
     max_decompressed_bytes: int = 64 * MIB
     most_ratio: int = 300
     ratio_free_bytes: int = 4 * MIB
-    most_json_bytes: int = 64 * MIB  # what the values of one request in JSON may take in memory
+    most_json_bytes: int = JSON_GROWTH * 20 * MIB
     most_message_bytes: int = 900_000
     most_requests: int = 256
     most_bytes_in_flight: int = 128 * MIB
@@ -42,20 +45,25 @@ class RequestLimits:
 
     @property
     def budget(self) -> int:
-        """Bytes that all requests in flight may hold."""
+        """Bytes that all requests in flight may hold, values of JSON apart."""
         return max(self.most_bytes_in_flight, self.max_body_bytes + self.max_decompressed_bytes)
 
 
 class Budget:
     """Counts the requests in flight and the bytes they hold. Safe to use from threads."""
 
-    def __init__(self, most_requests: int, most_bytes: int) -> None:
+    def __init__(self, most_requests: int, most_bytes: int, most_json_bytes: int) -> None:
         self._most_requests = most_requests
-        self._most_bytes = most_bytes
+        self._bodies = _Pool(most_bytes)
+        self._json = _Pool(most_json_bytes)
         self._lock = threading.Lock()
         self._at_work = 0
         self.requests = 0
-        self.bytes = 0
+
+    @property
+    def bytes(self) -> int:
+        """What all requests hold now."""
+        return self._bodies.held + self._json.held
 
     def open(self) -> "Reservation":
         """Begin to receive a request."""
@@ -70,21 +78,34 @@ class Budget:
                 raise RequestRefused(429, "too many requests are in flight", retry_after_s=RETRY_AFTER_S)
             self._at_work += 1
 
-    def take(self, size: int) -> None:
-        """Reserve bytes. Raises RequestRefused (429) when they are not free."""
+    def take(self, size: int, json_size: int = 0) -> None:
+        """Reserve bytes of a body, or of the values of JSON. Raises RequestRefused (429) when they are not free."""
         with self._lock:
-            if self.bytes + size > self._most_bytes:
+            if not (self._bodies.has(size) and self._json.has(json_size)):
                 raise RequestRefused(
                     429, "the requests in flight hold all the memory they may", retry_after_s=RETRY_AFTER_S
                 )
-            self.bytes += size
+            self._bodies.held += size
+            self._json.held += json_size
 
-    def give_back(self, size: int, *, admitted: bool) -> None:
-        """End a request that held ``size`` bytes."""
+    def give_back(self, size: int, json_size: int, *, admitted: bool) -> None:
+        """End a request that held ``size`` bytes, and ``json_size`` of values."""
         with self._lock:
             self.requests -= 1
             self._at_work -= admitted
-            self.bytes -= size
+            self._bodies.held -= size
+            self._json.held -= json_size
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Bytes of one kind."""
+
+    most: int
+    held: int = 0
+
+    def has(self, size: int) -> bool:
+        return self.held + size <= self.most
 
 
 class Reservation:
@@ -93,6 +114,7 @@ class Reservation:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._admitted = False
+        self._json_size = 0
         self.size = 0
 
     def admit(self) -> None:
@@ -105,8 +127,13 @@ class Reservation:
         self._budget.take(size)
         self.size += size
 
+    def grow_json(self, size: int) -> None:
+        """Hold ``size`` bytes more for the values of a body of JSON. Raises RequestRefused (429)."""
+        self._budget.take(0, size)
+        self._json_size += size
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._budget.give_back(self.size, admitted=self._admitted)
+        self._budget.give_back(self.size, self._json_size, admitted=self._admitted)

@@ -6,7 +6,7 @@ from typing import Self
 from spanpulse_stream.decode import Limits
 from spanpulse_stream.gateway._cors import Cors
 from spanpulse_stream.gateway._keys import ApiKeys, check_binding
-from spanpulse_stream.gateway._limits import RequestLimits
+from spanpulse_stream.gateway._limits import JSON_GROWTH, LEAST_JSON_BYTES, RequestLimits
 from spanpulse_stream.settings import Settings
 
 __all__ = ["OtlpOptions"]
@@ -31,7 +31,9 @@ class OtlpOptions:
             settings.partitions,
             keys,
             RequestLimits(
-                max_body_bytes=settings.max_body_bytes, max_decompressed_bytes=settings.max_decompressed_bytes
+                max_body_bytes=settings.max_body_bytes,
+                max_decompressed_bytes=settings.max_decompressed_bytes,
+                most_json_bytes=max(LEAST_JSON_BYTES, JSON_GROWTH * settings.max_body_bytes),
             ),
             Limits(max_attributes=settings.max_attributes, max_depth=settings.max_depth),
             Cors.of(settings.cors_origins),

@@ -48,8 +48,9 @@ class Receiver:
         self._metrics = metrics
         self._health = health
         self._state: State = "starting"
-        self._budget = Budget(options.limits.most_requests, options.limits.budget)
-        self._threads = ThreadPoolExecutor(options.limits.threads, thread_name_prefix="otlp")
+        limits = options.limits
+        self._budget = Budget(limits.most_requests, limits.budget, limits.most_json_bytes)
+        self._threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="otlp")
         metrics.watch(catalog.RECEIVER_IN_FLIGHT, lambda: self._budget.requests)
         metrics.watch(catalog.RECEIVER_IN_FLIGHT_BYTES, lambda: self._budget.bytes)
 

@@ -22,7 +22,7 @@ START_GROUP = 3
 END_GROUP = 4
 FIXED_SIZES = {1: 8, 5: 4}
 
-MOST_FIELDS = 500_000  # of a request, read one by one: half a second; 8,000 spans of 8,000 resources have 200,000
+MOST_FIELDS = 500_000  # of a request, read one by one, in seconds at most; 8,000 spans of as many resources: 200,000
 MOST_BESIDE = 1_000  # of one message; senders write a handful
 MOST_IN_A_GROUP = 1_000  # and no groups
 VARINT_BITS = 70  # of the 10 bytes that a varint may have

@@ -63,7 +63,12 @@ class Settings(BaseModel):
     disk_max_bytes: int = Field(0, ge=0, description="bytes the data folder may take; then old days go; 0: no cap")
     window: int = Field(500_000, ge=1_000, le=20_000_000, description="spans among which duplicates are found")
 
-    max_body_bytes: int = Field(20 * MIB, ge=1024, le=64 * MIB, description="largest request body as sent")
+    max_body_bytes: int = Field(
+        20 * MIB,
+        ge=1024,
+        le=64 * MIB,
+        description="largest request body as sent; JSON may take 12 times that in memory",
+    )
     max_decompressed_bytes: int = Field(64 * MIB, ge=1024, le=64 * MIB, description="largest body after decompression")
     max_attributes: int = Field(2048, ge=1, le=65536, description="attributes a span may have")
     max_depth: int = Field(32, ge=1, le=64, description="levels an attribute value may nest")
