@@ -2,7 +2,8 @@
 
 A few requests of generated spans go through `spanpulse up`; what the tables then hold is copied into each minute of
 the last 24 hours with new ids, log offsets and times, spans and rollups alike, so that the rollups are those of the
-spans. Not copied: the log, and `seen`.
+spans. Each minute is faster or slower, cheaper or dearer than the others by a factor of its own: equal extremes in
+every minute are no traffic. Not copied: the log, and `seen`.
 """
 
 import time
@@ -13,6 +14,7 @@ import httpx
 
 from running import Running
 from spanpulse_sinks.clickhouse import EmbeddedDatabase
+from spanpulse_sinks.clickhouse._measures import GAMMA
 from spanpulse_stream.traffic import LoadGenerator
 
 SPANS = 10_000_000
@@ -20,6 +22,11 @@ MINUTES = 1440
 REQUESTS = 14
 QUARTER_S = 900
 STEP = 30  # minutes copied by one insert
+AMOUNTS = ("cost", "weighted_cost", "cost_provider", "cost_computed", "cost_estimated")
+TIMES = ("duration_ns", "time_to_first_token_ns")
+SKETCHES = ("latency", "time_to_first_token", "time_per_output_token")
+STEPS = "(toInt64(cityHash64(n.copy) % 81) - 40)"
+"""What a minute's times are shifted by, in buckets of the sketches: 0.45 to 2.2 times as long; its costs alike."""
 TABLES = {
     "span_rows": "end_time",
     "span_updates": "received_at",
@@ -93,8 +100,16 @@ def _shifted(columns: set[str], origin: int) -> str:
     moved |= {"received_at": received, "target_received_at": received, "received_day": f"toDate({received})"}
     for name in ("log_offset", "target_log_offset", "first_offset", "last_offset"):
         moved[name] = f"b.{name} + ({MINUTES} - n.copy) * 1000"
+    moved |= {name: _scaled(name) for name in columns & {*AMOUNTS, *TIMES}}
+    moved |= {name: f"mapApply((k, c) -> (toInt16(k + {STEPS}), c), b.{name})" for name in columns & set(SKETCHES)}
     moved["trace_id"] = "lower(hex(sipHash128(b.trace_id, n.copy)))"
     moved["response_id"] = "if(b.response_id IS NULL, NULL, concat(b.response_id, '-', toString(n.copy)))"
     moved["applied"] = f"mapApply((s, o) -> (s, toInt64(o + {MINUTES} * 1000)), b.applied)"
     chosen = {name: expression for name, expression in moved.items() if name in columns}
     return "b.* REPLACE (" + ", ".join(f"{expression} AS {name}" for name, expression in chosen.items()) + ")"
+
+
+def _scaled(column: str) -> str:
+    """Return a duration in ns or an amount in USD by the factor of its minute."""
+    scaled = f"toFloat64(b.{column}) * pow({GAMMA}, {STEPS})"
+    return f"toInt64({scaled})" if column in TIMES else f"toDecimal128({scaled}, 12)"

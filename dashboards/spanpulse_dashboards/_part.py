@@ -46,8 +46,8 @@ class Surroundings(Protocol):
         """What is accepted and not stored: ``records``, and ``seconds`` of the oldest one."""
 
     @property
-    def stored(self) -> Callable[[], float]:
-        """How many batches were stored."""
+    def changes(self) -> Callable[[], float]:
+        """How many batches were stored and operations ended."""
 
     @property
     def exporter_variables(self) -> Callable[[], Mapping[str, str]]:
@@ -74,6 +74,9 @@ class Surroundings(Protocol):
         """Prefix below a proxy's address, '' or '/prefix'."""
 
 
+BEHIND_S = 1.0  # a quiet process stores a record within half a second
+
+
 @dataclass(frozen=True, slots=True)
 class PagePart:
     """The application and what it holds."""
@@ -93,11 +96,12 @@ def page_part(given: Surroundings) -> PagePart:
         behind = given.lag()
         return Lag(behind.records, behind.seconds)
 
-    backend = Backend(Reader(given.database), Freshness(given.stored), given.status, lag, given.version)
+    freshness = Freshness(given.changes, behind=lambda: given.lag().seconds > BEHIND_S)
+    backend = Backend(Reader(given.database), freshness, given.status, lag, given.version)
     prices = Prices(given.price_archive)
     access = Access(given.token)
     pages = Pages(backend, given.exporter_variables)
-    traces = TracePages(backend, pages.renderer, prices)
+    traces = TracePages(backend, pages.renderer, pages.first, prices)
     style = pages.renderer.static.path("page.css")
     app = make_page(
         backend,

@@ -64,14 +64,27 @@ def test_longer_ranges_wait_longer(freshness: Freshness) -> None:
 
 def test_dear_queries_make_pauses_long_and_cheap_ones_short_again(freshness: Freshness) -> None:
     first = freshness.edition(HOUR)
-    freshness.spent(HOUR, 0.15)
+    for _ in range(5):
+        freshness.spent(HOUR, 0.75)
     assert freshness.pause(HOUR) == 20
     assert freshness.edition(HOUR) == first
-    for _ in range(50):
+    for _ in range(5):
         freshness.spent(HOUR, 0.001)
     assert freshness.pause(HOUR) == 2
-    freshness.spent(HOUR, 100)
+    freshness.spent(HOUR, 100)  # one query that had to wait
+    assert freshness.pause(HOUR) == 2
+    for _ in range(5):
+        freshness.spent(HOUR, 100)
     assert freshness.pause(HOUR) == 60
+
+
+def test_pages_wait_longer_while_records_wait(world: World) -> None:
+    waiting = [False]
+    freshness = Freshness(world.progress, world.clock, lambda: waiting[0])
+    freshness.spent(HOUR, 0.1)
+    assert freshness.pause(HOUR) == 2
+    waiting[0] = True
+    assert freshness.pause(HOUR) == 10
 
 
 def test_what_changes_without_a_batch_shows_in_the_end(world: World, freshness: Freshness) -> None:

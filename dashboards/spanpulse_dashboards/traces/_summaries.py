@@ -1,8 +1,8 @@
 """The line of each of some traces, from their spans in their newest state.
 
-Asked for traces of which one span is known: rows are looked for around it, a quarter of an hour at first and half a day
-where a parent is missing then, which keeps a list fast at any size of the table. Not guaranteed, therefore: spans
-further from the one that is known; the page of the trace has all.
+Asked for traces of which one span is known: rows are looked for around it, two minutes at first, and half a day where a
+parent is missing then or the trace reaches further, which keeps a list fast at any size of the table. Not guaranteed,
+therefore: spans further from the one that is known; the page of the trace has all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,10 +17,10 @@ from spanpulse_dashboards.traces._complete import cost_reason, judge
 from spanpulse_dashboards.traces._filters import Condition, ns_of, time_of
 from spanpulse_dashboards.traces._models import TraceSummary
 
-__all__ = ["FAR_NS", "Sighting", "summaries", "summary_of"]
+__all__ = ["FAR_NS", "Sighting", "partial", "summaries", "summary_of"]
 
 MINUTE_NS = 60 * 10**9
-NEAR_NS = 15 * MINUTE_NS
+NEAR_NS = 2 * MINUTE_NS
 FAR_NS = 12 * 60 * MINUTE_NS
 MOST_MODELS = 10
 
@@ -106,6 +106,12 @@ def summaries(
     return Statement(sql, parameters)
 
 
+def partial(row: Mapping[str, Any], sighting: Sighting) -> bool:
+    """Return whether a trace may have spans that were too far from the one that is known to be looked for."""
+    first, last = _around(sighting, NEAR_NS)
+    return bool(row["missing"] or not row["root"] or int(row["earliest"]) < first or int(row["latest"]) > last)
+
+
 def summary_of(row: Mapping[str, Any], now: datetime) -> TraceSummary:
     """Return the line of a trace from its row, judged at ``now``."""
     name, service, environment = row["first"]
@@ -147,10 +153,15 @@ def _windows(sightings: Iterable[Sighting], around: int) -> list[tuple[int, int,
     """Return times around the spans, one where they overlap, each with the traces that are looked for in it."""
     found: list[tuple[int, int, list[str]]] = []
     for each in sorted(sightings, key=lambda each: each.start_ns):
-        start, end = min(each.start_ns, each.end_ns) - around, max(each.start_ns, each.end_ns) + around
+        start, end = _around(each, around)
         if found and start <= found[-1][1]:
             first, last, ids = found[-1]
             found[-1] = (first, max(last, end), [*ids, each.trace_id])
         else:
             found.append((start, end, [each.trace_id]))
     return found
+
+
+def _around(sighting: Sighting, around: int) -> tuple[int, int]:
+    times = sighting.start_ns, sighting.end_ns
+    return min(times) - around, max(times) + around

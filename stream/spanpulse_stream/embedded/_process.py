@@ -187,7 +187,7 @@ class EmbeddedProcess:
             version=self.version,
             status=self.status.read,
             lag=lag,
-            stored=lambda: metrics.value(catalog.PIPELINE_BATCHES),
+            changes=lambda: metrics.value(catalog.PIPELINE_BATCHES) + self.maintenance.ended,
             exporter_variables=lambda: self.exporter_variables,
             price_archive=self.folder.prices,
             routes=web.routes,

@@ -48,13 +48,16 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a part is given. ``stored`` counts the batches that were stored; ``token`` None: nobody is asked for one."""
+    """What a part is given.
+
+    ``changes`` counts the batches that were stored and the operations that ended; ``token`` None: nobody is asked.
+    """
 
     database: EmbeddedDatabase
     version: str
     status: Callable[[], Awaitable[Mapping[str, Any]]]
     lag: Callable[[], Lag]
-    stored: Callable[[], float]
+    changes: Callable[[], float]
     exporter_variables: Callable[[], Mapping[str, str]]
     price_archive: Path
     routes: Sequence[Route]
