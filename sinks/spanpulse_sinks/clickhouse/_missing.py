@@ -1,7 +1,7 @@
 """What committed batches lack: their rows in the tables, held against `batches` and the parts that were set aside.
 
-`batches` says how many rows of `seen`, `span_rows` and `span_updates` a batch has. For other tables a batch is
-looked at only where the engine set a broken part of its day aside. Only batches that the log still has are asked.
+`batches` says how many rows of `seen`, `span_rows`, `span_updates` and `scores` a batch has. For other tables a batch
+is looked at only where the engine set a broken part of its day aside. Only batches that the log still has are asked.
 What was processed and is in no batch is missing from `batches` itself.
 """
 
@@ -26,11 +26,13 @@ __all__ = [
     "versions_near",
 ]
 
-# How many rows `batches` says there are, by table. Tables are refilled in this order, `seen` first.
+# How many rows `batches` says there are, by table; NULL where it does not say. Tables are refilled in this order,
+# `seen` first.
 COUNTED = {
     "seen": "sum(stored + filtered)",
     "span_rows": "sumIf(stored, signal = 'traces')",
     "span_updates": "sum(updates)",
+    "scores": "if(countIf(isNull(scores)) > 0, NULL, sum(scores))",
 }
 
 
@@ -85,7 +87,7 @@ def committed_batches(client: Any, log_starts: Mapping[int, int]) -> list[Commit
             f" WHERE log_source = {source} AND first_offset >= {start} GROUP BY first_offset ORDER BY first_offset"
         ).result_rows
         for first, last, day, versions, *expected in rows:
-            numbers = dict(zip(COUNTED, map(int, expected), strict=True))
+            numbers = {table: int(n) for table, n in zip(COUNTED, expected, strict=True) if n is not None}
             found.append(Committed(source, int(first), int(last), day, str(versions), numbers))
     return found
 

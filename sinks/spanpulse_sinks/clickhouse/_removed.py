@@ -6,14 +6,15 @@ anything while a batch of that day is being written; the caller drops between tw
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
+from spanpulse_sinks.clickhouse._config import Retention
 from spanpulse_sinks.clickhouse._workbench import Workbench
 
-__all__ = ["DayOfTable", "days_of", "note_removal", "remove_day", "removed_days"]
+__all__ = ["DayOfTable", "corrects_lost", "days_of", "note_removal", "remove_day", "removed_days"]
 
 COLUMNS = pa.schema(
     [
@@ -73,3 +74,14 @@ def removed_days(client: Any, table: str) -> set[date]:
     """Return the received days of which ``table`` has lost rows for good, of any tenant. Raises ClickHouseError."""
     rows = client.query(f"SELECT DISTINCT received_day FROM removed_days WHERE table_name = '{table}'").result_rows
     return {row[0] for row in rows}
+
+
+def corrects_lost(client: Any, retention: Retention, day: date, today: date) -> date | None:
+    """Return an earlier day whose spans a received day corrects and that may be gone. Raises ClickHouseError."""
+    rows = client.query(
+        "SELECT DISTINCT toDate(target_received_at) AS target FROM span_updates"
+        f" WHERE toDate(received_at) = '{day}' AND target != '{day}' ORDER BY target"
+    ).result_rows
+    removed = removed_days(client, "span_rows")
+    oldest = today - timedelta(days=retention.days("span_rows"))
+    return next((target for (target,) in rows if target <= oldest or target in removed), None)

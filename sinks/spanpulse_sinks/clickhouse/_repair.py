@@ -2,7 +2,8 @@
 
 What `batches` itself lost is cut anew and counted again. Rows are refilled only where a batch has none in a table,
 `seen` first; another number than expected is reported and left alone. Days whose rows were refilled or whose rollups
-were set aside are rebuilt and swapped in. Not guaranteed: what the log no longer has; it is named in the report.
+were set aside are rebuilt and swapped in; where rows are gone for good that would make good sums wrong, and is left.
+Not guaranteed: what the log no longer has; it is named in the report.
 """
 
 import logging
@@ -18,6 +19,7 @@ from spanpulse_sinks.clickhouse._check import landed, newest_batch
 from spanpulse_sinks.clickhouse._days import replace_tables
 from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
 from spanpulse_sinks.clickhouse._missing import (
+    COUNTED,
     Committed,
     DetachedPart,
     Missing,
@@ -27,6 +29,7 @@ from spanpulse_sinks.clickhouse._missing import (
     uncovered,
     versions_near,
 )
+from spanpulse_sinks.clickhouse._removed import corrects_lost
 
 __all__ = ["LogReader", "Rebuild", "RepairReport", "repair"]
 
@@ -93,7 +96,7 @@ def repair(database: EmbeddedDatabase, log: LogReader, rebuild: Rebuild, *, toda
     batches = committed_batches(client, starts)
     missing = missing_rows(client, batches, report.detached, database.config.retention, today)
     _refill(database, log, missing, report)
-    _rebuild(database, rebuild, starts, report)
+    _rebuild(database, rebuild, starts, today, report)
     for part in report.detached:
         LOG.warning("the broken part %s of %s (%s) is made good", part.name, part.table, part.reason)
         client.command(
@@ -153,11 +156,27 @@ def _put_back(database: EmbeddedDatabase, gap: Missing, rows: pa.RecordBatch, re
     LOG.warning("refilled %d rows of %s in %s from the log", rows.num_rows, gap.batch, gap.table)
 
 
-def _rebuild(database: EmbeddedDatabase, rebuild: Rebuild, sources: Mapping[int, int], report: RepairReport) -> None:
-    days = {gap.batch.received_day for gap in report.refilled if gap.table not in ("seen", "batches")}
-    days |= {part.day for part in report.detached if TABLES[part.table] is Position.APPLIED}
+def _rebuild(
+    database: EmbeddedDatabase, rebuild: Rebuild, sources: Mapping[int, int], today: date, report: RepairReport
+) -> None:
+    refilled = {gap.batch.received_day for gap in report.refilled if gap.table not in ("seen", "batches")}
+    broken = {part.day for part in report.detached if TABLES[part.table] is Position.APPLIED}
     found = {source: newest_batch(database.writer, source) for source in sources}
     committed = {source: offset for source, offset in found.items() if offset is not None}
-    for day in sorted(days):
+    for day in sorted(refilled | broken):
+        if day not in broken and (why := _lacking(database, day, today, report)):
+            LOG.error("the rollups of %s are left as they are: %s", day, why)
+            continue
         replace_tables(database, day, rebuild(day, committed))
         report.rebuilt_days.append(day)
+
+
+def _lacking(database: EmbeddedDatabase, day: date, today: date, report: RepairReport) -> str | None:
+    """Return why the sums of a day know more than its rows; None where its batches came back, and its sums did not."""
+    if any(gap.table == "batches" and gap.batch.received_day == day for gap in report.refilled):
+        return None
+    lost = {gap.table for gap in report.lost if gap.batch.received_day == day and gap.table in COUNTED} - {"seen"}
+    if lost:
+        return f"not all rows of {', '.join(sorted(lost))} came back"
+    target = corrects_lost(database.writer, database.config.retention, day, today)
+    return f"it corrects spans of {target}, which may be gone" if target else None

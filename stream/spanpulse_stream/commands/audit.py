@@ -17,18 +17,20 @@ __all__ = ["run"]
 
 WRONG = 1
 MOST_LINES = 40
+MOST_COMMANDS = 3
 RESTART = "stop spanpulse and start it again: a start brings back what the log still has"
 MENDS = {
     "log": RESTART,
-    "offsets": RESTART,
+    "offsets": f"{RESTART}; what batches have twice only a backup mends",
     "accepted": RESTART,
     "spans": f"{RESTART}; what it has no longer is lost, or in a backup",
     "corrections": RESTART,
+    "scores": f"{RESTART}; what it has no longer is lost, or in a backup",
     "state of spans": RESTART,
     "state of log records": RESTART,
     "dead letters": "a start refills them where the engine set a part aside as broken; else they are in a backup",
     "accounts": "report this as a defect, with the lines above",
-    "rollups": "`spanpulse rebuild DAY` counts them again, once the spans are whole",
+    "rollups": "{rebuild} counts them again, once spans, corrections and scores are whole",
 }
 """What is checked, the worst first, and what mends it."""
 
@@ -40,7 +42,7 @@ def run(arguments: list[str]) -> int:
 
 def _audit(
     first: Annotated[str | None, typer.Option("--from", help="first received day (UTC), as 2026-01-31")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="last received day (default: today)")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="last received day (default: the newest)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
     data: Annotated[Path | None, typer.Option(help="data folder")] = None,
     config: Annotated[Path | None, typer.Option(help="configuration file (default: ./spanpulse.toml)")] = None,
@@ -74,7 +76,16 @@ def _show(report: dict[str, Any], console: Console) -> None:
     if len(lines) > MOST_LINES or report["more_findings"]:
         console.print(f"and more: {count_of(len(findings) + report['more_findings'])} values differ (--json has them)")
     for check in sorted({each["check"] for each in findings}, key=order.index):
-        console.print(f"{check}: {MENDS[check]}", markup=False, soft_wrap=True)
+        how = MENDS[check].format(rebuild=_rebuild_of(findings))
+        console.print(f"{check}: {how}", markup=False, soft_wrap=True)
+
+
+def _rebuild_of(findings: list[dict[str, Any]]) -> str:
+    """Return the commands that rebuild the received days of which a rollup differs."""
+    days = sorted({each["day"] for each in findings if each["check"] == "rollups"})
+    if len(days) > MOST_COMMANDS:
+        return f"`spanpulse rebuild --from {days[0]} --to {days[-1]}`"
+    return ", ".join(f"`spanpulse rebuild {day}`" for day in days)
 
 
 def _lines(findings: list[dict[str, Any]]) -> list[str]:
@@ -87,7 +98,9 @@ def _lines(findings: list[dict[str, Any]]) -> list[str]:
 
 def _place(each: dict[str, Any]) -> str:
     source = f"source {each['source']}" if "source" in each else ""
-    where = [each.get("minute") or each.get("day") or "", each.get("tenant") or "", each["table"], source]
+    # A rollup names the minute that its spans ended in; what mends it asks for the day they were received on.
+    received = f"(received {each['day']})" if each["check"] == "rollups" else ""
+    where = [each.get("minute") or each.get("day") or "", received, each.get("tenant") or "", each["table"], source]
     named = ", ".join(f"{name} {value}" for name, value in each.get("dimensions", {}).items())
     return plain_of(" ".join(word for word in where if word) + (f" ({named})" if named else ""))
 

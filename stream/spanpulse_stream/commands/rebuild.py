@@ -25,7 +25,7 @@ def run(arguments: list[str]) -> int:
 def _rebuild(
     day: Annotated[str | None, typer.Argument(help="received day (UTC), as 2026-01-31")] = None,
     first: Annotated[str | None, typer.Option("--from", help="first received day; needs no DAY")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="last received day (default: today)")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="last received day (default: the newest)")] = None,
     table: Annotated[list[str] | None, typer.Option(help="rebuild this rollup alone; may be repeated")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be done and change nothing")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
@@ -34,7 +34,8 @@ def _rebuild(
 ) -> int:
     """Count the rollups of received days again from the stored spans, and swap them in.
 
-    Spans may arrive meanwhile. A day whose spans are not all there is left alone; the exit code is 1 then.
+    Spans may arrive meanwhile. Rollups whose spans, corrections or scores are not all there are left alone; the exit
+    code is 1 then.
     """
     if (day is None) == (first is None) or (day is not None and last is not None):
         raise CommandError("name one DAY, or a range by --from and --to")
@@ -59,6 +60,7 @@ def _show(report: dict[str, Any]) -> None:
                 f" {count_of(sum(each['rows'].values()))} rows; batches waited {seconds_of(each['held_seconds'])}"
             )
     for each in report["skipped"]:
-        console.print(f"{each['day']}: left alone, {each['why']}", style="yellow", markup=False)
+        tables = ", ".join(each["tables"])
+        console.print(f"{each['day']}: left alone ({tables}): {each['why']}", style="yellow", markup=False)
     if not report["days"] and not report["skipped"]:
-        console.print("no spans were received on these days")
+        console.print("nothing was received on these days")

@@ -17,9 +17,9 @@ from spanpulse_stream.maintenance._audit_batches import BatchAudit
 from spanpulse_stream.maintenance._audit_rollups import RollupAudit
 from spanpulse_stream.maintenance._audit_rows import DayRows
 from spanpulse_stream.maintenance._context import Context
-from spanpulse_stream.maintenance._rebuild_days import below, days_asked, spans_gone, today
+from spanpulse_stream.maintenance._rebuild_days import below, corrects_gone, days_asked, spans_gone, today
 from spanpulse_stream.maintenance._rebuild_swap import Asides, aside_of, asides
-from spanpulse_stream.pipeline import ROLLUPS
+from spanpulse_stream.pipeline import CALL_ROLLUPS, ROLLUPS
 from spanpulse_stream.rollup import DimensionCaps
 
 __all__ = ["audit", "full_dimensions"]
@@ -136,6 +136,9 @@ def _gone(context: Context, beside: Asides, days: Sequence[date]) -> tuple[dict[
         reasons = {table: spans_gone(context, beside.bench, day, table) for table in HELD_AGAINST if table != "seen"}
         for table in ROLLUPS:
             reasons[table] = reasons[table] or reasons["scores" if table == "rollup_score" else "span_rows"]
+        corrects = reasons["span_rows"] or corrects_gone(context, beside.bench, day)
+        for table in CALL_ROLLUPS:
+            reasons[table] = reasons[table] or corrects
         # The state is trimmed by whole days as soon as nothing needs it.
         gone["seen"] += [day] if day not in in_state else []
         for table, why in reasons.items():

@@ -19,10 +19,11 @@ Finding = dict[str, Any]
 KEY = "day, minute, tenant"
 MOST = 2_000  # of one kind
 OUTCOMES = "stored + duplicate + dead_lettered + filtered"
-# What a batch says it put into a table, and the rows of the table that this is about.
+# What a batch says it put into a table, and the rows of the table that this is about. NULL: it does not say.
 COUNTED: Mapping[str, tuple[str, str, str]] = {
     "spans": ("sumIf(stored, signal = 'traces')", "span_rows", "true"),
     "corrections": ("sum(updates)", "span_updates", "true"),
+    "scores": ("if(countIf(isNull(scores)) > 0, NULL, sum(scores))", "scores", "true"),
     "state of spans": ("sumIf(stored + filtered, signal = 'traces')", "seen", "record = 0"),
     "state of log records": ("sumIf(stored + filtered, signal = 'logs')", "seen", "record = 1"),
 }
@@ -42,10 +43,11 @@ class BatchAudit:
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong with the batches themselves and with the rows they say there are."""
-        yield from self._offsets()
+        yield from self.offsets()
+        yield from self._doubled()
         yield from self._accounts()
-        for check, (expected, table, where) in COUNTED.items():
-            yield from self._rows(check, expected, table, where)
+        for check in COUNTED:
+            yield from self.rows(check)
         yield from self._dead_letters()
 
     def accepted(self) -> dict[tuple[int, str, str], int]:
@@ -56,15 +58,16 @@ class BatchAudit:
         )
         return {(row["at"], row["tenant"], row["signal"]): row["n"] for row in rows}
 
-    def _rows(self, check: str, expected: str, table: str, where: str) -> Iterator[Finding]:
-        """Compare the rows of a table with what the batches say, by minute of receipt and tenant."""
+    def rows(self, check: str) -> Iterator[Finding]:
+        """Compare the rows of a table with what the batches say (see `COUNTED`), by minute of receipt and tenant."""
+        expected, table, where = COUNTED[check]
         said = f"SELECT {DAY}, minute, toString(tenant) AS tenant, {expected} AS e, 0 AS f FROM batches"
         there = f"SELECT {DAY}, {MINUTE}, toString(tenant) AS tenant, 0 AS e, count() AS f FROM {table}"
         rows = self._plain(
             f"SELECT {KEY}, toInt64(sum(e)) AS expected, toInt64(sum(f)) AS found FROM"
             f" ({said} WHERE {self._received('batches', table)} GROUP BY {KEY} UNION ALL"
             f" {there} WHERE {self._received(table)} AND {where} GROUP BY {KEY})"
-            f" GROUP BY {KEY} HAVING expected != found ORDER BY {KEY} LIMIT {MOST}"
+            f" GROUP BY {KEY} HAVING expected != found AND countIf(isNull(e)) = 0 ORDER BY {KEY} LIMIT {MOST}"
         )
         return (_found(check, row, table=table, expected=row["expected"], found=row["found"]) for row in rows)
 
@@ -89,8 +92,18 @@ class BatchAudit:
         )
         return (_found("accounts", row, table="batches", expected=row["expected"], found=row["found"]) for row in rows)
 
-    def _offsets(self) -> Iterator[Finding]:
-        """Yield where batches of a source leave offsets out, or have them twice."""
+    def _doubled(self) -> Iterator[Finding]:
+        """Yield rows that a batch has twice: a source, a minute, a tenant and a signal have one."""
+        rows = self._plain(
+            f"SELECT {DAY}, minute, tenant, toInt64(log_source) AS source, first_offset AS found,"
+            " max(last_offset) + 1 AS expected FROM batches"
+            f" WHERE {self._received('batches')} GROUP BY {KEY}, source, signal, found HAVING count() > 1"
+            f" ORDER BY source, found LIMIT {MOST}"
+        )
+        return (_placed(row) for row in rows)
+
+    def offsets(self) -> Iterator[Finding]:
+        """Yield where the ranges of batches of a source leave offsets out, or overlap."""
         if not self.days:
             return iter(())
         ranges = (
@@ -107,10 +120,7 @@ class BatchAudit:
             " WHERE before >= 0 AND found != expected"
             f" ORDER BY source, found LIMIT {MOST}"
         )
-        return (
-            _found("offsets", row, table="batches", source=row["source"], expected=row["expected"], found=row["found"])
-            for row in rows
-        )
+        return (_placed(row) for row in rows)
 
     def _received(self, table: str, *also: str) -> str:
         """Return the condition on rows of the days that each of the tables must still have."""
@@ -130,6 +140,11 @@ MINUTE = "toStartOfMinute(received_at) AS minute"
 
 def _found(check: str, row: Mapping[str, Any], **more: Any) -> Finding:
     return {"check": check, "day": str(row["day"]), "minute": _iso(row["minute"]), "tenant": row["tenant"], **more}
+
+
+def _placed(row: Mapping[str, Any]) -> Finding:
+    """Return a finding about offsets: ``found`` come where ``expected`` should."""
+    return _found("offsets", row, table="batches", source=row["source"], expected=row["expected"], found=row["found"])
 
 
 def _iso(seconds: int) -> str:

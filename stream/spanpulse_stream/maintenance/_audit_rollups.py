@@ -126,7 +126,8 @@ class RollupAudit:
         ]
         by = ", ".join(("time", "tenant", *rollup.key))
         sums = ", ".join(
-            f"sumIf(v{place}, side = 0) AS e{place}, sumIf(v{place}, side = 1) AS f{place}"
+            # of nothing but NULLs the sum is NULL, and NULL differs from nothing
+            f"ifNull(sumIf(v{place}, side = 0), 0) AS e{place}, ifNull(sumIf(v{place}, side = 1), 0) AS f{place}"
             for place in range(len(rollup.measures))
         )
         differs = " OR ".join(f"e{place} != f{place}" for place in range(len(rollup.measures)))

@@ -5,11 +5,24 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from spanpulse_sinks.clickhouse import Workbench
+from spanpulse_sinks.clickhouse import Workbench, days_of
 from spanpulse_stream.maintenance._context import Context
 from spanpulse_stream.operations import MaintenanceError
+from spanpulse_stream.pipeline import ROLLUPS
 
-__all__ = ["Days", "Received", "below", "committed_ends", "days_asked", "received", "spans_gone", "today"]
+__all__ = [
+    "Days",
+    "Received",
+    "below",
+    "committed_ends",
+    "corrects_gone",
+    "days_asked",
+    "received",
+    "spans_gone",
+    "today",
+]
+
+LAST = date(2149, 6, 6)  # as Date holds it: where a clock was wrong, days lie in the future
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +39,11 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A received day: spans that its batches stored, and how many of them are there."""
+    """A received day: rows that it has in `batches`, and spans that are there."""
 
     day: date
-    stored: int
-    found: int
+    batches: int
+    spans: int
 
 
 def today() -> date:
@@ -39,11 +52,11 @@ def today() -> date:
 
 
 def days_asked(arguments: Mapping[str, Any]) -> Days:
-    """Return the days between ``from`` and ``to`` of the arguments; without them from the oldest to today.
+    """Return the days between ``from`` and ``to`` of the arguments; without them all that there are.
 
     Raises MaintenanceError.
     """
-    last = _date(arguments.get("to")) or today()
+    last = _date(arguments.get("to")) or LAST
     first = _date(arguments.get("from")) or date(1970, 1, 1)
     if first > last:
         raise MaintenanceError(f"there is no day from {first} to {last}")
@@ -51,19 +64,21 @@ def days_asked(arguments: Mapping[str, Any]) -> Days:
 
 
 def received(bench: Workbench, days: Days, ends: Mapping[int, int]) -> list[Received]:
-    """Return the received days of which a batch is known, the oldest first; rows from ``ends`` on are left out.
+    """Return the days that have batches, spans or rollups, the oldest first; rows from ``ends`` on are left out.
 
     Raises QueryFailed.
     """
     rows = bench.rows(
-        "SELECT day, toInt64(sum(stored)) AS stored, toInt64(sum(found)) AS found FROM ("
-        "SELECT toDate(received_at) AS day, sumIf(stored, signal = 'traces') AS stored, 0 AS found FROM batches"
+        "SELECT day, toInt64(sum(batches)) AS batches, toInt64(sum(spans)) AS spans FROM ("
+        "SELECT toDate(received_at) AS day, count() AS batches, 0 AS spans FROM batches"
         f" WHERE {days.condition('day')} AND {below(ends, 'last_offset')} GROUP BY day UNION ALL "
-        "SELECT toDate(received_at) AS day, 0 AS stored, count() AS found FROM span_rows"
+        "SELECT toDate(received_at) AS day, 0 AS batches, count() AS spans FROM span_rows"
         f" WHERE {days.condition('day')} AND {below(ends)} GROUP BY day"
-        ") GROUP BY day ORDER BY day"
+        ") GROUP BY day"
     )
-    return [Received(row["day"], row["stored"], row["found"]) for row in rows]
+    found = {row["day"]: Received(row["day"], row["batches"], row["spans"]) for row in rows}
+    summed = {each.day for each in days_of(bench, ROLLUPS) if days.first <= each.day <= days.last}
+    return [found.get(day, Received(day, 0, 0)) for day in sorted(summed | set(found))]
 
 
 def below(ends: Mapping[int, int], offset: str = "log_offset") -> str:
@@ -87,6 +102,22 @@ def spans_gone(context: Context, bench: Workbench, day: date, table: str = "span
         f"SELECT DISTINCT reason FROM removed_days WHERE table_name = '{table}' AND received_day = '{day}'"
     )
     return f"removed: {', '.join(row['reason'] for row in reasons)}" if reasons else None
+
+
+def corrects_gone(context: Context, bench: Workbench, day: date) -> str | None:
+    """Return why the calls of a day cannot be counted again: it corrects spans of an earlier one that may be gone.
+
+    What a correction changed is the difference of two states of its span, and nothing else says what that was. Raises
+    QueryFailed.
+    """
+    targets = bench.rows(
+        "SELECT DISTINCT toDate(target_received_at) AS day FROM span_updates"
+        f" WHERE toDate(received_at) = '{day}' AND toDate(target_received_at) != '{day}' ORDER BY day"
+    )
+    for target in (row["day"] for row in targets):
+        if why := spans_gone(context, bench, target):
+            return f"it corrects spans received on {target}, which may be gone: {why}"
+    return None
 
 
 def _date(text: object) -> date | None:

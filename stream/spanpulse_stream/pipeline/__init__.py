@@ -7,7 +7,7 @@ from spanpulse_stream.pipeline._enrich import Enricher
 from spanpulse_stream.pipeline._history import History
 from spanpulse_stream.pipeline._memory import PartitionMemory
 from spanpulse_stream.pipeline._partition import PartitionSteps, Tools
-from spanpulse_stream.pipeline._rebuild import ROLLUPS, caps_below, rebuilt_day, rollups_of
+from spanpulse_stream.pipeline._rebuild import CALL_ROLLUPS, ROLLUPS, caps_below, rebuilt_day, rollups_of
 from spanpulse_stream.pipeline._repair import Messages, RowsFromLog
 from spanpulse_stream.pipeline._signed import DayRange, Read, offset_ranges
 from spanpulse_stream.pipeline._steps import Claims, Partition, Steps
@@ -16,6 +16,7 @@ from spanpulse_stream.pipeline._task import Task
 from spanpulse_stream.pipeline._versions import Versions
 
 __all__ = [
+    "CALL_ROLLUPS",
     "ROLLUPS",
     "BatchCutter",
     "Claims",

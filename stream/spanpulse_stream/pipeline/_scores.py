@@ -23,7 +23,9 @@ def score_tables(scored: Sequence[LogColumns], task: Task) -> dict[str, pa.Recor
         rows = ScoreRows.concat([ScoreRows.of_columns(columns) for columns in scored])
         tables = roll_up_scores(rows, **place, dimensions=task.memory.dimensions)
     with task.stages("rows"):
-        return tables | {"scores": pa.concat_batches([score_batch(columns) for columns in scored])}
+        scores = pa.concat_batches([score_batch(columns) for columns in scored])
+        task.tally.add("scores", scores["log_offset"].to_numpy())
+        return tables | {"scores": scores}
 
 
 def scored_spans(columns: SpanColumns, new: NDArray[np.bool_], task: Task) -> list[LogColumns]:

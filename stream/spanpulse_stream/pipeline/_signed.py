@@ -30,21 +30,20 @@ DICTIONARIES = "SETTINGS output_format_arrow_low_cardinality_as_dictionary = 1"
 class DayRange:
     """Offsets [``first``, ``end``) of a log source, as far as they were received on ``day``.
 
-    ``spans_in`` names the table that holds the spans received on a day. All methods raise QueryFailed.
+    All methods raise QueryFailed.
     """
 
     log_source: int
     day: date
     first: int
     end: int
-    spans_in: Callable[[date], str] = lambda _day: "span_rows"
 
     def spans(self, read: Read, more: tuple[str, ...] = (), where: str = "true") -> Iterator[pa.Table]:
         """Yield the spans as they were stored: what the rollups need of them and the columns ``more``."""
-        table, picked = self.spans_in(self.day), f"{self.received} AND {where}"
-        for low, high in offset_ranges(read, table, "log_offset", picked):
+        picked = f"{self.received} AND {where}"
+        for low, high in offset_ranges(read, "span_rows", "log_offset", picked):
             yield read(
-                f"SELECT {', '.join((*ROLLED_UP, *more))} FROM {table}"
+                f"SELECT {', '.join((*ROLLED_UP, *more))} FROM span_rows"
                 f" WHERE {picked} AND log_offset >= {low} AND log_offset < {high} {DICTIONARIES}"
             )
 
@@ -91,7 +90,7 @@ class DayRange:
             f" GROUP BY target_log_offset, target_ordinal HAVING countIf{mine} > 0"
         )
         spans = (
-            f"SELECT {', '.join((*ROLLED_UP, *more))} FROM {self.spans_in(target)}"
+            f"SELECT {', '.join((*ROLLED_UP, *more))} FROM span_rows"
             f" WHERE log_source = {self.log_source} AND toDate(received_at) = '{target}'"
             f" AND log_offset >= {low} AND log_offset < {high} AND {where}"
             f" AND (log_offset, ordinal) IN (SELECT target_log_offset, target_ordinal FROM ({updates}))"

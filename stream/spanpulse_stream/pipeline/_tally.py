@@ -15,7 +15,7 @@ from spanpulse_stream.pipeline._cut import Incoming
 
 __all__ = ["COUNTS", "Tally"]
 
-COUNTS = ("accepted", "stored", "duplicate", "dead_lettered", "filtered", "unjoined", "updates")
+COUNTS = ("accepted", "stored", "duplicate", "dead_lettered", "filtered", "unjoined", "updates", "scores")
 MINUTE_MS = 60_000
 
 
