@@ -2,11 +2,13 @@
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from otlp.log import GatedLog
 from otlp.requests import PROTOBUF, some_traces
 from otlp.serving import client, receiver
 from spanpulse_stream.gateway import Cors, OtlpOptions
+from spanpulse_stream.settings import Settings
 
 PAGE = "https://app.example.com"
 ALLOWED = OtlpOptions(cors=Cors.of([PAGE, "http://localhost:3000"]))
@@ -35,6 +37,36 @@ async def test_another_origin_is_not(origin: str, log: GatedLog) -> None:
     answer = await ask(log, ALLOWED, "OPTIONS", headers=PREFLIGHT | {"origin": origin})
     assert answer.status_code == 405
     assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize(
+    ("named", "sent"),
+    [
+        ("https://app.example.com:443", PAGE),
+        ("http://LOCALHOST:80", "http://localhost"),
+        ("https://app.example.com:80", "https://app.example.com:80"),
+        ("http://[::1]:3000", "http://[::1]:3000"),
+    ],
+)
+async def test_an_origin_is_compared_as_browsers_send_it(named: str, sent: str, log: GatedLog) -> None:
+    options = OtlpOptions(cors=Cors.of(Settings(cors_origins=(named,)).cors_origins))
+    answer = await ask(log, options, "OPTIONS", headers=PREFLIGHT | {"origin": sent})
+    assert answer.headers["access-control-allow-origin"] == sent
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://app.example.com:", "https://app.example.com:0443", "https://m\u00fcnchen.de"]
+)
+def test_an_origin_that_no_browser_sends_is_no_setting(origin: str) -> None:
+    with pytest.raises(ValidationError, match="cors_origins"):
+        Settings(cors_origins=(origin,))
+
+
+async def test_a_page_may_read_when_to_send_again(log: GatedLog) -> None:
+    log.refuse(2.5)
+    answer = await ask(log, ALLOWED, "POST", content=some_traces(), headers={"origin": PAGE, "content-type": PROTOBUF})
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
+    assert answer.headers["access-control-expose-headers"] == "retry-after"
 
 
 async def test_without_named_origins_none_is(log: GatedLog) -> None:

@@ -12,6 +12,7 @@ from spanpulse_stream.gateway._answers import Headers
 __all__ = ["Cors"]
 
 ANY = "*"
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 PREFLIGHT_S = 7200  # how long a browser keeps the answer; no browser keeps it longer
 
 
@@ -24,18 +25,16 @@ class Cors:
     @classmethod
     def of(cls, origins: Iterable[str]) -> "Cors":
         """Allow origins like `https://app.example.com`, or `*` for every page."""
-        return cls(frozenset(origin.lower() for origin in origins))
+        return cls(frozenset(_as_sent(origin) for origin in origins))
 
     def headers(self, request: dict[bytes, bytes]) -> Headers:
         """Return what an answer to this request needs so that its page may read it; nothing for other origins."""
-        origin = request.get(b"origin", b"")
-        if not origin or not self._allows(origin):
-            return []
-        return [(b"access-control-allow-origin", origin), (b"vary", b"origin")]
+        allowed = self._allowed(request)
+        return [*allowed, (b"access-control-expose-headers", b"retry-after")] if allowed else []
 
     def preflight(self, request: dict[bytes, bytes]) -> Headers | None:
         """Return the headers that answer a preflight, or None where the request is none that is allowed."""
-        allowed = self.headers(request)
+        allowed = self._allowed(request)
         if not allowed or b"access-control-request-method" not in request:
             return None
         return [
@@ -45,5 +44,14 @@ class Cors:
             (b"access-control-max-age", str(PREFLIGHT_S).encode()),
         ]
 
-    def _allows(self, origin: bytes) -> bool:
-        return ANY in self.origins or origin.decode("latin-1").lower() in self.origins
+    def _allowed(self, request: dict[bytes, bytes]) -> Headers:
+        origin = request.get(b"origin", b"")
+        named = ANY in self.origins or origin.decode("latin-1").lower() in self.origins
+        return [(b"access-control-allow-origin", origin), (b"vary", b"origin")] if origin and named else []
+
+
+def _as_sent(origin: str) -> str:
+    """Return an origin as browsers write it: in lowercase, without the port that its scheme has anyway."""
+    origin = origin.lower()
+    scheme, _, _ = origin.partition(":")
+    return origin.removesuffix(DEFAULT_PORTS.get(scheme, ""))

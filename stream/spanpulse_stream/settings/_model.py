@@ -19,7 +19,8 @@ ContentPolicy = Annotated[str, StringConstraints(pattern=r"^(full|none|truncate 
 WebToken = Annotated[SecretStr, Field(min_length=16, max_length=512)]
 HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$")]
 RootPath = Annotated[str, StringConstraints(pattern=r"^((/[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}){1,8})?$")]
-Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^\s/?#@*,]+)$")]
+ORIGIN = r"^(\*|https?://([A-Za-z0-9][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:[1-9][0-9]{0,4})?)$"
+Origin = Annotated[str, StringConstraints(pattern=ORIGIN)]  # as browsers send it: names in ASCII
 
 
 class Settings(BaseModel):
