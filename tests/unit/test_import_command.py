@@ -61,6 +61,41 @@ def test_a_mapping_stands_in_a_file_and_options_win(name, text, tmp_path, capsys
     assert "colour a.b --map" in told
 
 
+def test_names_that_a_terminal_would_obey_are_shown_as_text(tmp_path, capsys):
+    path = str(write(tmp_path, b"time,[/x],[bold],\x1b[2J\n2025-11-10,1,2,3\n"))
+    code, told = dry(capsys, path)
+    assert code == 0
+    assert "[/x] [/x] its own name" in told
+    code, shown = dry(capsys, path, "--map", "other=start_time")
+    assert (code, "\x1b" in told + shown) == (2, False)
+
+
+def test_a_mapping_in_yaml_is_taken_word_by_word(tmp_path, capsys):
+    path = str(write(tmp_path, b"on,model,colour,7\n2025-11-10,gpt-5,red,8\n"))
+    text = "on: start_time\nmodel: -\ncolour: -  # of no use\n7:\n"
+    code, told = dry(capsys, path, "--mapping", str(write(tmp_path, text.encode(), "m.yaml")))
+    assert code == 0
+    for words in ("on start_time --map", "model left out", "colour left out", "7 left out"):
+        assert words in told
+
+
+def test_a_file_that_cannot_be_read_does_not_keep_the_others(tmp_path, capsys):
+    good, empty = str(write(tmp_path, json_lines(bodies(1)))), str(write(tmp_path, b"", "empty"))
+    for name in ("one", "two"):
+        code, told = dry(capsys, str(tmp_path / name), empty, good)
+        assert code == 2
+        assert f"cannot read {tmp_path / name}: No such file" in told
+        assert "empty: empty, 0 records" in told
+        assert "its beginning has 3 records" in told
+    assert dry(capsys, empty, good)[0] == 0
+
+
+def test_half_a_file_is_told_by_a_dry_run(tmp_path, capsys):
+    code, told = dry(capsys, str(write(tmp_path, json_lines(bodies(2))[:-9])))
+    assert code == 1
+    assert "not read from line 2" in told
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

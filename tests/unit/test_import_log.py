@@ -45,6 +45,17 @@ def test_what_is_known_stays_when_messages_are_trimmed(tmp_path):
         assert not put(log, 0, message(0), message(1))
 
 
+def test_the_same_file_read_in_another_way_is_told(tmp_path):
+    with opened(tmp_path) as log:
+        log.append_once(ChunkName("import/abc/2", 0), [message(0)], rejected=1).result(DEADLINE)
+        log.append_once(ChunkName("import/abd/1", 0), [message(1)], rejected=0).result(DEADLINE)
+        log.append_once(ChunkName("import/ab/1", 0), [message(2)], rejected=0).result(DEADLINE)
+        assert log.imported(NAME).otherwise_ms == 0
+        log.append_once(ChunkName("import/abc/2", 1), [message(3)], rejected=0).result(DEADLINE)
+        assert log.imported(NAME).otherwise_ms == log.imported("import/abc/2").newest_ms > 0
+        assert log.imported("import/abc/2").otherwise_ms == 0
+
+
 def test_a_full_log_takes_neither_the_chunk_nor_its_row(tmp_path):
     with opened(tmp_path, max_bytes=10_000) as log:
         append(log, message(0, value=b"x" * 8000))

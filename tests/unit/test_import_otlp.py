@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import struct
 import time
 
 import pytest
@@ -9,7 +10,7 @@ from backports import zstd
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Gauge, Metric, ResourceMetrics, ScopeMetrics
 
-from importing_files import PACKED, bodies, framed, json_lines, read, records, varint_framed, write
+from importing_files import PACKED, bodies, framed, json_lines, read, records, varint, varint_framed, write
 from oracle.otlp_json import otlp_json
 from otlp.requests import some_logs, spans_of
 from spanpulse_stream.decode import check
@@ -17,7 +18,7 @@ from spanpulse_stream.importing import ImportFailed, Options
 from spanpulse_stream.importing._pieces import LONGEST
 
 BODIES = bodies(4)
-NOW = time.time_ns()
+NOW, DAY = time.time_ns(), 24 * 3600 * 10**9
 EXPECTED = [one.span_id for one in spans_of(*BODIES)]
 FORMS = {
     "json": json_lines(BODIES),
@@ -104,6 +105,54 @@ def test_messages_that_are_no_request_are_dead_letters(tmp_path):
     assert {bad.place.partition(",")[0] for bad in chunk.bad} == {"message 2", "message 4"}
 
 
+def test_a_message_that_promises_more_than_it_has_takes_none_of_the_next(tmp_path):
+    promising = b"\x0a" + varint(len(BODIES[1]))
+    [chunk], torn, _ = read(
+        write(tmp_path, framed([BODIES[0], promising, BODIES[1], BODIES[0] + promising, BODIES[2]]))
+    )
+    assert torn is None
+    assert (chunk.records, chunk.rejected) == (9 + 2, 2)
+    assert [bad.place.partition(",")[0] for bad in chunk.bad] == ["message 2", "message 4"]
+
+
+def test_a_message_may_be_several_frames(tmp_path):
+    both = zstd.compress(BODIES[0]) + zstd.compress(BODIES[1])
+    [chunk], _, _ = read(write(tmp_path, framed([both, both + b"more", zstd.compress(b"") * 100])))
+    assert (chunk.records, chunk.rejected) == (6 + 2, 2)
+    assert "not valid zstd" in chunk.bad[0].reason
+    assert "more than 64 frames" in chunk.bad[1].reason
+
+
+def test_spans_under_the_names_of_old_are_read(tmp_path):
+    old = json_lines(BODIES).replace(b'"scopeSpans":', b'"instrumentationLibrarySpans": ')
+    old = old.replace(b'"scope":', b'"instrumentationLibrary" :')
+    assert b"scopeSpans" not in old
+    assert b'"scope"' not in old
+    [chunk], _, _ = read(write(tmp_path, old))
+    [now], _, _ = read(write(tmp_path, json_lines(BODIES), "now"))
+    assert [request.body for request in chunk.requests] == [request.body for request in now.requests]
+
+
+@pytest.mark.parametrize("signal", ["resourceSpans", "resourceLogs", "resourceMetrics"])
+def test_a_request_within_something_else_is_none(signal, tmp_path):
+    content = b'{"trace": {"%s": [{}]}}\n{"%s": []}\n' % (signal.encode(), signal.encode())
+    [chunk], _, _ = read(write(tmp_path, content))
+    assert (chunk.records, chunk.rejected) == (1, 1)
+    assert chunk.bad[0].reason == "it has neither resourceSpans nor resourceLogs at its top"
+
+
+def test_records_that_can_be_no_rows_are_counted_and_told(tmp_path):
+    late = bodies(1)[0].replace(struct.pack("<Q", 1_700_000_001_000_000_002), struct.pack("<Q", NOW + 2 * DAY))
+    early = some_logs(2, 1)
+    zero = bodies(1)[0].replace((3).to_bytes(16, "big"), bytes(16))
+    [chunk], _, _ = read(write(tmp_path, framed([BODIES[3], late, early, some_logs(2, 0), zero])))
+    assert (chunk.records, chunk.rejected, chunk.bad) == (3 + 3 + 2 + 2 + 3, 1 + 2 + 1 + 1, [])
+    told = {piece.place.partition(",")[0]: piece.reason for piece in chunk.refused}
+    assert sorted(told) == ["message 2", "message 3", "message 4", "message 5"]
+    assert all("more than a day from now" in told[f"message {number}"] for number in (2, 3, 4))
+    assert "trace id" in told["message 5"]
+
+
 @pytest.mark.parametrize(("form", "place"), [("json", "line 4"), ("proto", "message 4"), ("proto-varint", "message 4")])
 @pytest.mark.parametrize("packed", PACKED)
 def test_of_half_a_file_what_is_whole_is_read(form, place, packed, tmp_path):
@@ -138,6 +187,12 @@ def test_a_length_that_cannot_be_ends_the_reading(tmp_path):
         (b"hello there\n", "cannot tell what"),
         (b"\0\0\0\0", "cannot tell what"),
         (b"\x1f\x8bnonsense", "cannot tell what"),
+        (gzip.compress(gzip.compress(FORMS["json"])), "compressed twice"),
+        (gzip.compress(zstd.compress(FORMS["json"])), "compressed twice"),
+        ("time,model\n".encode("utf-16"), "is UTF-16; convert it: iconv -f UTF-16 -t UTF-8"),
+        ("time,model\n".encode("utf-16-le"), "is UTF-16"),
+        ("time,model\n".encode("utf-16-be"), "is UTF-16"),
+        (json.dumps(json.loads(FORMS["json"].splitlines()[0]), indent=1).encode(), r"many lines; .*jq -c \. "),
     ],
 )
 def test_what_is_no_file_of_spans_is_an_error(content, message, tmp_path):

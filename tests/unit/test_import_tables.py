@@ -6,18 +6,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from importing_files import PACKED, read, records, write
+from importing_tables import NOON, mapped, parquet, plain, spans
 from otlp.requests import spans_of
 from spanpulse_stream.decode import check
-from spanpulse_stream.importing import ImportFailed, MappingWanted, NoSuchColumn, Options
+from spanpulse_stream.importing import ImportFailed, NoSuchColumn
 from spanpulse_stream.importing._times import nanoseconds_of
 from spanpulse_stream.importing._typed import BadValue
 from spanpulse_stream.importing._values import id_of
 
-NOON = 1_762_776_000_000_000_000  # 2025-11-10 12:00 UTC
 HEADER = ["timestamp", "latency_ms", "model", "prompt_tokens", "completion_tokens", "user", "status", "colour"]
 ROWS = [
     ["2025-11-10T12:00:00Z", "1500.5", "gpt-5", "1000", "50", "ada", "ok", "red"],
@@ -29,18 +28,6 @@ def table(rows, header=HEADER, delimiter=",", end="\r\n") -> bytes:
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter, lineterminator=end).writerows([header, *rows])
     return out.getvalue().encode()
-
-
-def spans(chunks):
-    return spans_of(*(request.body for chunk in chunks for request in chunk.requests))
-
-
-def plain(span):
-    return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in span.attributes}
-
-
-def mapped(**columns) -> Options:
-    return Options(columns=MappingWanted(columns))
 
 
 @pytest.mark.parametrize("packed", PACKED)
@@ -167,11 +154,6 @@ def test_tables_that_cannot_be_read_are_errors(tmp_path):
         read(write(tmp_path, b"PAR1 and no more"))
     with pytest.raises(ImportFailed, match="no columns to map"):
         read(write(tmp_path, b'{"resourceSpans": []}\n'), mapped(time="start_time"))
-
-
-def parquet(tmp_path, columns, **options):
-    pq.write_table(pa.table(columns), tmp_path / "table.parquet", **options)
-    return tmp_path / "table.parquet"
 
 
 def test_parquet_keeps_its_types(tmp_path):

@@ -1,6 +1,7 @@
 """An import over the control socket and without one: once, within bounds, waiting where the log has no room."""
 
 import asyncio
+import dataclasses
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -10,11 +11,14 @@ from typing import Any
 import pytest
 
 from importing_files import bodies, framed, json_lines, read, write
+from importing_tables import mapped
 from logs import commit, everything, open_log
+from otlp.requests import spans_of
 from spanpulse_stream.control import ControlClient, ControlServer, NotRunning, Operations, RequestRefused, socket_path
 from spanpulse_stream.gateway import ApiKeys, OtlpOptions
 from spanpulse_stream.importing import (
     Chunk,
+    Consent,
     Importer,
     ImportFailed,
     LogTarget,
@@ -64,10 +68,13 @@ def large(tmp_path_factory):
     return write(tmp_path_factory.mktemp("files"), framed(bodies(LARGE, 40)) * TIMES)
 
 
-def run(path, target, heard=lambda _outcome: None, stopped=lambda: False) -> Outcome:
+NOTHING, WHOLE = Consent(), Options()
+
+
+def run(path, target, heard=lambda _outcome: None, stopped=lambda: False, *, options=WHOLE, consent=NOTHING) -> Outcome:
     source = Source.open(str(path))
     try:
-        return import_file(Reading(source, Options()), "default", target, heard, stopped)
+        return import_file(Reading(source, options), options.tenant, target, heard, stopped, consent)
     finally:
         source.close()
 
@@ -153,6 +160,43 @@ def test_a_torn_file_is_read_again_and_nothing_doubles(tmp_path, log):
         assert (outcome.records, outcome.already) == (6, False)
         assert outcome.torn is not None
     assert kept(log) == 6
+
+
+def test_a_file_of_which_nothing_can_be_read_is_not_appended(tmp_path, log):
+    target = LogTarget(Importer(log, OtlpOptions()))
+    path = write(tmp_path, b'{"other": 1}\n' * 9)
+    with pytest.raises(
+        ImportFailed,
+        match=r"nothing can be read of the first 9 records .*imported: line 1, byte 0: it has .*top \(--force",
+    ):
+        run(path, target)
+    assert kept(log) == 0
+    outcome = run(path, target, consent=Consent(force=True))
+    assert (outcome.records, outcome.rejected, kept(log)) == (9, 9, 9)
+    assert run(path, target).already
+
+
+def test_a_file_that_is_in_and_is_read_otherwise_is_not_appended(tmp_path, log):
+    target = LogTarget(Importer(log, OtlpOptions()))
+    path = write(tmp_path, b"time,took,model\n1762776000,5,m\n1762776001,5,m\n")
+    wrong, right = mapped(took="duration_s"), mapped(took="duration_ms")
+    assert run(path, target, options=wrong).records == 2
+    with pytest.raises(ImportFailed, match=r"was imported on 20\d\d-.* with other columns, .* --again imports it"):
+        run(path, target, options=right)
+    assert kept(log) == 2
+    run(path, target, options=dataclasses.replace(right, tenant="till"))
+    assert run(path, target, options=wrong).already
+    assert run(path, target, options=right, consent=Consent(again=True)).records == 2
+    assert run(path, target, options=right).already
+    first, *_, last = everything(log)
+    assert not {one.span_id for one in spans_of(first.value)} & {one.span_id for one in spans_of(last.value)}
+
+
+def test_a_file_that_was_kept_as_dead_letters_may_be_read_otherwise(tmp_path, log):
+    target = LogTarget(Importer(log, OtlpOptions()))
+    path = write(tmp_path, b"when,took,model\n1762776000,5,m\n")
+    run(path, target, options=mapped(when="start_time", model="kind"), consent=Consent(force=True))
+    assert run(path, target, options=mapped(when="start_time")).records == 1
 
 
 def test_tenants_are_checked(log):

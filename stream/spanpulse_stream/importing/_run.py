@@ -100,7 +100,8 @@ def _check(chunk: Chunk, name: str) -> None:
     """Refuse a file of whose beginning nothing can be read: it is another one than was meant. Raises ImportFailed."""
     if not chunk.records or chunk.records > chunk.rejected:
         return
-    reasons = "; ".join(f"{bad.place}: {bad.reason}" for bad in [*chunk.bad, *chunk.refused][:MOST_REASONS])
+    first = {bad.reason: bad.place for bad in reversed([*chunk.bad, *chunk.refused])}
+    reasons = "; ".join(f"{place}: {reason}" for reason, place in [*reversed(first.items())][:MOST_REASONS])
     raise ImportFailed(
         f"nothing can be read of the first {chunk.records:,} records of {name}, and nothing was imported: {reasons} "
         "(--force keeps such records as dead letters and goes on)"
