@@ -204,6 +204,12 @@ def readable(folder: Path) -> dict[str, Any]:
         found = {
             name: rows(database, f"SELECT * FROM {name}") for name in (*names, "services_by_minute", "scores_by_minute")
         }
+        command = database.control.command
+        for counts in ("'known', 3, 1, 1, 5", "'free', 1, 0, 0, 0", "'unknown', 2, 1, 1, 0"):
+            names = "model, requests, requests_usage_missing, requests_unpriced, cost"
+            command(f"INSERT INTO rollup_minute (received_day, {names}) VALUES ('{DAY}', {counts})")
+        costs = "SELECT groupArray((model, toString(cost))) FROM requests_by_model"
+        found["costs"] = dict(one(database, costs))
         money = "SELECT toTypeName(sum(cost)) FROM rollup_minute"
         return {**found, "money": one(database, money)}
 

@@ -141,6 +141,8 @@ def test_the_readable_views_run(inside: Inside, tmp_path: Path) -> None:
     assert (minute["requests"], minute["time_to_first_token_p50_ms"]) == (SPANS, None)
     assert minute["latency_p50_ms"] == pytest.approx(2 * 1.0202020202**100 / 2.0202020202 / 1e6)
     assert found["services_by_minute"][0]["spans"] == SPANS
+    costs = {model: found["costs"][model] for model in ("known", "free", "unknown")}
+    assert costs == {"known": "5", "free": "0", "unknown": None}
     assert found["money"] == "Decimal(38, 12)"
 
 

@@ -28,6 +28,13 @@ def printed(folder: Path) -> Printed:
     return spanpulse("demo", "--once", "--trace", "code", "--data", str(folder / "data"), folder=folder)
 
 
+def test_a_folder_that_is_used_is_left_alone(printed: Printed, folder: Path) -> None:
+    again = spanpulse("demo", "--once", "--data", str(folder / "data"), folder=folder)
+    assert again.code == 2
+    assert f"`spanpulse up --data {folder / 'data'}` shows it" in again.err
+    assert not (folder / "data" / "demo-prices.yaml").exists()
+
+
 def line(printed: Printed, start: str) -> str:
     (found,) = [line for line in printed.out.splitlines() if line.startswith(start)]
     return found

@@ -44,6 +44,7 @@ MEASURES: dict[str, str] = {
     "time_to_first_token": SKETCH,
     "time_per_output_token": SKETCH,
 }
+KNOWN = "sum(r.requests) > sum(r.requests_usage_missing) + sum(r.requests_unpriced)"
 LATER: dict[str, str] = {
     "weighted_requests_usage_missing": "requests_usage_missing",
     "weighted_requests_unpriced": "requests_unpriced",
@@ -99,11 +100,16 @@ def times_in_ms(column: str) -> str:
 
 
 def readable_measures() -> str:
-    """Return the select items of a view over a rollup table ``r``: sums under their names, times in ms."""
+    """Return the select items of a view over a rollup table ``r``: sums under their names, times in ms.
+
+    A cost is NULL where that of no call is known.
+    """
     items = []
     for name, kind in MEASURES.items():
         if kind == SKETCH:
             items.append(times_in_ms(name))
+        elif name in {"cost", "weighted_cost"}:
+            items.append(f"if({KNOWN}, sum(r.{name}), NULL) AS {name}")
         else:
             items.append(f"{'sumMap' if kind == BY_TYPE else 'sum'}(r.{name}) AS {name}")
     return ",\n    ".join(items)

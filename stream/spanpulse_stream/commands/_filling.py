@@ -26,15 +26,13 @@ async def fill(process: EmbeddedProcess, show: Show, console: Console, progress:
 
     Raises CommandError where not everything went in.
     """
-    if kept := (await process.status.read())["completeness"]["accepted"]:
-        console.print(f"the data folder holds {kept:,} records already; what is sent now is added to them")
     begun = time.perf_counter()
     report = await _send(process, show, progress)
     sent = time.perf_counter() - begun
     if report.refused or report.failed:
         raise CommandError(f"{report.refused + report.failed} requests did not get through: {report.reasons}")
     completeness = (await _drained(process, progress))["completeness"]
-    console.print(f"sent and processed {completeness['accepted'] - kept:,} records in {sent:.0f} s")
+    console.print(f"sent and processed {completeness['accepted']:,} records in {sent:.0f} s")
     read = reader_of(process.database)
     await asyncio.to_thread(print_summary, read, completeness, console)
     await asyncio.to_thread(show.tell, read, page, console)

@@ -24,7 +24,7 @@ def _demo(
     once: Annotated[bool, typer.Option("--once", help="print the summary and exit")] = False,
     open_page: Annotated[bool, typer.Option("--open", help="open the page in a browser")] = False,
     data: Annotated[
-        Path | None, typer.Option(help="data folder to keep (default: a temporary one, removed at the end)")
+        Path | None, typer.Option(help="new data folder to keep (default: a temporary one, removed at the end)")
     ] = None,
     trace: Annotated[
         str | None,
@@ -47,7 +47,13 @@ def _run(data: Path, trace: str | None, *, once: bool, open_page: bool) -> int:
     from spanpulse_stream.commands._demonstrate import demonstrate  # noqa: PLC0415
     from spanpulse_stream.commands._serve import CANNOT_START  # noqa: PLC0415
     from spanpulse_stream.commands._shows import DayShow, TraceShow  # noqa: PLC0415
+    from spanpulse_stream.embedded import DataFolder  # noqa: PLC0415
 
+    if DataFolder(data).used:
+        raise CommandError(
+            f"{data} holds data already, which the demo would mix with its own: `spanpulse up --data {data}` shows it;"
+            " give the demo a new folder"
+        )
     now = datetime.now(UTC)
     try:
         show = DayShow(now) if trace is None else TraceShow(cast(TraceName, trace), now)

@@ -44,6 +44,11 @@ class DataFolder:
         return cls(path.resolve())
 
     @property
+    def used(self) -> bool:
+        """Whether a process has run on the folder."""
+        return self.log.exists() or self.database.exists()
+
+    @property
     def log(self) -> Path:
         """The local log."""
         return self.path / "log"
