@@ -57,7 +57,7 @@ class Given:
     version: str = "test"
     status: Any = _status
     lag: Any = Behind
-    stored: Any = float
+    changes: Any = float
     exporter_variables: Any = dict
     price_archive: Path = Path("nowhere")
     routes: list[Route] = field(default_factory=lambda: [Route("/metrics", _metrics)])

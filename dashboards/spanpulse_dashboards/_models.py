@@ -267,6 +267,7 @@ class UnpricedModels(Model):
 
     range: Range
     models: list[UnpricedModel] = Field(description="at most 100, most requests first")
+    empty: bool = Field(default=False, description="whether there is no call in the range")
     reason: str | None = Field(default=None, description="why there are none for this scope")
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from spanpulse_dashboards._models import Model
 
-__all__ = ["Completeness", "Counts", "Live", "Server", "Trouble"]
+__all__ = ["Completeness", "Counts", "DeadLetters", "Live", "Server", "Trouble"]
 
 
 class Server(Model):
@@ -52,15 +52,27 @@ class Trouble(Model):
     detail: str = Field(description="what it is")
 
 
+class DeadLetters(Model):
+    """What could not be read for one reason, and is kept."""
+
+    reason: str = Field(description="a word")
+    signal: str = Field(description="traces or logs")
+    letters: int = Field(description="dead letters; one may be a message of several records")
+    newest: datetime = Field(description="when the last of them was received, UTC")
+    detail: str = Field(description="what exactly was wrong with the last of them; its beginning")
+
+
 class Completeness(Model):
     """The completeness box: is all there, and if not, what is missing."""
 
-    verdict: Literal["complete", "arriving", "troubled", "incomplete"] = Field(
-        description="everything accounted for and stored; on its way; the process has trouble; records are missing"
+    verdict: Literal["complete", "unreadable", "arriving", "troubled", "incomplete"] = Field(
+        description="everything accounted for and stored; but for what could not be read; on its way; the process has"
+        " trouble; records are missing"
     )
     ready: bool = Field(description="whether the process does its work")
     trouble: list[Trouble]
     counts: Counts
+    dead_letters: list[DeadLetters] = Field(description="by reason, newest first, at most 20; those that are kept")
     refused_requests: dict[str, int] = Field(description="HTTP status -> requests refused since the start")
     lag_seconds: float = Field(description="age of the oldest record that is pending")
     lag_bytes: int = Field(description="bytes that are pending")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from dashboards_serving import Given, asking, served
+from dashboards_serving import STATUS, Given, asking, served
 from sinks_process import CONFIG
 from spanpulse_dashboards import _access
 from spanpulse_dashboards._access import COOKIE_S, MOST_DELAYED, Access, Verdict
@@ -329,16 +329,64 @@ async def test_errors_are_problems_for_programs_and_pages_for_people(open_page: 
     assert "did you mean model?" in page.text
 
 
+async def some_stored() -> dict[str, Any]:
+    return {**STATUS, "completeness": {**STATUS["completeness"], "accepted": 7, "stored": 7}}
+
+
+async def some_unreadable() -> dict[str, Any]:
+    return {**STATUS, "completeness": {**STATUS["completeness"], "accepted": 9, "stored": 7, "dead_lettered": 2}}
+
+
+@pytest.fixture
+async def used_page(database: EmbeddedDatabase) -> AsyncIterator[PagePart]:
+    async with served(Given(database, status=some_stored)) as part:
+        yield part
+
+
+@pytest.mark.parametrize("path", ["/", "/traces", "/unpriced"])
+async def test_pages_wait_for_the_first_span(open_page: PagePart, used_page: PagePart, path: str) -> None:
+    async with asking(open_page) as client:
+        assert "Waiting for the first span" in (await client.get(path)).text
+    async with asking(used_page) as client:
+        text = (await client.get(path)).text
+        assert "Waiting for the first span" not in text
+        assert ("No calls in this range" in text) == (path == "/unpriced")
+
+
+async def test_dead_letters_are_not_called_complete(database: EmbeddedDatabase) -> None:
+    given = Given(database, status=some_unreadable)
+    async with served(given) as part, asking(part) as client:
+        found = (await client.get("/api/v1/completeness")).json()
+        assert (found["verdict"], found["dead_letters"]) == ("complete", [])
+        assert "2 records could not be read, longer ago" in (await client.get("/completeness")).text
+    database.control.command(
+        "INSERT INTO dead_letters SELECT 1, number, -1, now64(3) + number, 'acme', 'traces',"
+        " if(number < 3, 'span_invalid', 'invalid_json'), concat('<b>', toString(number)), '' FROM numbers(4)"
+    )
+    try:
+        async with served(given) as part, asking(part) as client:
+            found = (await client.get("/api/v1/completeness")).json()
+            page = (await client.get("/completeness")).text
+    finally:
+        database.control.command("TRUNCATE TABLE dead_letters")
+    assert found["verdict"] == "unreadable"
+    told = [(each["reason"], each["letters"], each["detail"]) for each in found["dead_letters"]]
+    assert told == [("invalid_json", 1, "<b>3"), ("span_invalid", 3, "<b>2")]
+    assert "2 records could not be read: see the dead letters." in page
+    assert page.count("dot warn") == 2
+    assert "&lt;b&gt;3" in page
+
+
 @pytest.mark.parametrize("path", ["/api/v1/overview", "/traces"])
 async def test_a_defect_is_answered_and_logged_once(
-    open_page: PagePart, path: str, caplog: pytest.LogCaptureFixture
+    used_page: PagePart, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("secret of the inside")
 
-    reader: Any = open_page.backend.reader
+    reader: Any = used_page.backend.reader
     reader.rows = broken
-    async with asking(open_page) as client:  # which would raise what the application lets through to the server
+    async with asking(used_page) as client:  # which would raise what the application lets through to the server
         answer = await client.get(path)
         assert answer.status_code == 500
         assert "secret" not in answer.text

@@ -34,9 +34,9 @@ def figures(**changed: Figure) -> Figures:
 def state(**changed: int) -> Completeness:
     names = dict.fromkeys(Counts.model_fields, 0) | changed
     return Completeness(
-        verdict="complete", ready=True, trouble=[], counts=Counts(**names), refused_requests={}, lag_seconds=0,
-        lag_bytes=0, accepted_per_second=0, requests_beyond_cap={}, disk_free_bytes=0, database_bytes=0, log_bytes=0,
-        uptime_seconds=0,
+        verdict="complete", ready=True, trouble=[], counts=Counts(**names), dead_letters=[], refused_requests={},
+        lag_seconds=0, lag_bytes=0, accepted_per_second=0, requests_beyond_cap={},
+        disk_free_bytes=0, database_bytes=0, log_bytes=0, uptime_seconds=0,
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The pages a person sees: templates, their frame, numbers as they are shown, static files."""
 
+from spanpulse_dashboards.pages._first import FirstSpan
 from spanpulse_dashboards.pages._numbers import (
     Shown,
     bytes_,
@@ -21,6 +22,7 @@ from spanpulse_dashboards.pages._static import StaticFiles
 from spanpulse_dashboards.pages._visible import visible
 
 __all__ = [
+    "FirstSpan",
     "Health",
     "Link",
     "Pages",

@@ -82,10 +82,12 @@ MEANINGS = (
 SHARES = {"stored", "duplicate", "dead_lettered", "filtered", "pending"}
 VERDICTS = {
     "complete": ("good", "Complete", "Everything that was accepted is accounted for and stored."),
+    "unreadable": ("warn", "Dead letters", "{} could not be read: see the dead letters."),
     "arriving": ("warn", "Arriving", "Everything is accounted for; some of it is still on its way into the database."),
     "troubled": ("bad", "Trouble", "The process has trouble; what was accepted is safe in the log."),
     "incomplete": ("bad", "Incomplete", "Accepted records are missing. spanpulse audit finds the minute."),
 }
+EXPIRED = "Everything that was accepted is accounted for. {} could not be read, longer ago than dead letters are kept."
 
 
 def facet_lists(facets: Facets, scope: Scope, path: str, more: Mapping[str, str]) -> list[FacetList]:
@@ -150,8 +152,8 @@ def counts(state: Completeness) -> list[Count]:
 
 def verdict(state: Completeness) -> tuple[str, str]:
     """Return the verdict in words: a title and a sentence."""
-    _, title, detail = VERDICTS[state.verdict]
-    return title, detail
+    health = health_of(state)
+    return health.text, health.detail
 
 
 def health_of(state: Completeness) -> Health:
@@ -160,4 +162,12 @@ def health_of(state: Completeness) -> Health:
     if state.verdict == "arriving":
         pending, age = _numbers.count(state.counts.pending).text, _numbers.milliseconds(state.lag_seconds * 1000).text
         detail = f"{pending} records are on their way, the oldest {age} old."
+    elif state.verdict == "unreadable":
+        detail = detail.format(_records(state.counts.dead_lettered))
+    elif state.verdict == "complete" and state.counts.dead_lettered:
+        detail = EXPIRED.format(_records(state.counts.dead_lettered))
     return Health(tone, title, detail)
+
+
+def _records(number: int) -> str:
+    return f"{number:,} record{'s' if number != 1 else ''}"

@@ -17,6 +17,7 @@ from spanpulse_dashboards._backend import Backend
 from spanpulse_dashboards._models import Breakdown, Problem
 from spanpulse_dashboards._scope import Scope, ScopeError
 from spanpulse_dashboards.pages._colour_book import ColourBook
+from spanpulse_dashboards.pages._first import FirstSpan
 from spanpulse_dashboards.pages._health import HealthWatch
 from spanpulse_dashboards.pages._lists import counts, facet_lists, override_yaml, unpriced_rows, verdict
 from spanpulse_dashboards.pages._overview import PATH, TRACES, Answers, overview_values
@@ -41,10 +42,9 @@ class Pages:
 
     def __init__(self, backend: Backend, variables: Callable[[], Mapping[str, str]]) -> None:
         self._backend = backend
-        self._variables = variables
         self.renderer = Renderer(HealthWatch(lambda: completeness(backend)))
+        self.first = FirstSpan(backend, self.renderer, variables)
         self._book = ColourBook()
-        self._seen = False
 
     @property
     def routes(self) -> list[Route]:
@@ -63,8 +63,8 @@ class Pages:
         own = _own(request, OWN)
         scope = Scope.parse(request.query_params.multi_items(), also=OWN)
         _one_of("scale", own.get("scale", "linear"), ("linear", "log"))
-        if await self._nothing_yet():
-            return await self.renderer.page(request, "first.html", current="overview", variables=self._variables())
+        if first := await self.first.awaited(request, "overview"):
+            return first
         found, rows, marks = await asyncio.gather(
             overview(self._backend, scope), self._table(scope, own), events(self._backend, scope)
         )
@@ -86,12 +86,15 @@ class Pages:
     async def unpriced(self, request: Request) -> Response:
         """Answer with the models that have no price, and the file that gives them one."""
         scope = Scope.parse(request.query_params.multi_items())
+        if first := await self.first.awaited(request, "unpriced"):
+            return first
         found = await unpriced_models(self._backend, scope)
         root = _root(request)
         bar = scope_bar(scope, path=UNPRICED, root=root, start=found.range.start, end=found.range.end, compares=False)
         return await self.renderer.page(
-            request, "unpriced.html", current="unpriced", query=scope.to_query(), bar=bar, reason=found.reason,
-            models=unpriced_rows(found, scope, root + PATH), override=override_yaml(found), asked=scope.to_query(),
+            request, "unpriced.html", current="unpriced", query=scope.to_query(), bar=bar, asked=scope.to_query(),
+            reason=found.reason, empty=found.empty, models=unpriced_rows(found, scope, root + PATH),
+            override=override_yaml(found),
         )  # fmt: skip
 
     async def completeness(self, request: Request) -> Response:
@@ -120,13 +123,6 @@ class Pages:
             descending=_one_of("order", own.get("order", "desc"), ("asc", "desc")) == "desc",
             after=own.get("after"),
         )
-
-    async def _nothing_yet(self) -> bool:
-        """Tell whether no record was ever processed; nothing else is asked then, as its answers would be kept."""
-        if not self._seen:
-            found = (await completeness(self._backend)).counts
-            self._seen = found.stored + found.duplicate + found.dead_lettered + found.filtered > 0
-        return not self._seen
 
 
 def _root(request: Request) -> str:

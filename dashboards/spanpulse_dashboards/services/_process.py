@@ -7,10 +7,11 @@ from spanpulse_dashboards._backend import ARRIVING_S, Backend
 from spanpulse_dashboards._period import PRESETS
 from spanpulse_dashboards._scope import FILTERS, Scope
 from spanpulse_dashboards._state import Completeness, Counts, Live, Server, Trouble
+from spanpulse_dashboards.services._dead_letters import dead_letters
 
 __all__ = ["completeness", "live", "server"]
 
-Verdict = Literal["complete", "arriving", "troubled", "incomplete"]
+Verdict = Literal["complete", "unreadable", "arriving", "troubled", "incomplete"]
 
 
 async def completeness(backend: Backend) -> Completeness:
@@ -23,11 +24,13 @@ async def completeness(backend: Backend) -> Completeness:
         refused=found["refused_since_start"],
         **{name: found[name] for name in Counts.model_fields if name in found},
     )
+    letters = await dead_letters(backend) if counts.dead_lettered else []
     return Completeness(
-        verdict=_verdict(status, counts, lag["oldest_seconds"]),
+        verdict=_verdict(status, counts, lag["oldest_seconds"], unreadable=bool(letters)),
         ready=status["ready"],
         trouble=[Trouble(reason=each["reason"], detail=each["detail"]) for each in status["reasons"]],
         counts=counts,
+        dead_letters=letters,
         refused_requests=status["refused_requests_since_start"],
         lag_seconds=lag["oldest_seconds"],
         lag_bytes=lag["bytes"],
@@ -59,9 +62,11 @@ def server(backend: Backend) -> Server:
     return Server(version=backend.version, time=backend.now(), presets=list(PRESETS), filters=list(FILTERS))
 
 
-def _verdict(status: Mapping[str, Any], counts: Counts, lag_s: float) -> Verdict:
+def _verdict(status: Mapping[str, Any], counts: Counts, lag_s: float, *, unreadable: bool) -> Verdict:
     if counts.unaccounted:
         return "incomplete"
     if not status["ready"]:
         return "troubled"
-    return "arriving" if lag_s > ARRIVING_S else "complete"
+    if lag_s > ARRIVING_S:
+        return "arriving"
+    return "unreadable" if unreadable else "complete"

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from spanpulse_dashboards._backend import Backend
 from spanpulse_dashboards._models import UnpricedModel, UnpricedModels
+from spanpulse_dashboards._period import Window
 from spanpulse_dashboards._reader import Row, Statement
 from spanpulse_dashboards._scope import Scope
 from spanpulse_dashboards.services._tables import CALLS, Inapplicable, calls_table, condition
@@ -37,7 +38,15 @@ async def unpriced_models(backend: Backend, scope: Scope) -> UnpricedModels:
         ORDER BY requests DESC, provider, model
         LIMIT {MOST}"""
     rows = await backend.rows(Statement(sql, where.parameters), window)
-    return UnpricedModels(range=told, models=[_model(row) for row in rows])
+    empty = not rows and not await _any_call(backend, scope, window)
+    return UnpricedModels(range=told, models=[_model(row) for row in rows], empty=empty)
+
+
+async def _any_call(backend: Backend, scope: Scope, window: Window) -> bool:
+    where = condition(CALLS, scope, window)
+    sql = f"SELECT sum(r.requests) AS calls FROM rollup_minute AS r WHERE {where.sql}"
+    (row,) = await backend.rows(Statement(sql, where.parameters), window)
+    return int(row["calls"]) > 0
 
 
 def _model(row: Row) -> UnpricedModel:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from spanpulse_dashboards._backend import Backend
 from spanpulse_dashboards._scope import Scope, ScopeError
-from spanpulse_dashboards.pages import Link, Renderer, scope_bar
+from spanpulse_dashboards.pages import FirstSpan, Link, Renderer, scope_bar
 from spanpulse_dashboards.pages._render import environment
 from spanpulse_dashboards.traces._api import cursor_of, found_or_404, place_of, tenant_of
 from spanpulse_dashboards.traces._detail import NoSuchSpan, read_detail, read_stored
@@ -71,11 +71,12 @@ class Address:
 
 
 class TracePages:
-    """The routes. ``renderer`` is that of the other pages."""
+    """The routes. ``renderer`` and ``first`` are those of the other pages."""
 
-    def __init__(self, backend: Backend, renderer: Renderer, prices: Prices) -> None:
+    def __init__(self, backend: Backend, renderer: Renderer, first: FirstSpan, prices: Prices) -> None:
         self._backend = backend
         self._renderer = renderer
+        self._first = first
         self._prices = prices
         self._templates = environment()
 
@@ -98,6 +99,8 @@ class TracePages:
         order = own.get("order", "newest")
         if order not in get_args(Order):
             raise ScopeError("order", f"there is no order {order[:40]!r}; choose one of {', '.join(get_args(Order))}")
+        if first := await self._first.awaited(request, "traces"):
+            return first
         root, window = _root(request), self._backend.window(scope)
         kept = {name: own[name] for name in ("order", "q") if own.get(name)}
         bar = scope_bar(scope, path=PATH, root=root, start=window.start, end=window.end, more=kept, compares=False)
