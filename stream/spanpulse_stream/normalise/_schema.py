@@ -2,7 +2,8 @@
 
 Known are the forms of OpenAI (chat and responses), Anthropic, Gemini, Bedrock's Converse and Vercel, single messages
 and plain texts.
-What is none of these becomes one text. Nothing is lost: a part of an unknown form stays as it is.
+What is none of these becomes one text. Nothing is lost: a part of an unknown form stays as it is, and what lies deeper
+than lists of messages do becomes the text of its JSON.
 """
 
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ _RESULTS: Final = frozenset({"tool-result", "tool_result", "function_call_output
 _SYSTEMS: Final = ("system", "instructions", "systemInstruction", "system_instruction")
 _ENDS: Final = ("finish_reason", "finishReason", "stopReason")
 _MOST_NESTED: Final = 8
+_DEEPEST_LIST: Final = 64
 
 
 def are_messages(value: Json) -> bool:
@@ -57,7 +59,7 @@ def messages_of(value: Json, role: str, depth: int = 0) -> list[Message]:
     """Return a value as messages; ``role`` is that of texts that name none."""
     if isinstance(value, dict):
         return _of_object(value, role, depth)
-    if isinstance(value, list):
+    if isinstance(value, list) and depth < _DEEPEST_LIST:
         if value and all(isinstance(each, str) for each in value):
             return [{"role": role, "parts": parts_of(value)}]
         return [message for each in value for message in messages_of(each, role, depth + 1)]

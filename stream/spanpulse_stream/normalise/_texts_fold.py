@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-import orjson
-
 from spanpulse_stream.normalise._json import json_bytes
 from spanpulse_stream.normalise._outcome import reasons_of
 from spanpulse_stream.normalise._schema import INPUT, OUTPUT, are_messages, messages_of, system_message, text_message
@@ -97,10 +95,7 @@ def _fold(value: Any, role: str, raw: Raw) -> bytes:
     if value and are_messages(value) and all(map(_says, value)):
         return raw if isinstance(raw, bytes) else (raw or "").encode()
     messages = [message for message in messages_of(value, role) if _says(message)]
-    try:
-        return json_bytes(messages) if messages else b""
-    except orjson.JSONEncodeError:  # texts within one another that are too deep as structure
-        return json_bytes([text_message(role, raw.decode() if isinstance(raw, bytes) else raw or "")])
+    return json_bytes(messages) if messages else b""
 
 
 def _says(message: Mapping[str, Any]) -> bool:

@@ -59,7 +59,7 @@ def object_of(raw: Raw) -> Any:
     try:
         value = orjson.loads(raw)
         if raw.count("{") + raw.count("[") > DEEPEST:
-            json_bytes(reduce(lambda inner, _: [inner], range(WRITABLE - DEEPEST), value))
+            orjson.dumps(reduce(lambda inner, _: [inner], range(WRITABLE - DEEPEST), value))
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return raw
     return value
