@@ -1,6 +1,8 @@
 """Bad and hostile input through a running process: each gets its answer or its dead letter and takes nothing down."""
 
 import gzip
+import json
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from otlp.requests import PROTOBUF, resource_spans, traces
 from requirements import small_file_system
 from running import Running
+from spanpulse_stream.gateway._wire import length_delimited, varint
 from spanpulse_stream.traffic import LoadGenerator
 from sums import check
 
@@ -201,6 +204,82 @@ def test_a_deep_chain_of_parents_is_kept(sender: Sender) -> None:
         chain.append(sender.span({}, trace_id=first.trace_id, parent_span_id=chain[-1].span_id))
     sender.send(*chain)
     assert sender.row(first, "toInt64(count()) AS n")["n"] == 3_001
+
+
+NESTED_TEXTS = (
+    *("[" * depth + "]" * depth for depth in (600, 1_000, 1_023, 100_000)),
+    *('{"message":' * depth + "1" + "}" * depth for depth in (600, 1_000, 100_000)),
+    '[{"role":"user","content":' * 480 + "1" + "}]" * 480,
+    '[{"role":"assistant","parts":[{"type":"tool_call","arguments":' + "[" * 900 + "]" * 900 + "}]}]",
+    "[" * 100_000,
+)
+NESTED_KEYS = ("gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.retrieval.documents", "output.value")
+
+
+def test_nested_texts_take_no_other_span_with_them(sender: Sender) -> None:
+    before = sender.letters("processing_failed")
+    sound = [sender.span({}) for _ in range(5)]
+    deep = [sender.span({"gen_ai.input.messages": text}) for text in NESTED_TEXTS]
+    deep += [
+        sender.span(dict.fromkeys(NESTED_KEYS, NESTED_TEXTS[0])),
+        sender.span(dict.fromkeys(NESTED_KEYS, "[{" * 700)),
+    ]
+    sender.send(*sound, *deep)
+    assert sender.letters("processing_failed") == before
+    for span in (*sound, *deep):
+        assert sender.row(span, "toInt64(count()) AS n")["n"] == 1
+    said = str(sender.row(deep[0], "input_messages")["input_messages"])
+    (message,) = json.loads(said)
+    assert (message["role"], message["parts"][0]["type"]) == ("user", "text")
+    assert "[" * 500 in message["parts"][0]["content"]
+
+
+@pytest.mark.parametrize("depth", [1_000, 100_000])
+def test_nested_values_are_dead_letters_alone(sender: Sender, depth: int) -> None:
+    before, sound, deep = sender.letters("too_deep"), sender.span({}), sender.span({})
+    value = nested_value(depth)
+    attribute = length_delimited(9, length_delimited(1, b"app.deep") + length_delimited(2, value))
+    spans = length_delimited(2, sound.SerializeToString()) + length_delimited(2, deep.SerializeToString() + attribute)
+    sender.post(length_delimited(1, length_delimited(2, spans))).raise_for_status()
+    sender.running.drain()
+    assert sender.letters("too_deep") == before + 1
+    assert sender.row(sound, "name")["name"] == "chat"
+
+
+def nested_value(depth: int) -> bytes:
+    """Return an AnyValue of arrays within one another; each is written in front of what it holds."""
+    heads: list[bytes] = []
+    size = 0
+    for tag in (b"\x0a", b"\x2a") * depth:
+        heads.append(tag + varint(size))
+        size += len(heads[-1])
+    return b"".join(reversed(heads))
+
+
+def test_nested_json_is_a_dead_letter_alone_or_refused_before_it_is_accepted(sender: Sender) -> None:
+    before, sound = sender.letters("too_deep"), sender.span({})
+    for depth, code in ((200, 200), (1_000, 400), (100_000, 400)):
+        value = '{"arrayValue":{"values":[' * depth + '{"intValue":1}' + "]}}" * depth
+        ids = f'"traceId":"{sound.trace_id.hex()}","startTimeUnixNano":"{sound.start_time_unix_nano}"'
+        ids += f',"endTimeUnixNano":"{sound.end_time_unix_nano}","name":"chat"'
+        deep = f'{{{ids},"spanId":"00000000000000aa","attributes":[{{"key":"a","value":{value}}}]}}'
+        body = f'{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{ids},"spanId":"00000000000000bb"}},{deep}]}}]}}]}}'
+        assert sender.post(body.encode(), content_type="application/json").status_code == code
+    sender.running.drain()
+    assert sender.letters("too_deep") == before + 1
+    assert sender.row(sound, "name")["name"] == "chat"
+
+
+@pytest.mark.parametrize("sent", [b"BREW / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01"], ids=["method", "tls"])
+def test_the_web_port_says_in_words_that_something_is_no_http(sender: Sender, sent: bytes) -> None:
+    host, _, port = sender.running.web.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(sent)
+        answer = connection.makefile("rb").read()
+    top, _, body = answer.partition(b"\r\n\r\n")
+    assert top.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: text/plain" in top
+    assert body == b"this is not valid HTTP/1.1\n"
 
 
 @pytest.mark.slow

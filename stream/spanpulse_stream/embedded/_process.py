@@ -160,7 +160,8 @@ class EmbeddedProcess:
         otlp, heard = OtlpApp(receiver), receiver.refused
         self._web = WebPort(observe_routes(self.metrics, self.health, pulse))
         stack.push_async_callback(self._web.close)
-        await self._serve("web", HttpServer(self._web, host=settings.web_host, port=settings.web, setting="web"))
+        web = HttpServer(self._web, host=settings.web_host, port=settings.web, setting="web", plain=True)
+        await self._serve("web", web)
         await self._serve(
             "otlp_http",
             HttpServer(otlp, host=settings.host, port=settings.otlp_http, setting="otlp_http", on_refused=heard),

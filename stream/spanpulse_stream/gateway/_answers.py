@@ -17,6 +17,7 @@ __all__ = ["JSON", "PROTOBUF", "REFUSALS", "Answer", "RequestRefused", "accepted
 
 PROTOBUF = b"application/x-protobuf"
 JSON = b"application/json"
+TEXT = b"text/plain; charset=utf-8"
 NAMED_REASONS = 5
 UNKNOWN = 2
 # google.rpc.Code by HTTP status
@@ -66,13 +67,15 @@ class RequestRefused(Exception):  # noqa: N818 -- the answer to a request, not a
         self.records = records
         self.close = close
 
-    def answer(self, *, as_json: bool = False) -> Answer:
-        """Return the response that says so."""
+    def answer(self, *, as_json: bool = False, as_text: bool = False) -> Answer:
+        """Return the response that says so: a google.rpc.Status, or a line of text for a person."""
         headers = list(self.headers)
         if self.retry_after_s is not None:
             headers.append((b"retry-after", str(max(1, math.ceil(self.retry_after_s))).encode()))
         if self.close:
             headers.append((b"connection", b"close"))
+        if as_text:
+            return Answer(self.status, self.message.encode() + b"\n", TEXT, headers)
         if as_json:
             return Answer(self.status, json.dumps({"code": self.code, "message": self.message}).encode(), JSON, headers)
         return Answer(self.status, self.rpc_status(), PROTOBUF, headers)

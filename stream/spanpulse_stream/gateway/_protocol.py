@@ -2,8 +2,9 @@
 
 A header must be complete within a time and a size, a body that nobody reads any more may go on for a bounded time
 and size, so that an early answer (413, 429) reaches its sender over a connection that stays usable. What is not
-HTTP is answered with a google.rpc.Status too. An offer to upgrade (to HTTP/2, which some clients make with every
-first request) is ignored, as HTTP allows: the parser alone would skip the body of such a request.
+HTTP is answered with a google.rpc.Status too, or in plain text where people ask. An offer to upgrade (to HTTP/2, which
+some clients make with every first request) is ignored, as HTTP allows: the parser alone would skip the body of such a
+request.
 """
 
 import asyncio
@@ -33,14 +34,21 @@ PHRASES = {
 }
 
 
-def bounded_protocol(limits: RequestLimits, on_refused: Callable[[int], None]) -> type[HttpToolsProtocol]:
-    """Return uvicorn's protocol class for these limits; ``on_refused`` hears the status of what it refuses itself."""
-    return type("BoundedProtocol", (_BoundedProtocol,), {"limits": limits, "on_refused": staticmethod(on_refused)})
+def bounded_protocol(
+    limits: RequestLimits, on_refused: Callable[[int], None], *, plain: bool = False
+) -> type[HttpToolsProtocol]:
+    """Return uvicorn's protocol class for these limits.
+
+    ``on_refused`` hears the status of what it refuses itself, in plain text with ``plain``.
+    """
+    given = {"limits": limits, "on_refused": staticmethod(on_refused), "plain": plain}
+    return type("BoundedProtocol", (_BoundedProtocol,), given)
 
 
 class _BoundedProtocol(HttpToolsProtocol):
     limits: RequestLimits
     on_refused: Callable[[int], None]
+    plain: bool
 
     def __init__(
         self,
@@ -152,7 +160,7 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, refusal: RequestRefused) -> None:
         self.on_refused(refusal.status)
-        answer = refusal.answer()
+        answer = refusal.answer(as_text=self.plain)
         headers = [
             (b"content-type", answer.content_type),
             (b"content-length", str(len(answer.body)).encode()),

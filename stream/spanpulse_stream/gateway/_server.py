@@ -77,7 +77,7 @@ class HttpServer:
     """Serves ``app`` on ``host`` and ``port`` from ``start`` to ``stop``, or as an `async with` block.
 
     ``setting`` is the port's name in the settings, for messages; ``stop_within`` seconds bound the stop;
-    ``on_refused`` hears the status of what never reaches the application.
+    ``on_refused`` hears the status of what never reaches the application, and is answered in plain text with ``plain``.
     """
 
     def __init__(
@@ -90,6 +90,7 @@ class HttpServer:
         limits: RequestLimits | None = None,
         stop_within: float = 5.0,
         on_refused: Callable[[int], None] = lambda _status: None,
+        plain: bool = False,
     ) -> None:
         self._host = host
         self._port = port
@@ -98,7 +99,7 @@ class HttpServer:
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=bounded_protocol(limits, on_refused),
+                http=bounded_protocol(limits, on_refused, plain=plain),
                 ws="none",
                 lifespan="off",
                 log_config=None,
