@@ -46,7 +46,7 @@ class Allowance:
         _, wire, start, _, end = field
         self._left -= (end - start) // 2 if wire == START_GROUP else 1
         if self._left < 0:
-            raise TooManyFields(f"a request has more than {self._most} fields beside its records")
+            raise TooManyFields(f"the frame of a request has more than {self._most} fields")
 
 
 def read_varint(data: bytes, pos: int) -> tuple[int, int]:
