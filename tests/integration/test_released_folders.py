@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from maintaining import operate
 from releasing import ENVIRONMENT, FOLDERS, TABLES, truth, unpack
 from running import Running
 
@@ -23,6 +24,8 @@ def test_a_folder_of_a_released_version_opens(tmp_path: Path, version: str) -> N
         status = running.drain()
         assert status["completeness"]["unaccounted"] == 0
         assert truth(running) == expected["truth"]
+        report = operate(running, "audit", {})
+        assert (report["whole"], report["findings"]) == (True, [])
     with running:
         assert running.status()["completeness"]["pending"] == 0
         assert truth(running) == expected["truth"]
