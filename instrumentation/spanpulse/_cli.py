@@ -7,6 +7,8 @@ code; its module opens with one line that `spanpulse --help` shows. Only the com
 
 import ast
 import importlib.util
+import os
+import select
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
@@ -18,11 +20,28 @@ from spanpulse import __version__
 __all__ = ["main"]
 
 GROUP = "spanpulse.commands"
+INTERRUPTED, UNREAD = 130, 141  # as a shell has it: 128 and the number of the signal
 INSTALL = 'This command needs the server: pip install "spanpulse[server]"'
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command that ``arguments`` (default: the process's) name and return its exit code."""
+    """Run the command that ``arguments`` (default: the process's) name and return its exit code.
+
+    Ctrl-C, and an output that nobody reads to its end (`| head`), end it as they end other programs: without a word.
+    """
+    try:
+        code = _main(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        if not _output_is_closed():
+            raise
+        return UNREAD
+    return code
+
+
+def _main(arguments: list[str] | None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     commands = {entry.name: entry for entry in entry_points(group=GROUP)}
     if not words or words[0] in {"-h", "--help", "help"}:
@@ -36,6 +55,16 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"spanpulse: no command {words[0]!r}; `spanpulse --help` lists them", file=sys.stderr)
         return 2
     return _run(entry, words[1:])
+
+
+def _output_is_closed() -> bool:
+    """Tell whether nobody reads the output any more, and drop what is left of it."""
+    watch = select.poll()
+    watch.register(sys.stdout, 0)  # errors are told unasked
+    closed = bool(watch.poll(0))
+    if closed:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter writes it at its end
+    return closed
 
 
 def _run(entry: EntryPoint, arguments: list[str]) -> int:

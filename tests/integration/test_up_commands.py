@@ -59,6 +59,9 @@ def test_sql_says_what_is_wrong_with_a_query(running: Running) -> None:
     assert done.code == 2
     assert "nothing" in done.err
     assert "Traceback" not in done.err
+    done = spanpulse("sql", "SELECT 1", "--data", str(running.data), "--format", "Nope", folder=running.data.parent)
+    assert [done.err.count(part) for part in ("Code: 73", "Unknown format Nope", "UNKNOWN_FORMAT")] == [1, 1, 1]
+    assert "version" not in done.err
 
 
 def test_sql_changes_nothing(running: Running) -> None:
@@ -98,6 +101,8 @@ def test_a_folder_in_use_is_refused_and_its_owner_named(running: Running) -> Non
     said = up(running.data.parent, "--data", str(running.data))
     assert "in use" in said
     assert str(running.status()["pid"]) in said
+    assert f"`spanpulse status --data {running.data}`" in said
+    assert "decoders" not in said
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:

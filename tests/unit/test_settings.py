@@ -49,6 +49,23 @@ def test_a_bad_variable_is_named(environ: dict[str, str], names: list[str]) -> N
     assert all(name in str(caught.value) for name in names)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("CONTENT", "truncate", "must be full, none, or truncate N"),
+        ("WEB_TOKEN", "short", "must be 16 to 512 characters long"),
+        ("WEB_HOSTS", "https://a.example.com", "without scheme and port"),
+        ("WEB_ROOT_PATH", "/prefix/", "without a slash at its end"),
+        ("CORS_ORIGINS", "app.example.com", "origins like https://"),
+    ],
+)
+def test_what_a_text_must_be_is_said_in_words(name: str, value: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name.lower()}.*(SPANPULSE_{name}).*{said}") as caught:
+        load_settings(environ={f"SPANPULSE_{name}": value})
+    assert "pattern" not in str(caught.value)
+    assert "items" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", ["wbe = 1", "web = ", "data = ''", "web = true\nkeep = 'some'", "\xff"])
 def test_a_bad_file_is_named(tmp_path: Path, content: str) -> None:
     file = tmp_path / "spanpulse.toml"
@@ -59,8 +76,9 @@ def test_a_bad_file_is_named(tmp_path: Path, content: str) -> None:
 
 
 def test_a_missing_file_that_was_named_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError):
+    with pytest.raises(SettingsError) as caught:
         load_settings(environ={"SPANPULSE_CONFIG": str(tmp_path / "none.toml")})
+    assert str(caught.value) == f"{tmp_path / 'none.toml'}: No such file or directory"
 
 
 def test_variables_that_are_no_settings_pass() -> None:

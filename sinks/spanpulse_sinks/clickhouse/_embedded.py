@@ -80,6 +80,12 @@ class EmbeddedDatabase:
             lock.close()
             raise
 
+    @staticmethod
+    def check_free(folder: Path) -> None:
+        """Raise DatabaseInUse where another process has ``folder`` open: at once, which `open` may be late to say."""
+        if (lock := folder / "lock").exists():
+            _locked(lock).close()
+
     def insert(self, table: str, rows: pa.RecordBatch) -> None:
         """Insert rows as one block, with the writer's client; the table's missing columns get their defaults.
 

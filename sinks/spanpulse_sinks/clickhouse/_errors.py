@@ -8,6 +8,7 @@ SinkError
  └── QueryFailed       a reader's query; ``kind`` says why
 """
 
+import re
 from enum import Enum, StrEnum
 from typing import Any
 
@@ -85,7 +86,13 @@ PERMANENT = {6, 16, 20, 27, 41, 43, 46, 47, 50, 53, 60, 62, 70, 81, 117, 349}
 def failure_of_query(error: BaseException) -> QueryFailed:
     """Return what a reader raises for an error of the client."""
     code: Any = getattr(error, "code", None)
-    return QueryFailed(QUERY_KINDS.get(code, QueryFailed.Kind.FAILED), str(error))
+    return QueryFailed(QUERY_KINDS.get(code, QueryFailed.Kind.FAILED), _said_once(str(error)))
+
+
+def _said_once(message: str) -> str:
+    """Return a message without what the engine repeats around an error that it raised again."""
+    message = re.sub(r"^(Code: \d+\. DB::Exception: )\1+", r"\1", message)
+    return re.sub(r"(?: \(([A-Z_\d]+)\) \(version [\d.]+\)\.)+(?= \(\1\)$)", "", message)
 
 
 # TIMEOUT_EXCEEDED, TOO_MANY_ROWS, TOO_MANY_BYTES, MEMORY_LIMIT_EXCEEDED, TOO_MANY_ROWS_OR_BYTES; READONLY; CANCELLED

@@ -19,10 +19,11 @@ def run(arguments: list[str]) -> int:
 
 
 def _config(
+    data: Annotated[Path | None, typer.Option(help="data folder")] = None,
     config: Annotated[Path | None, typer.Option(help="configuration file (default: ./spanpulse.toml)")] = None,
 ) -> None:
     """Print the effective settings and where each came from."""
-    loaded = load_settings(file=config)
+    loaded = load_settings({"data": data}, file=config)
     table = Table(box=None, pad_edge=False)
     for title in ("setting", "value", "from", "meaning"):
         table.add_column(title, overflow="fold")

@@ -22,6 +22,7 @@ def _up(
     host: Annotated[str | None, typer.Option(help="address for OTLP; any but loopback needs API keys")] = None,
     otlp_http: Annotated[int | None, typer.Option(help="port of OTLP/HTTP; 0 takes a free one")] = None,
     otlp_grpc: Annotated[int | None, typer.Option(help="port of OTLP/gRPC; 0 takes a free one")] = None,
+    web_host: Annotated[str | None, typer.Option(help="address for the page; any but loopback needs a token")] = None,
     web: Annotated[int | None, typer.Option(help="port of the page and of /metrics; 0 takes a free one")] = None,
     ready_file: Annotated[
         Path | None, typer.Option(help="file that gets the real addresses as JSON once everything is ready")
@@ -29,7 +30,14 @@ def _up(
     config: Annotated[Path | None, typer.Option(help="configuration file (default: ./spanpulse.toml)")] = None,
 ) -> int:
     """Start spanpulse and serve until Ctrl-C."""
-    given = {"data": data, "host": host, "otlp_http": otlp_http, "otlp_grpc": otlp_grpc, "web": web}
+    given = {
+        "data": data,
+        "host": host,
+        "otlp_http": otlp_http,
+        "otlp_grpc": otlp_grpc,
+        "web_host": web_host,
+        "web": web,
+    }
     settings = load_settings(given, file=config).settings
     if ready_file is not None:
         _check_writable(ready_file)

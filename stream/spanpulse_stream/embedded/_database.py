@@ -4,6 +4,7 @@ import orjson
 
 from spanpulse_sinks.clickhouse import (
     Cancel,
+    DatabaseInUse,
     EmbeddedConfig,
     EmbeddedDatabase,
     QueryLimits,
@@ -11,10 +12,10 @@ from spanpulse_sinks.clickhouse import (
     guest_query,
     query,
 )
-from spanpulse_stream.embedded._folder import DataFolder
+from spanpulse_stream.embedded._folder import DataFolder, FolderUnusable
 from spanpulse_stream.settings import Settings
 
-__all__ = ["committed_ends", "highest_source", "open_database", "reached_ends", "run_query"]
+__all__ = ["check_free", "committed_ends", "highest_source", "open_database", "reached_ends", "run_query"]
 
 # Of every batch, however early its writing was interrupted, one of these has a row if any table has.
 WRITTEN_FIRST = {
@@ -38,6 +39,17 @@ def open_database(folder: DataFolder, settings: Settings) -> EmbeddedDatabase:
         ),
     )
     return EmbeddedDatabase.open(folder.database, config)
+
+
+def check_free(folder: DataFolder) -> None:
+    """Raise FolderUnusable where another process has the folder open. Raises OSError."""
+    try:
+        EmbeddedDatabase.check_free(folder.database)
+    except DatabaseInUse as error:
+        at = folder.path
+        raise FolderUnusable(
+            f"{error}: `spanpulse status --data {at}` asks it; stop it, or name another folder with --data DIR"
+        ) from None
 
 
 def run_query(database: EmbeddedDatabase, sql: str, output_format: str, cancel: Cancel | None = None) -> bytes:

@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, QueryFailed, repair
 from spanpulse_stream.control import ControlServer, Operations, socket_path
-from spanpulse_stream.embedded._database import open_database
+from spanpulse_stream.embedded._database import check_free, open_database
 from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.embedded._guests import ask
 from spanpulse_stream.embedded._kernels import warm_up
@@ -117,6 +117,7 @@ class EmbeddedProcess:
         options = OtlpOptions.from_settings(settings)
         check_page_binding(settings.web_host, token=settings.web_token is not None)
         self.folder = DataFolder.prepare(settings.data)
+        check_free(self.folder)
         self._progress("loading the decoders (compiled at the first start after an install: about 20 s)")
         compiled = asyncio.create_task(asyncio.to_thread(warm_up))
         stack.push_async_callback(_finished, compiled)

@@ -36,25 +36,29 @@ def bind(host: str, port: int, setting: str) -> socket.socket:
 
     Raises CannotListen.
     """
-    option, variable = f"--{setting.replace('_', '-')}", f"SPANPULSE_{setting.upper()}"
+    where = "web_host" if setting == "web" else "host"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise CannotListen(f"cannot listen on {host}: {error.strerror or error}") from None
+        reason = error.strerror or str(error)
+        raise CannotListen(f"cannot listen on {host}: {reason}; choose another with {_named(where)}") from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
         listener.close()
-        reason = REASONS.get(error.errno or 0, error.strerror)
-        raise CannotListen(
-            f"cannot listen on {host} port {port}: {reason}; "
-            f"choose another with {option} PORT or {variable} (0 takes a free one)"
-        ) from None
+        reason = REASONS.get(error.errno or 0) or str(error)
+        other = _named(where) if error.errno == errno.EADDRNOTAVAIL else f"{_named(setting)} (0 takes a free one)"
+        raise CannotListen(f"cannot listen on {host} port {port}: {reason}; choose another with {other}") from None
     return listener
+
+
+def _named(setting: str) -> str:
+    """Return how a person gives a setting."""
+    return f"--{setting.replace('_', '-')} or SPANPULSE_{setting.upper()}"
 
 
 class _Server(uvicorn.Server):

@@ -14,9 +14,10 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
-from spanpulse_stream.settings._model import Settings
+from spanpulse_stream.settings._model import EXPECTED, Settings
 
 __all__ = ["Loaded", "SettingsError", "load_settings"]
 
@@ -90,7 +91,8 @@ def _file_layer(file: Path | None, env: Mapping[str, str]) -> list[tuple[str, di
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path}: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(f"{path}: {reason}") from None
     for key in content:
         if key not in Settings.model_fields:
             raise SettingsError(f"{path}: unknown key {key!r}{_hint(key)}")
@@ -131,8 +133,14 @@ def _explain(error: ValidationError, sources: Mapping[str, str]) -> str:
     lines = []
     for item in error.errors(include_input=False, include_url=False):
         key = str(item["loc"][0]) if item["loc"] else "settings"
-        lines.append(f"{key} (from {sources.get(key, 'settings')}): {item['msg']}{_hint(key)}")
+        lines.append(f"{key} (from {sources.get(key, 'settings')}): {_said(key, item)}{_hint(key)}")
     return "\n".join(lines)
+
+
+def _said(key: str, item: ErrorDetails) -> str:
+    """Return what is wrong with a value, in words where the field has some for what its text must be."""
+    of_text = item["type"] in {"string_pattern_mismatch", "too_short", "too_long"}
+    return f"must be {EXPECTED[key]}" if of_text and key in EXPECTED else item["msg"]
 
 
 def _hint(key: str, prefix: str = "") -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-__all__ = ["Settings"]
+__all__ = ["EXPECTED", "Settings"]
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -21,6 +21,14 @@ HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-
 RootPath = Annotated[str, StringConstraints(pattern=r"^((/[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}){1,8})?$")]
 ORIGIN = r"^(\*|https?://([A-Za-z0-9][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:[1-9][0-9]{0,4})?)$"
 Origin = Annotated[str, StringConstraints(pattern=ORIGIN)]  # as browsers send it: names in ASCII
+EXPECTED = {
+    "content": "full, none, or truncate N, where N is a number of characters",
+    "web_token": "16 to 512 characters long",
+    "web_hosts": "names like spanpulse.example.com, without scheme and port",
+    "web_root_path": "a path like /spanpulse, without a slash at its end",
+    "cors_origins": "origins like https://app.example.com, or *",
+}
+"""What the text of a setting must be, for messages."""
 
 
 class Settings(BaseModel):
