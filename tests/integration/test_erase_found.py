@@ -1,5 +1,6 @@
 """What an erasure finds, and what it leaves alone: odd ids, broken spans, the leftovers of a count that was killed."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 import erasing
+from erasing import Messages
 from otlp.requests import attributes, resource_spans, traces
 from sinks_inside import Inside, a_process
 
@@ -41,3 +43,78 @@ def test_a_list_that_a_killed_count_left_erases_nobody_else(inside: Inside, tmp_
     messages = [spans(call(1, user__id=ALICE)), spans(call(2, user__id=BOB))]
     found = inside(erasing.erased_after_a_killed_count, tmp_path, messages, BOB, ALICE, USERS | IN_SUMS)
     assert found == [{"users": BOB, "sums": BOB}] * 2
+
+
+def broken(trace: bytes, number: int = 7, **told: str | int) -> tuple[str, bytes]:
+    """Return a span that is set aside for its id."""
+    found = call(1, number, **told)
+    found.trace_id, found.span_id = trace, b"odd"
+    return spans(found)
+
+
+NOTED = {
+    "left": "SELECT arrayStringConcat(arraySort(groupArray(extract(bytes, 'letter [0-9]'))), ' ') AS left"
+    " FROM dead_letters WHERE bytes != ''"
+}
+
+
+def erase(
+    inside: Inside, folder: Path, messages: Messages, user: str, asked: dict[str, str]
+) -> tuple[dict[str, int], dict[str, str]]:
+    report, answers = inside(erasing.erased, folder, messages, {"user": user}, asked)
+    return report["rows"], answers
+
+
+@pytest.mark.parametrize("word", ["chat", "gpt-5", " ", "shop", ALICE])
+def test_a_letter_that_only_speaks_of_the_id_stays(inside: Inside, tmp_path: Path, word: str) -> None:
+    messages = [
+        broken(b"short", user__id=BOB, note=f"letter 1 {word} is a word", gen_ai__request__model="gpt-5"),
+        broken(b"short", user__id=word, note="letter 2"),
+        broken(b"short", metadata=json.dumps({"userId": word}), note="letter 3"),
+    ]
+    rows, answers = erase(inside, tmp_path, messages, word, NOTED)
+    assert answers["left"] == "letter 1"
+    assert (rows["dead_letters"], rows["dead_letters_by_word"]) == (2, 0)
+
+
+def test_a_letter_that_cannot_be_read_is_searched_for_the_word(inside: Inside, tmp_path: Path) -> None:
+    signal, whole = spans(call(1, user__id=BOB, note=f"letter 1 for {ALICE} there"))
+    rows, answers = erase(inside, tmp_path, [(signal, whole[:-3])], ALICE, NOTED)
+    assert (rows["dead_letters"], rows["dead_letters_by_word"], answers["left"]) == (1, 1, "")
+
+
+def test_broken_spans_of_the_users_traces_go_too(inside: Inside, tmp_path: Path) -> None:
+    messages = [
+        spans(call(1, user__id=ALICE), call(2, 1, user__id=ALICE), call(2, 2, user__id=BOB)),
+        broken((1).to_bytes(16, "big"), note="letter 1"),
+        broken((2).to_bytes(16, "big"), note="letter 2"),  # maybe the other user's
+        broken((3).to_bytes(16, "big"), note="letter 3"),
+    ]
+    rows, answers = erase(inside, tmp_path, messages, ALICE, NOTED)
+    assert (rows["dead_letters"], answers["left"].split()) == (1, ["letter", "2", "letter", "3"])
+
+
+@pytest.mark.parametrize("user", [4711, -3, 0, 2**40])
+def test_ids_that_are_numbers_are_found(inside: Inside, tmp_path: Path, user: int) -> None:
+    messages = [
+        spans(call(1, user__id=user), call(2, user__id=str(user)), call(3, user__id=BOB)),
+        broken(b"short", user__id=user, note="letter 1"),
+        broken(b"short", user__id=user + 1, note="letter 2"),
+    ]
+    rows, answers = erase(inside, tmp_path, messages, str(user), NOTED | USERS)
+    assert (rows["span_rows"], rows["dead_letters"]) == (2, 1)
+    assert (answers["left"], answers["users"]) == ("letter 2", BOB)
+
+
+@pytest.mark.parametrize("size", [300, 2000, 8192])
+def test_ids_that_are_too_long_for_a_column_are_found(inside: Inside, tmp_path: Path, size: int) -> None:
+    long = "\x01ä" * (size // 3)
+    messages = [
+        spans(call(1, user__id=long), call(2, metadata=json.dumps({"user_id": "x" * size})), call(3, user__id=BOB)),
+        broken(b"short", user__id=long, note="letter 1"),
+    ]
+    attributes_left = {"n": "SELECT toInt64(count()) AS n FROM spans"}
+    rows, answers = erase(inside, tmp_path / "long", messages, long, attributes_left)
+    assert (rows["span_rows"], rows["dead_letters"], answers["n"]) == (1, 1, 2)
+    rows, _ = erase(inside, tmp_path / "metadata", messages, "x" * size, {})
+    assert rows["span_rows"] == 1

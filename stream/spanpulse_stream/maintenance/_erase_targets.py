@@ -7,11 +7,12 @@ as well. No statement that changes a table names an id: mutations are kept on di
 
 import secrets
 import time
+from collections.abc import Iterable
 
 import pyarrow as pa
 
 from spanpulse_sinks.clickhouse import Workbench
-from spanpulse_stream.maintenance._erase_letters import letters_with
+from spanpulse_stream.maintenance._erase_letters import BY_WORD, letters_of_traces, letters_with
 from spanpulse_stream.maintenance._erase_request import EraseRequest
 
 __all__ = ["PLACE", "TARGETS", "drop_targets", "find_targets", "found_rows", "note_request", "places", "quoted"]
@@ -41,6 +42,11 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, add_minmax_index_for_
 PLACE = "log_source, log_offset, ordinal"
 COLUMNS = f"what, {PLACE}, received_day, tenant, trace_id, span_id"
 TOUCHED = f"(SELECT tenant, trace_id FROM {TARGETS} WHERE what IN ('span_rows', 'trace'))"
+OF_NOBODY_ELSE = (
+    f"(SELECT tenant, trace_id FROM {TARGETS} WHERE what = 'span_rows'"
+    f" AND (tenant, trace_id) NOT IN (SELECT tenant, trace_id FROM {TARGETS} WHERE what = 'other'))"
+)
+LONG_ID = 256  # bytes from which on an id may have stayed an attribute, or in the JSON of one
 OWNED = "(SELECT log_source, target_log_offset, target_ordinal FROM span_updates WHERE {})"
 
 
@@ -56,9 +62,11 @@ def find_targets(bench: Workbench, request: EraseRequest) -> None:
 
 
 def found_rows(bench: Workbench) -> dict[str, int]:
-    """Return how many rows of each table are listed. Raises QueryFailed."""
+    """Return how many rows of each table are listed, and of which letters only a word tells. Raises QueryFailed."""
     rows = bench.rows(f"SELECT what, toInt64(count()) AS n FROM {TARGETS} WHERE log_source > 0 GROUP BY what")
-    return {row["what"]: row["n"] for row in rows if row["what"] != "other"}
+    found = {row["what"]: row["n"] for row in rows if row["what"] != "other"}
+    by_word = f"SELECT toInt64(count()) AS n FROM {TARGETS} WHERE what = 'dead_letters' AND response_id = '{BY_WORD}'"
+    return found | {"dead_letters_by_word": bench.rows(by_word)[0]["n"]}
 
 
 def drop_targets(bench: Workbench) -> None:
@@ -118,7 +126,8 @@ def _list_spans(bench: Workbench, what: str, where: str) -> None:
 
 def _spans_of_user(bench: Workbench, user: str, tenant: str) -> None:
     owned = OWNED.format(f"user_id = {user} AND {tenant}")
-    _list_spans(bench, "span_rows", f"{tenant} AND (user_id = {user} OR ({PLACE}) IN {owned})")
+    named = f" OR arrayExists(value -> position(value, {user}) > 0, mapValues(attributes))" * (len(user) > LONG_ID)
+    _list_spans(bench, "span_rows", f"{tenant} AND (user_id = {user} OR ({PLACE}) IN {owned}{named})")
     same_trace = f"{tenant} AND (tenant, trace_id) IN {TOUCHED} AND ({PLACE}) NOT IN {places('span_rows')}"
     somebody = OWNED.format(f"user_id != '' AND user_id != {user}")
     _list_spans(bench, "other", f"{same_trace} AND (coalesce(user_id, '') != '' OR ({PLACE}) IN {somebody})")
@@ -145,7 +154,15 @@ def _texts_and_scores(bench: Workbench, request: EraseRequest) -> None:
 
 
 def _letters(bench: Workbench, request: EraseRequest) -> None:
-    where = f"{_of_tenant(request)} AND ({PLACE}) NOT IN {places('dead_letters')}"
-    for found in letters_with(bench, request, where):
+    where = f"{_of_tenant(request)} AND bytes != '' AND ({PLACE}) NOT IN {places('dead_letters')}"
+    _list_letters(bench, letters_with(bench, request, where))
+    if request.user is not None and bench.rows(f"SELECT 1 AS one FROM {TARGETS} WHERE what = 'span_rows' LIMIT 1"):
+        _list_letters(bench, [letters_of_traces(bench, where, OF_NOBODY_ELSE)])
+
+
+def _list_letters(bench: Workbench, letters: Iterable[pa.Table]) -> None:
+    for found in letters:
+        if not len(found):
+            continue
         listed = found.append_column("what", pa.array(["dead_letters"] * len(found)))
         bench.insert(TARGETS, listed.combine_chunks().to_batches()[0])

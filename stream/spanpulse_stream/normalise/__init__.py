@@ -9,5 +9,14 @@ from spanpulse_stream.normalise._rejections import Rejection
 from spanpulse_stream.normalise._spans import normalise_spans
 from spanpulse_stream.normalise._tables import KEYS
 from spanpulse_stream.normalise._warm import warm_up, warm_up_logs, warm_up_spans
+from spanpulse_stream.normalise._who import USER_KEYS
 
-__all__ = ["KEYS", "Rejection", "normalise_logs", "normalise_spans", "warm_up", "warm_up_logs", "warm_up_spans"]
+__all__ = [
+    "KEYS",
+    "USER_KEYS",
+    "Rejection",
+    "normalise_logs",
+    "normalise_spans",
+    "warm_up",
+    "warm_up_logs",
+    "warm_up_spans",

@@ -11,10 +11,16 @@ from spanpulse_stream.normalise._calls import read_objects
 from spanpulse_stream.normalise._numbers import read_integers
 from spanpulse_stream.normalise._resolved import LONGEST_WORD, Resolved
 from spanpulse_stream.normalise._slots import Slot
+from spanpulse_stream.normalise.dialects import DIALECTS
 
-__all__ = ["MOST_WEIGHT", "read_weight", "read_who"]
+__all__ = ["MOST_WEIGHT", "USER_KEYS", "read_weight", "read_who"]
 
 MOST_WEIGHT: Final = 1_000_000
+USER_IN_METADATA: Final = ("user_id", "userId", "user.id")
+USER_KEYS: Final = frozenset(
+    (*USER_IN_METADATA, *(key for dialect in DIALECTS for key in dialect.attributes.get(Slot.USER_ID, ())))
+)
+"""Every key under which a user's id is read."""
 
 
 def read_weight(found: Resolved) -> NDArray[np.int64]:
@@ -35,7 +41,7 @@ def read_who(found: Resolved) -> dict[str, Any]:
     lacking = (user.codes < 0) | (session.codes < 0)
     metadata = read_objects(found, Slot.METADATA, lacking)
     return {
-        "user_id": _filled(user, metadata, ("user_id", "userId", "user.id")),
+        "user_id": _filled(user, metadata, USER_IN_METADATA),
         "session_id": _filled(session, metadata, ("session_id", "sessionId", "session.id", "thread_id")),
     }
 
