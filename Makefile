@@ -17,7 +17,7 @@ help:
 $(VENV)/server: pyproject.toml .ci/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 	  || { echo "spanpulse needs Python 3.11 to 3.13; name one with make PYTHON=python3.11"; exit 1; }
-	@echo "Installing into $(VENV) (a minute or two, 1.3 GB) ..."
+	@echo "Installing into $(VENV) (a minute or two, 1.6 GB) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install -c .ci/constraints.txt -e ".[server]"
 	@$(BIN)/python -m compileall -q instrumentation sinks stream dashboards  # as pip does with what it does not link

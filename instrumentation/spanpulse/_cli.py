@@ -21,7 +21,7 @@ __all__ = ["main"]
 
 GROUP = "spanpulse.commands"
 INTERRUPTED, UNREAD = 130, 141  # as a shell has it: 128 and the number of the signal
-INSTALL = 'This command needs the server: pip install "spanpulse[server]"'
+INSTALL = 'This command needs the extra "server"; from a checkout: pip install ".[server]"'
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from setting_rows import rows
 from spanpulse_stream.settings import SettingsError, load_settings
 
 
@@ -12,6 +13,11 @@ def test_defaults_need_no_file_and_no_variables(tmp_path: Path, monkeypatch: pyt
     loaded = load_settings(environ={})
     assert loaded.settings.host == "127.0.0.1"
     assert set(loaded.sources.values()) == {"default"}
+
+
+def test_every_setting_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs/settings.md").read_text("utf-8")
+    assert [line for line in text.splitlines() if line.startswith("|")] == list(rows())
 
 
 def test_command_line_beats_environment_beats_file(tmp_path: Path) -> None:
