@@ -32,5 +32,5 @@ function fold(legend) {
   button.hidden = !hidden;
   button.textContent = open ? "Less" : `+${hidden}`;
   button.setAttribute("aria-expanded", String(open));
-  button.setAttribute("aria-label", open ? "Fold the legend" : `Show ${hidden} further entries of the legend`);
+  button.setAttribute("aria-label", open ? "Less of the legend" : `+${hidden} entries of the legend`);
 }
