@@ -11,6 +11,7 @@ import erasing
 from erasing import Messages
 from otlp.requests import attributes, resource_spans, traces
 from sinks_inside import Inside, a_process
+from spanpulse_stream.operations import MaintenanceError
 
 ALICE, BOB = "alice-4711@example.org", "bob-0815@example.org"
 USERS = {"users": "SELECT arrayStringConcat(arraySort(groupUniqArray(user_id)), ' ') AS users FROM spans"}
@@ -118,3 +119,17 @@ def test_ids_that_are_too_long_for_a_column_are_found(inside: Inside, tmp_path: 
     assert (rows["span_rows"], rows["dead_letters"], answers["n"]) == (1, 1, 2)
     rows, _ = erase(inside, tmp_path / "metadata", messages, "x" * size, {})
     assert rows["span_rows"] == 1
+
+
+def test_what_still_names_the_user_is_counted(inside: Inside, tmp_path: Path) -> None:
+    named = call(1, user__id=ALICE)
+    named.name = f"invoke_agent for {ALICE}"
+    linked = call(2, user__id=BOB)
+    linked.links.add(trace_id=(1).to_bytes(16, "big"), span_id=b"12345678")
+    report, _ = inside(erasing.erased, tmp_path, [spans(named, linked)], {"user": ALICE}, {})
+    assert (report["still_named"], report["old_parts"]) == ({"name": 1, "links": 1}, 0)
+
+
+def test_a_tenant_that_sent_nothing_is_no_tenant(inside: Inside, tmp_path: Path) -> None:
+    with pytest.raises(MaintenanceError, match="nothing was ever received of a tenant 'nosuch'"):
+        inside(erasing.erased, tmp_path, [spans(call(1))], {"user": ALICE, "tenant": "nosuch"}, {})

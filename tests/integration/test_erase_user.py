@@ -153,6 +153,7 @@ def test_a_user_is_erased_everywhere_and_sums_stay(filled: Running) -> None:
     rows = json.loads(erase(filled, "--user", ALICE, "--json").out)["rows"]
     assert rows.pop("rollup_user") > 0  # as many as are not merged yet
     of_calls = dict.fromkeys(("span_texts", "scores", "dead_letters", "span_updates"), 3)
+    assert rows.pop("dead_letters_by_word") == 0
     assert rows == {"span_rows": 6, "seen": 6, **of_calls}
     for needle in everything:
         assert traces_left(filled, needle) == [], needle

@@ -93,10 +93,19 @@ def _show(report: dict[str, Any], *, by_day: bool, dry_run: bool) -> None:
     table.add_column(justify="right")
     for name, what in (DAYS if by_day else WHAT).items():
         table.add_row(count_of(report["rows"].get(name, 0)), name, what)
+        if name == "dead_letters" and (by_word := report["rows"].get("dead_letters_by_word", 0)):
+            table.add_row(count_of(by_word), "", "of them cannot be read and hold the id as a word somewhere")
     console.print("would be erased:" if dry_run else "erased:")
     console.print(table)
     if not dry_run:
         console.print(
             f"The stream processors were held for {report['held_seconds']:.1f} s; the log forgot what it had."
         )
+        if named := report["still_named"]:
+            where = ", ".join(f"{name} {count_of(count)}" for name, count in named.items())
+            console.print(
+                f"Still named in: {where} (values that sums are kept by, and links of other spans)", markup=False
+            )
+        if parts := report["old_parts"]:
+            console.print(f"A query still reads {count_of(parts)} files of before; they go within minutes of its end.")
         console.print("Not covered: what arrives from now on, and backups that were made before.")

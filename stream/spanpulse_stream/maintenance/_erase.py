@@ -18,6 +18,7 @@ from spanpulse_sinks.clickhouse import TABLES, Workbench, purge_old_parts, workb
 from spanpulse_stream.log import TOPIC
 from spanpulse_stream.maintenance._context import Context
 from spanpulse_stream.maintenance._erase_days import count_days, erase_days
+from spanpulse_stream.maintenance._erase_left import still_named
 from spanpulse_stream.maintenance._erase_request import EraseRequest, Journal
 from spanpulse_stream.maintenance._erase_rows import (
     count_rest,
@@ -26,7 +27,7 @@ from spanpulse_stream.maintenance._erase_rows import (
     erase_updates,
     erase_user_sums,
 )
-from spanpulse_stream.maintenance._erase_targets import drop_targets, find_targets, found_rows
+from spanpulse_stream.maintenance._erase_targets import drop_targets, find_targets, found_rows, tenants_of
 from spanpulse_stream.maintenance._erase_users import take_back_users
 from spanpulse_stream.operations import MaintenanceError
 
@@ -42,9 +43,12 @@ MEMORY = 512 * MIB
 def erase(context: Context, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Erase ``user``, ``trace`` or ``before`` (of ``tenant``); with ``dry_run`` only count.
 
-    Returns {"rows": table -> rows, "held_seconds"}. Raises MaintenanceError, Stopped, and what the database raises.
+    Returns {"rows": table -> rows, "held_seconds"}; unless it only counted, "still_named" (column -> values that hold
+    the id) and "old_parts" (that a query still reads, and that go when it ends) as well.
+    Raises MaintenanceError, Stopped, and what the database raises.
     """
     request = EraseRequest.parse(arguments)
+    _check_tenant(context, request)
     journal = Journal(context.folder)
     unfinished = journal.read()
     if arguments.get("dry_run"):
@@ -75,6 +79,14 @@ def resume_erase(context: Context) -> None:
         _carry_out(context, request, journal)
 
 
+def _check_tenant(context: Context, request: EraseRequest) -> None:
+    """Raise MaintenanceError for a tenant that never sent anything: the name is wrong."""
+    if request.tenant is not None:
+        with workbench(context.database) as bench:
+            if request.tenant not in tenants_of(bench):
+                raise MaintenanceError(f"nothing was ever received of a tenant {request.tenant!r}; check the name")
+
+
 def _carry_out(context: Context, request: EraseRequest, journal: Journal) -> dict[str, Any]:
     with workbench(context.database, memory_bytes=MEMORY) as bench:
         if request.user is not None:  # most of it, while batches are written
@@ -89,11 +101,12 @@ def _carry_out(context: Context, request: EraseRequest, journal: Journal) -> dic
             context.log.forget()
             held = time.monotonic() - begun
         context.say("removing old parts")
+        named = still_named(bench, request) if request.before is None else {}
         drop_targets(bench)
         if left := purge_old_parts(bench, TABLES):
             LOG.warning("%d old parts are still being read and go within minutes", left)
     journal.remove()
-    return {"rows": rows, "held_seconds": round(held, 3)}
+    return {"rows": rows, "held_seconds": round(held, 3), "still_named": named, "old_parts": left}
 
 
 def _rest(context: Context, bench: Workbench, request: EraseRequest) -> dict[str, int]:

@@ -15,7 +15,17 @@ from spanpulse_sinks.clickhouse import Workbench
 from spanpulse_stream.maintenance._erase_letters import BY_WORD, letters_of_traces, letters_with
 from spanpulse_stream.maintenance._erase_request import EraseRequest
 
-__all__ = ["PLACE", "TARGETS", "drop_targets", "find_targets", "found_rows", "note_request", "places", "quoted"]
+__all__ = [
+    "PLACE",
+    "TARGETS",
+    "drop_targets",
+    "find_targets",
+    "found_rows",
+    "note_request",
+    "places",
+    "quoted",
+    "tenants_of",
+]
 
 TARGETS = "erasing"
 TABLE = f"""
@@ -94,7 +104,7 @@ def note_request(bench: Workbench, request: EraseRequest) -> None:
     bench.command(TABLE)
     if bench.rows(f"SELECT 1 AS one FROM {TARGETS} WHERE what = 'secret' LIMIT 1"):
         return
-    tenants = [request.tenant] if request.tenant else [row["tenant"] for row in bench.rows(TENANTS)]
+    tenants = [request.tenant] if request.tenant else tenants_of(bench)
     rows = [{"what": "tenant", "tenant": tenant} for tenant in tenants]
     if request.user is not None:
         rows += [{"what": "user", "user_id": request.user}]
@@ -110,6 +120,11 @@ def note_request(bench: Workbench, request: EraseRequest) -> None:
 
 
 TENANTS = "SELECT DISTINCT CAST(tenant, 'String') AS tenant FROM batches"
+
+
+def tenants_of(bench: Workbench) -> list[str]:
+    """Return the tenants that anything was received of. Raises QueryFailed."""
+    return [row["tenant"] for row in bench.rows(TENANTS)]
 
 
 def _of_tenant(request: EraseRequest) -> str:
