@@ -1,21 +1,26 @@
 """`spanpulse import` while `up` processes at the same time: spans/s from the start of the command until all are stored.
 
-    python benchmarks/bench_import.py [json] [proto]
+    python benchmarks/bench_import.py [json] [proto] [csv] [parquet]
 
-Files are of generated spans, 512 a line or message as the Collector's file exporter writes them, ids all different.
+Files are of generated spans, 512 a line or message as the Collector's file exporter writes them, ids all different; or
+tables of calls, a row each, as people keep them.
 """
 
+import io
 import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from oracle.otlp_json import otlp_json
 from running import Running
@@ -45,7 +50,36 @@ def delimited(load: LoadGenerator, requests: int) -> Iterator[bytes]:
         yield len(body).to_bytes(4, "big") + body
 
 
-KINDS: dict[str, Callable[[LoadGenerator, int], Iterator[bytes]]] = {"json": json_lines, "proto": delimited}
+def rows(load: LoadGenerator, requests: int) -> Iterator[tuple[datetime, float, str, int, int, str, str]]:
+    """Yield calls of a table: when, ms, model, tokens in and out, user, status."""
+    begin = datetime.now(UTC) - timedelta(hours=1)
+    for number in range(requests * load.spans_per_request):
+        when, model = begin + timedelta(milliseconds=number), f"gpt-5-{number % 4}"
+        yield when, number % 4000 + 0.5, model, number % 3000, number % 700, f"user-{number % 5000}", "ok"
+
+
+def csv_file(load: LoadGenerator, requests: int) -> Iterator[bytes]:
+    """Yield lines of CSV."""
+    yield ",".join(COLUMNS).encode() + b"\n"
+    for when, *others in rows(load, requests):
+        yield ",".join([when.isoformat(), *map(str, others)]).encode() + b"\n"
+
+
+def parquet_file(load: LoadGenerator, requests: int) -> Iterator[bytes]:
+    """Yield a Parquet file."""
+    out = io.BytesIO()
+    columns = list(zip(*rows(load, requests), strict=True))
+    pq.write_table(pa.table(dict(zip(COLUMNS, map(list, columns), strict=True))), out)
+    yield out.getvalue()
+
+
+COLUMNS = ("timestamp", "latency_ms", "model", "prompt_tokens", "completion_tokens", "user", "status")
+KINDS: dict[str, Callable[[LoadGenerator, int], Iterator[bytes]]] = {
+    "json": json_lines,
+    "proto": delimited,
+    "csv": csv_file,
+    "parquet": parquet_file,
+}
 
 
 def measure(folder: Path, kinds: list[str] | None = None) -> None:

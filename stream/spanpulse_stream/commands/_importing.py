@@ -38,7 +38,7 @@ __all__ = ["import_files", "show_files"]
 UNREADABLE = 1
 FAILED = 2
 INTERRUPTED = 130
-YOUNG = 50_000  # objects until a collection: those of a chunk hold no cycles
+YOUNG = 500_000  # objects until a collection: those of a chunk hold no cycles
 
 
 def show_files(files: Sequence[str], options: Options) -> int:
@@ -72,7 +72,7 @@ def import_files(settings: Settings, files: Sequence[str], options: Options, con
                 say("stopped; run the same command again to go on where it was")
                 return INTERRUPTED
         if run.new and isinstance(target, LogTarget):
-            say(f"`spanpulse up --data {settings.data}` will process what was imported")
+            say(f"`spanpulse up --data {settings.data}` will process them")
     return max(codes)
 
 

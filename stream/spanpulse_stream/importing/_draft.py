@@ -96,7 +96,7 @@ class Put:
         if isinstance(value, float) and math.isnan(value):
             return
         try:
-            self._write(draft, self._field, readable(value))
+            self._write(draft, self._field, value if isinstance(value, str) else readable(value))
         except BadValue as error:
             if not self._texts and is_no_value(value):
                 return

@@ -8,9 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, Literal
 
-import orjson
-
-from spanpulse_stream.decode import InvalidJson, json_to_protobuf, json_values
+from spanpulse_stream.decode import InvalidJson, json_values, read_json, values_to_protobuf
 from spanpulse_stream.importing._chunk import Request
 from spanpulse_stream.importing._inflate import unpacked
 from spanpulse_stream.importing._pieces import LONGEST
@@ -20,12 +18,15 @@ from spanpulse_stream.log import Signal
 __all__ = ["METRICS", "requests_of"]
 
 METRICS: Final = "metrics"
-NAMES: Final[dict[Signal, tuple[bytes, ...]]] = {
-    "traces": (b'"resourceSpans"', b'"resource_spans"'),
-    "logs": (b'"resourceLogs"', b'"resource_logs"'),
+SIGNALS: Final[tuple[Signal, ...]] = ("traces", "logs")
+NAMES: Final[dict[str, Signal | Literal["metrics"]]] = {
+    "resourceSpans": "traces",
+    "resource_spans": "traces",
+    "resourceLogs": "logs",
+    "resource_logs": "logs",
+    "resourceMetrics": "metrics",
+    "resource_metrics": "metrics",
 }
-KEYS: Final = {name.strip(b'"').decode() for names in NAMES.values() for name in names}
-METRIC_KEYS: Final = {"resourceMetrics", "resource_metrics"}
 OLD: Final = b'"instrumentationLibrary'  # what a scope was called until 2022
 OLD_NAMES: Final = re.compile(OLD + rb'(Spans|Logs|)"(?=\s*:)')
 OBJECT: Final = b"{"
@@ -58,30 +59,20 @@ def _of_json(data: bytes) -> Iterator[Request | Literal["metrics"]]:
     if len(data) > SURELY_SMALL and json_values(data) * VALUE_BYTES > MOST_BYTES:
         raise ValueError(f"its values would take more than {MOST_BYTES} bytes of memory")
     data = OLD_NAMES.sub(rb'"scope\1"', data) if OLD in data else data
-    signals = [signal for signal, names in NAMES.items() if any(name in data for name in names)]
     try:
-        requests = [Request(signal, json_to_protobuf(data, signal)) for signal in signals]
+        found = read_json(data)
+        told = {NAMES[name] for name in _object(found) if name in NAMES}
+        requests = [Request(signal, values_to_protobuf(found, signal)) for signal in SIGNALS if signal in told]
     except InvalidJson as error:
         raise ValueError(str(error).replace("the body", "it", 1)) from None
-    if any(request.body for request in requests):
-        yield from (request for request in requests if request.body)
-    elif _keys(data) & METRIC_KEYS:
+    if found and not told:
+        raise ValueError("it has neither resourceSpans nor resourceLogs at its top")
+    yield from (request for request in requests if request.body)
+    if METRICS in told:
         yield METRICS
 
 
-def _keys(data: bytes) -> set[str]:
-    """Return the names at the top of a line that holds no span and no log record. Raises ValueError."""
-    keys = set(_object(data))
-    if keys and not keys & (KEYS | METRIC_KEYS):
-        raise ValueError("it has neither resourceSpans nor resourceLogs at its top")
-    return keys
-
-
-def _object(data: bytes) -> dict[str, object]:
-    try:
-        found = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"it is not valid JSON: {error}") from None
+def _object(found: object) -> dict[str, object]:
     if not isinstance(found, dict):
         raise ValueError("it is no object of JSON")  # noqa: TRY004 -- of the file, not of the program
     return found

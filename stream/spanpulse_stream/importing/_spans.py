@@ -57,5 +57,6 @@ class Spans:
 
     def _made(self, row: Row) -> str:
         """Return a digest of a row: 64 hexadecimal digits."""
-        content = orjson.dumps([self._seed, row.number, [text_of(value) for value in row.values]])
+        texts = [value if isinstance(value, str) else text_of(value) for value in row.values]
+        content = orjson.dumps([self._seed, row.number, texts])
         return hashlib.sha256(content).hexdigest()
