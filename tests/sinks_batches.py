@@ -73,6 +73,7 @@ def _update(source: int, first: int, received: datetime) -> pa.RecordBatch:
             "received_at": pa.array([received], MILLISECONDS),
             "target_log_offset": pa.array([first], pa.int64()),
             "target_ordinal": pa.array([0], pa.int32()),
+            "target_received_at": pa.array([received], MILLISECONDS),
             "counted": pa.array([False]),
         }
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import sinks_reading as reading
+import sinks_repairing as repairing
 from sinks_batches import SPANS
 from sinks_inside import Inside, a_process
 from sinks_process import expected
@@ -25,6 +26,12 @@ def test_lost_rows_of_a_committed_batch_come_back(inside: Inside, tmp_path: Path
     assert found["counts"] == expected(4, SPANS)
     assert (found["refilled"], found["lost"], found["days"]) == ([(table, 4)], [], days)
     assert (found["asked"], found["clean"]) == ([1], True)
+
+
+@pytest.mark.parametrize("how", ["corrects", "in part"])
+def test_sums_that_know_of_rows_which_do_not_come_back_are_left(inside: Inside, tmp_path: Path, how: str) -> None:
+    found = inside(repairing.lacking, tmp_path, how)
+    assert found == {"refilled": ["span_rows"], "days": [], "kept": True}
 
 
 def test_only_what_the_log_still_has_is_asked_of_it(inside: Inside, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from making_spans import CHAT, one
+from spanpulse_stream.normalise import stated_in
 
 OWN = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "own", "gen_ai.usage.input_tokens": 9}
 LANGFUSE = {"langfuse.observation.type": "generation", "langfuse.observation.model.name": "own"}
@@ -48,6 +49,8 @@ def test_a_cost_is_read_as_it_is_written(scope: str, attributes: dict[str, Any],
     assert got.rows("stated_cost", "anomalies") == [(cost, [])]
     stated = {key: value for key, value in attributes.items() if "cost" in key}
     assert got.attributes().keys() >= stated.keys()
+    if stated and "usage" not in got.attributes():
+        pass
 
 
 @pytest.mark.parametrize("cost", [-0.01, 1e6 + 1, float("nan"), float("inf"), "sNaN", "free", "1_0", "9" * 65, 1e300])
@@ -62,3 +65,22 @@ def test_what_can_be_no_cost_is_noted_and_ignored(cost: Any) -> None:
 def test_details_that_are_none_are_noted(details: str) -> None:
     got = one(LANGFUSE | {DETAILS: details}, "langfuse-sdk")
     assert got.rows("stated_cost", "anomalies") == [(None, ["cost_out_of_range"])]
+
+
+@pytest.mark.parametrize(
+    ("scope", "attributes"),
+    [
+        ("app", {"gen_ai.usage.cost": 0.3}),
+        ("app", {"gen_ai.usage.cost": 7.7e-05, "operation.cost": 2}),
+        ("pydantic-ai", {"gen_ai.usage.cost": 7.7e-05, "operation.cost": 2}),
+        ("openinference.instrumentation.openai", {"llm.cost.total": "0.1", "gen_ai.usage.total_cost": 4}),
+        ("langfuse-sdk", {DETAILS: '{"input":0.1,"output":0.2}'}),
+        ("langfuse-sdk", {DETAILS: '{"input":0.1,"output":-2}'}),
+        ("app", {"gen_ai.usage.cost": "free"}),
+        ("app", {"gen_ai.usage.cost": "", "llm.cost.total": 3}),
+        ("app", {}),
+    ],
+)
+def test_the_attributes_that_are_stored_say_what_was_read(scope: str, attributes: dict[str, Any]) -> None:
+    got = one(OWN | attributes, scope)
+    assert [(stated_in(scope, got.attributes()),)] == got.rows("stated_cost")

@@ -22,6 +22,16 @@ from spanpulse_stream.settings import Settings
 __all__ = ["Shown", "operate"]
 
 PATIENCE_S = 60.0  # a running operation says at least every few seconds that it is alive
+UNCHANGED = "nothing was changed"
+STOPPED: Mapping[str, str] = {
+    "audit": UNCHANGED,
+    "backup": "the backup of before is whole; the same command goes on with the new one",
+    "erase": "it may have begun; the next start finishes it then, or the same command",
+    "rebuild": "days that were done are counted again, all others are as they were",
+    "reprice": "days that were done have the new prices; if there are any, the next start does the rest, or the same"
+    " command",
+}
+"""What an operation leaves behind that somebody stopped."""
 
 
 def operate(settings: Settings, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,6 +43,10 @@ def operate(settings: Settings, name: str, arguments: Mapping[str, Any]) -> dict
         return _alone(settings, name, arguments, console)
     except RequestRefused as refusal:
         raise CommandError(str(refusal)) from None
+    except KeyboardInterrupt:
+        left = UNCHANGED if arguments.get("dry_run") else STOPPED[name]
+        console.print(f"stopped: {left}", style="yellow", markup=False)
+        raise
 
 
 def _followed(events: Iterator[dict[str, Any]], console: Console) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def run(arguments: list[str]) -> int:
 def _reprice(
     model: Annotated[str, typer.Option(help="calls that asked for this model, or that it answered")],
     first: Annotated[str, typer.Option("--from", help="first received day (UTC), as 2026-01-31")],
-    last: Annotated[str | None, typer.Option("--to", help="last received day (default: today)")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="last received day (default: the newest)")] = None,
     provider: Annotated[str | None, typer.Option(help="only calls of this provider")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would change, and change nothing")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
@@ -34,7 +34,8 @@ def _reprice(
 ) -> int:
     """Price stored calls again: the installed price book and the price file of the settings, as they are now.
 
-    A running spanpulse takes these prices over for what arrives next. Costs that were stated with their calls stay.
+    A running spanpulse takes these prices over for what arrives next. A cost that was stated with its call stays where
+    the book has no price for it.
     """
     settings = load_settings({"data": data}, file=config).settings
     arguments = {"model": model, "provider": provider, "from": first, "to": last, "dry_run": dry_run}

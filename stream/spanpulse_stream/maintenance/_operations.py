@@ -11,7 +11,7 @@ from spanpulse_stream.maintenance._erase import erase, resume_erase, sweep_list
 from spanpulse_stream.maintenance._erase_request import Journal as ErasureJournal
 from spanpulse_stream.maintenance._rebuild import rebuild
 from spanpulse_stream.maintenance._rebuild_swap import finish_swap
-from spanpulse_stream.maintenance._reprice import reprice, resume_reprice
+from spanpulse_stream.maintenance._reprice import mark_interrupted, reprice, resume_reprice
 from spanpulse_stream.maintenance._reprice_journal import Journal as RepriceJournal
 
 __all__ = ["FINISHERS", "OPERATIONS", "RESUMERS", "Operation", "unfinished"]
@@ -28,7 +28,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "reprice": reprice,
 }
 
-FINISHERS: tuple[Callable[[Context], None], ...] = (sweep_links, sweep_list, finish_swap)
+FINISHERS: tuple[Callable[[Context], None], ...] = (sweep_links, sweep_list, finish_swap, mark_interrupted)
 """Each is called at a start, after the repair and before the first batch; does nothing where nothing is unfinished."""
 
 RESUMERS: Mapping[str, Callable[[Context], None]] = {"erase": resume_erase, "reprice": resume_reprice}

@@ -1,13 +1,15 @@
 """`reprice`: stored calls of a model under the prices of now, and every rollup they are in, while data keeps arriving.
 
 The process takes the prices of now (its price file as it is) over for what it computes next, so that nothing arrives
-under the old ones afterwards. Days are repriced in groups, each of them everywhere at once. One that a kill interrupted
-goes on at the next start, or when it is asked for again. Not guaranteed: that spans are unchanged for a reader between
-two groups: some days have the new prices then.
+under the old ones afterwards. Days are repriced in groups, each of them everywhere at once. One that ended before the
+first group leaves nothing behind; one that ended after it goes on at the next start, under the same prices, or when it
+is asked for again. Not guaranteed: that spans are unchanged for a reader between two groups: some days have the new
+prices then.
 """
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -15,14 +17,15 @@ from spanpulse_sinks.clickhouse import DayOfTable, Workbench, days_of, free_byte
 from spanpulse_stream.log import TOPIC
 from spanpulse_stream.maintenance._context import Context
 from spanpulse_stream.maintenance._rebuild_days import committed_ends, days_asked, spans_gone
-from spanpulse_stream.maintenance._rebuild_swap import asides
+from spanpulse_stream.maintenance._rebuild_swap import Asides, asides
+from spanpulse_stream.maintenance._reprice_again import reprice_again
 from spanpulse_stream.maintenance._reprice_costs import Changes, Scope
 from spanpulse_stream.maintenance._reprice_days import TABLES, RepricedDays, changes_of
 from spanpulse_stream.maintenance._reprice_journal import Done, Journal
 from spanpulse_stream.operations import MaintenanceError
 from spanpulse_stream.price import OverrideError, PriceBook, UnknownPriceVersion
 
-__all__ = ["reprice", "resume_reprice"]
+__all__ = ["mark_interrupted", "reprice", "resume_reprice"]
 
 LOG = logging.getLogger(__name__)
 GROUP_BYTES = 2 << 30  # of spans that are made aside at once
@@ -46,7 +49,9 @@ def reprice(context: Context, arguments: Mapping[str, Any]) -> dict[str, Any]:
             days = [each.day for each in _days(context, bench, arguments, skipped)]
             changes = {day: changes_of(_saying(context, bench.read, day), book, scope, day, ends) for day in days}
     else:
-        changes = _apply(context, arguments, book, scope, skipped)
+        asked = {name: arguments.get(name) for name in ("model", "provider", "from", "to")}
+        _check_unfinished(context, asked)
+        changes = _carry_out(context, asked, book, skipped)
     total = Changes()
     for each in changes.values():
         total.include(each)
@@ -61,39 +66,118 @@ def reprice(context: Context, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resume_reprice(context: Context) -> None:
-    """Bring a repricing to its end that a kill interrupted, and reprice again what came back from the log since."""
-    journal = Journal.of(context)
-    if (asked := journal.under_way()) is not None:
+    """Bring a repricing to its end that was interrupted, and reprice again what came back from the log since."""
+    if (asked := Journal.of(context).under_way()) is not None:
         LOG.warning("going on with the repricing of %s that was interrupted", asked["model"])
-        reprice(context, asked)
-    done = journal.done()
-    kept = [each for each in done if _may_come_back(context, each)]
-    if kept != done:
-        journal.forget(kept)
-    for number, each in enumerate(kept):
-        _again(context, each, {later.version for later in kept[number:]})
+        _carry_out(context, asked, _book_of(context, asked.get("version")), [])
+    reprice_again(context)
 
 
-def _apply(
-    context: Context, arguments: Mapping[str, Any], book: PriceBook, scope: Scope, skipped: list[dict[str, str]]
+def mark_interrupted(context: Context) -> None:
+    """At a start, before the first batch: note which spans an interrupted repricing is about, those until now.
+
+    What arrives from here on has the prices of this start, which may be others.
+    """
+    journal = Journal.of(context)
+    asked = journal.under_way()
+    if asked is None or "limits" in asked:
+        return
+    with workbench(context.database) as bench:
+        limits = {str(source): end for source, end in committed_ends(bench).items()}
+    for partition in range(context.settings.partitions):
+        claim = context.log.claimed(TOPIC, partition)  # it is replayed at the prices of its time
+        if claim is not None:
+            limits[str(context.log.source(TOPIC, partition))] = claim.end
+    journal.begin({**asked, "limits": limits})
+
+
+def _carry_out(
+    context: Context, asked: Mapping[str, Any], book: PriceBook, skipped: list[dict[str, str]]
 ) -> dict[date, Changes]:
-    journal, changes = Journal.of(context), dict[date, Changes]()
-    asked = days_asked(arguments)
-    journal.begin({name: arguments.get(name) for name in ("model", "provider", "from", "to")})
-    if book.version != context.books.current.version:
-        with context.paused():
-            context.books.current = book
+    """Reprice, and note it in the journal from the moment on in which something may be changed."""
+    journal, scope, period = Journal.of(context), Scope(asked["model"], asked.get("provider")), days_asked(asked)
+    limits = asked.get("limits")
     with asides(context, TABLES) as beside:
-        ends = committed_ends(beside.bench)
-        for group in _groups(_days(context, beside.bench, arguments, skipped)):
+        groups = list(_groups(_days(context, beside.bench, asked, skipped)))
+        for group in groups:
             _check_room(context, group)
-            repriced = RepricedDays(context, beside, book, scope, [each.day for each in group])
-            repriced.reprice()
-            changes |= repriced.changes
-            ends = dict(repriced.reached) or ends
+        ends, before = committed_ends(beside.bench), journal.under_way()
+        run = _Run(
+            context, beside, book, scope, {int(source): end for source, end in limits.items()} if limits else None
+        )
+        journal.begin({**asked, "version": book.version})
+        try:
+            ends = run.reprice(groups) or ends
+        except Exception as error:
+            if run.swapped is None:
+                journal.put_back(before)
+                raise
+            why = " ".join(str(error).split())[:300] or "it was stopped"
+            raise MaintenanceError(
+                f"{why}: days up to {run.swapped} may have the new prices, later ones have the old ones. Repeat the"
+                " command, or the next start goes on with it"
+            ) from error
     named = {str(source): end for source, end in ends.items()}
-    journal.end(Done(scope.model, scope.provider, str(asked.first), str(asked.last), book.version, named))
-    return changes
+    done = Done(scope.model, scope.provider, str(period.first), str(period.last), book.version, limits or named)
+    journal.end(done)
+    return run.changes
+
+
+@dataclass(slots=True)
+class _Run:
+    """Groups of days, one after the other; up to ``swapped`` days may have the new prices."""
+
+    context: Context
+    beside: Asides
+    book: PriceBook
+    scope: Scope
+    limits: Mapping[int, int] | None
+    swapped: date | None = None
+    changes: dict[date, Changes] = field(default_factory=dict)
+
+    def reprice(self, groups: Sequence[Sequence[DayOfTable]]) -> dict[int, int]:
+        """Return the offsets up to which spans have the new prices; where ``limits`` are given, only below those."""
+        if self.limits is None and self.book.version != self.context.books.current.version:
+            with self.context.paused():
+                self.context.books.current = self.book
+        ends: dict[int, int] = {}
+        for group in groups:
+            _check_room(self.context, group)
+            days = RepricedDays(
+                self.context, self.beside, self.book, self.scope, [each.day for each in group], self.limits
+            )
+            try:
+                days.reprice()
+            finally:
+                self.swapped = group[-1].day if days.swapping else self.swapped
+            self.changes |= days.changes
+            ends = dict(days.reached) or ends
+        return ends
+
+
+def _check_unfinished(context: Context, asked: Mapping[str, Any]) -> None:
+    """Raise MaintenanceError where another repricing is unfinished: its days would have two prices for good."""
+    if (other := Journal.of(context).under_way()) is None:
+        return
+    mine, its = days_asked(asked), days_asked(other)
+    same = asked["model"] == other["model"] and asked.get("provider") in (None, other.get("provider"))
+    if not same or mine.first > its.first or mine.last < its.last:
+        last = f" --to {other['to']}" if other.get("to") else ""
+        of = f" --provider {other['provider']}" if other.get("provider") else ""
+        raise MaintenanceError(
+            f"another repricing was interrupted, and some of its days have their new prices. Repeat it first:"
+            f" spanpulse reprice --model {other['model']} --from {other['from']}{last}{of}"
+        )
+
+
+def _book_of(context: Context, version: str | None) -> PriceBook:
+    """Return the prices that an interrupted repricing began with. Raises MaintenanceError."""
+    if version is None:  # one of before it was noted
+        return _book(context, archived=True)
+    try:
+        return PriceBook.for_version(version, archive=context.folder / "prices")
+    except UnknownPriceVersion as error:
+        raise MaintenanceError(f"{error}: repeat the repricing with the prices of now") from error
 
 
 def _book(context: Context, *, archived: bool) -> PriceBook:
@@ -139,46 +223,6 @@ def _check_room(context: Context, group: Sequence[DayOfTable]) -> None:
             f"{free / 1e9:.1f} GB are free, and {group[0].day} to {group[-1].day} may need {needed / 1e9:.1f} GB while"
             " they are written again: free some space and repeat the command"
         )
-
-
-def _may_come_back(context: Context, done: Done) -> bool:
-    """Whether the log still has messages whose calls were repriced."""
-    for partition in range(context.settings.partitions):
-        source = str(context.log.source(TOPIC, partition))
-        if context.log.first_offset(TOPIC, partition) < done.ends.get(source, 0):
-            return True
-    return False
-
-
-def _again(context: Context, done: Done, versions: set[str]) -> None:
-    """Reprice what has other prices than a repricing gave it: it was brought back from the log."""
-    scope = Scope(done.model, done.provider)
-    with workbench(context.database) as bench:
-        named = ", ".join(f"'{version}'" for version in sorted(versions))
-        kept = {
-            context.log.source(TOPIC, number): context.log.first_offset(TOPIC, number)
-            for number in range(context.settings.partitions)
-        }
-        places = " OR ".join(
-            f"(log_source = {source} AND log_offset >= {kept[int(source)]} AND log_offset < {end})"
-            for source, end in done.ends.items()
-            if int(source) in kept
-        )
-        rows = bench.rows(
-            f"SELECT DISTINCT toDate(received_at) AS day FROM span_rows WHERE ({places}) AND {scope.condition}"
-            f" AND toDate(received_at) BETWEEN '{done.first}' AND '{done.last}' AND price_version NOT IN ({named})"
-        )
-    if not rows:
-        return
-    try:
-        book = PriceBook.for_version(done.version, archive=context.folder / "prices")
-    except UnknownPriceVersion:
-        LOG.exception("spans of %s came back at old prices and cannot be repriced", done.model)
-        return
-    LOG.warning("spans of %s came back from the log at old prices: repricing them", done.model)
-    limits = {int(source): end for source, end in done.ends.items()}
-    with asides(context, TABLES) as beside:
-        RepricedDays(context, beside, book, scope, sorted(row["day"] for row in rows), limits).reprice()
 
 
 def _saying(context: Context, read: Any, day: date) -> Any:

@@ -1,7 +1,8 @@
 """Stored calls under a price book: what they cost by it, what that changes about them and about the rollups.
 
-A cost that was stated with its call stays, and so does the lack of one where no usable tokens are. Not guaranteed:
-anything about a call that the book prices beyond what the column holds: it becomes unpriced, as a new one would.
+As at arrival: a price of the book wins over a cost that was stated with its call, and the stated one over none; without
+usable tokens there is none. Not guaranteed: anything about a call that the book prices beyond what the column holds: it
+becomes unpriced, as a new one would.
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Words
 from spanpulse_stream.day import number_of
+from spanpulse_stream.maintenance._reprice_stated import add_stated, stated_already
+from spanpulse_stream.pipeline import Read
 from spanpulse_stream.price import PriceBook, Priced, StoredCalls
 from spanpulse_stream.rollup import RollupRows, integers_of, times_of, words_of
 from spanpulse_stream.rows import money
@@ -36,20 +39,26 @@ SCALE = Decimal(1).scaleb(-12)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Calls of a model, by the name that was asked for or that answered; of one provider or of any."""
+    """Calls of a model, by the name that was asked for or that answered; of one provider or of any.
+
+    ``without`` are conditions on rows that do not belong to it.
+    """
 
     model: str
     provider: str | None = None
+    without: tuple[str, ...] = ()
 
     @property
     def condition(self) -> str:
         """The condition on rows of `span_rows`; names are written as hexadecimal, so nothing in them is SQL."""
         model = _quoted(self.model)
         found = (
-            "cost_confidence IN ('computed', 'estimated', 'unpriced')"
+            "cost_confidence IN ('computed', 'estimated', 'provider', 'unpriced')"
             f" AND (request_model = {model} OR response_model = {model})"
         )
-        return found if self.provider is None else f"{found} AND provider = {_quoted(self.provider)}"
+        if self.provider is not None:
+            found += f" AND provider = {_quoted(self.provider)}"
+        return " AND ".join([found, *(f"NOT ifNull({condition}, false)" for condition in self.without)])
 
 
 @dataclass(slots=True)
@@ -112,13 +121,22 @@ class Repriced:
         object.__setattr__(self, "changed", ~same)
 
     @classmethod
-    def of(cls, table: pa.Table, book: PriceBook, received_day: date) -> "Repriced":
-        """Price spans with the columns of the rollups and ``PRICED_BY``; they go to the rollups of ``received_day``."""
+    def of(cls, read: Read, table: pa.Table, book: PriceBook, received_day: date) -> "Repriced":
+        """Price spans with the columns of the rollups and ``PRICED_BY``; they go to the rollups of ``received_day``.
+
+        They are of one source and one day of receipt. Raises QueryFailed.
+        """
         rows = RollupRows.of_table(table, received_day=number_of(received_day))
         columns: dict[str, Any] = {name: integers_of(table[name]) for name in TOKENS}
         columns |= {name: words_of(table[name]) for name in NAMES}
         start = times_of(table["start_time"], "ns")
-        return cls(table, rows, book.price(StoredCalls(size=rows.size, start_time=start, **columns)))
+        stated = stated_already(rows)
+        calls = StoredCalls(size=rows.size, start_time=start, **columns, stated_cost=stated)
+        priced = book.price(calls)
+        lost = rows.cost.valid & ~priced.cost.valid  # what had no price before, and stated none, needs no look
+        if lost.any() and add_stated(stated, read, table, np.flatnonzero(lost)):
+            priced = book.price(calls)
+        return cls(table, rows, priced)
 
     @property
     def stale(self) -> bool:

@@ -14,13 +14,13 @@ from spanpulse_stream.maintenance._context import Context
 from spanpulse_stream.maintenance._rebuild_days import committed_ends
 from spanpulse_stream.maintenance._rebuild_swap import PREFIX, Asides, aside_of
 from spanpulse_stream.maintenance._reprice_costs import PRICED_BY, Changes, Repriced, Scope
-from spanpulse_stream.pipeline import ROLLUPS, DayRange, Read, caps_below
+from spanpulse_stream.pipeline import CALL_ROLLUPS, DayRange, Read, caps_below
 from spanpulse_stream.price import PriceBook
 from spanpulse_stream.rollup import RollupRows, concat, roll_up
 
 __all__ = ["TABLES", "RepricedDays", "changes_of"]
 
-TABLES = ("span_rows", *(table for table in ROLLUPS if table not in {"rollup_service", "rollup_score"}))
+TABLES = ("span_rows", *CALL_ROLLUPS)
 COSTS = f"{PREFIX}costs"
 MOST_COSTS = 300_000  # looked up at a time: 190 bytes of memory each
 SHORT = 2_000  # spans of a round that may be the one before the last
@@ -45,7 +45,8 @@ class RepricedDays:
     reached: dict[int, int] = field(default_factory=dict)
     rolled_up: set[tuple[str, date]] = field(default_factory=set)
     written: set[date] = field(default_factory=set)
-    pending: int = 0
+    swapping: bool = False
+    """Whether some of the tables may have the new days."""
 
     def reprice(self) -> None:
         """Make the days aside and swap them in. Raises ClickHouseError, QueryFailed, Stopped, TimeoutError, OSError."""
@@ -65,11 +66,13 @@ class RepricedDays:
                 break
         if not self.written and not self.rolled_up:
             return
+        self.context.check()
         with self.context.paused() as ends:
             self._advance(ends, held=True)
             for table, day in self.rolled_up:
                 self.beside.copy(table, day)
             places = [("span_rows", day) for day in sorted(self.written)] + sorted(self.rolled_up)
+            self.swapping = True
             self.beside.swap(places, ends)
 
     def _advance(self, ends: Mapping[int, int], *, copied: bool = False, held: bool = False) -> int:
@@ -94,7 +97,7 @@ class RepricedDays:
         for table in wanted.spans(bench.read, PRICED_BY, self._scope(wanted.log_source)):
             if not held:
                 self.context.say(f"repricing {wanted.day}", spans, None, "spans")
-            repriced = Repriced.of(table, self.book, wanted.day)
+            repriced = Repriced.of(bench.read, table, self.book, wanted.day)
             spans += repriced.rows.size
             self._changes(wanted.day).add(repriced)
             if repriced.stale:
@@ -135,7 +138,7 @@ class RepricedDays:
         for day in (row["day"] for row in days):
             wanted = DayRange(source, day, first, end)
             for before, after in wanted.corrected(bench.read, target, PRICED_BY, self._scope(source)):
-                was, now = (Repriced.of(table, self.book, day) for table in (before, after))
+                was, now = (Repriced.of(bench.read, table, self.book, day) for table in (before, after))
                 self._changes(target).add(was, -1)
                 self._changes(target).add(now)
                 self._add(wanted, [*was.signed(-1), *now.signed()])
@@ -165,13 +168,13 @@ def changes_of(read: Read, book: PriceBook, scope: Scope, day: date, ends: Mappi
     found = Changes()
     for source, end in ends.items():
         for table in DayRange(source, day, 0, end).spans(read, PRICED_BY, scope.condition):
-            found.add(Repriced.of(table, book, day))
+            found.add(Repriced.of(read, table, book, day))
         days = read(
             f"SELECT DISTINCT toDate(received_at) AS day FROM span_updates WHERE log_source = {source}"
             f" AND toDate(target_received_at) = '{day}' AND log_offset < {end}"
         )
         for corrected in days["day"].to_pylist():
             for before, after in DayRange(source, corrected, 0, end).corrected(read, day, PRICED_BY, scope.condition):
-                found.add(Repriced.of(before, book, day), -1)
-                found.add(Repriced.of(after, book, day))
+                found.add(Repriced.of(read, before, book, day), -1)
+                found.add(Repriced.of(read, after, book, day))
     return found

@@ -1,8 +1,9 @@
 """What the data folder remembers of repricings: one that is under way, and those that are done.
 
-A repricing under way is repeated by the next start. Those that are done are kept as long as the log could bring spans
-back that a broken database lost: such spans come back at the prices of their time, and are repriced again. Not
-guaranteed: anything about a price book that is no longer installed and was not the operator's own.
+A repricing under way, of which some days may have the new prices, is brought to its end by the next start, under the
+prices that it began with. Those that are done are kept as long as the log could bring spans back that a broken database
+lost: such spans come back at the prices of their time, and are repriced again. Not guaranteed: anything about a price
+book that is no longer installed and was not the operator's own.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 
 from spanpulse_stream.maintenance._context import Context
 from spanpulse_stream.maintenance._rebuild_swap import keep_file
+from spanpulse_stream.maintenance._reprice_costs import Scope
 
 __all__ = ["Done", "Journal"]
 
@@ -27,6 +29,19 @@ class Done:
     last: str
     version: str
     ends: Mapping[str, int]
+
+    @property
+    def region(self) -> str:
+        """The condition on rows of `span_rows` that its prices are those of."""
+        below = [f"(log_source = {int(source)} AND log_offset < {end})" for source, end in self.ends.items()]
+        days = f"toDate(received_at) BETWEEN '{self.first}' AND '{self.last}'"
+        return f"({Scope(self.model, self.provider).condition} AND {days} AND ({' OR '.join(below) or 'false'}))"
+
+    def covers(self, earlier: "Done") -> bool:
+        """Whether nothing is left of an earlier one."""
+        days = self.first <= earlier.first and earlier.last <= self.last
+        reached = all(self.ends.get(source, 0) >= end for source, end in earlier.ends.items())
+        return days and reached and self.model == earlier.model and self.provider in (None, earlier.provider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +64,20 @@ class Journal:
         """Return the repricings that may still be needed, the oldest first."""
         return [Done(**each) for each in self._read()["done"]]
 
-    def begin(self, arguments: Mapping[str, Any]) -> None:
-        """Note that a repricing begins to change something."""
-        self._keep(dict(arguments), self.done())
+    def begin(self, asked: Mapping[str, Any]) -> None:
+        """Note that a repricing begins to change something: its arguments, its ``version``.
 
-    def end(self, *more: Done) -> None:
-        """Note that it is done."""
-        self._keep(None, [*self.done(), *more])
+        With ``limits`` (source -> offset) it is about the spans below them alone.
+        """
+        self._keep(dict(asked), self.done())
+
+    def put_back(self, before: Mapping[str, Any] | None) -> None:
+        """Note that it ended before it changed anything; ``before`` is what was under way before it."""
+        self._keep(None if before is None else dict(before), self.done())
+
+    def end(self, done: Done) -> None:
+        """Note that it is done; what it covers is remembered no longer."""
+        self._keep(None, [*(each for each in self.done() if not done.covers(each)), done])
 
     def forget(self, kept: list[Done]) -> None:
         """Keep only some of those that are done."""

@@ -6,6 +6,7 @@ be no cost is noted and left out. Every cost is taken for US dollars, as all of 
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -16,12 +17,44 @@ from spanpulse_stream.normalise._classify import Nature
 from spanpulse_stream.normalise._json import literal, parsed
 from spanpulse_stream.normalise._resolved import Resolved
 from spanpulse_stream.normalise._slots import Slot
+from spanpulse_stream.normalise._tables import KEYS, TABLES, scope_of
 
-__all__ = ["stated_costs"]
+__all__ = ["STATED_IN", "stated_costs", "stated_in"]
 
 MOST_USD: Final = 10**6
 _PICO: Final = Decimal("1e-12")
 _LONGEST: Final = 64  # characters of a number
+
+STATED_IN: Final = tuple(
+    key
+    for key, place in KEYS.index.items()
+    if np.isin(TABLES.slots[:, place], (Slot.STATED_COST, Slot.COST_DETAILS)).any()
+)
+"""Attributes that state a cost in some dialect."""
+
+
+def stated_in(emitter: str, attributes: Mapping[str, str]) -> int | None:
+    """Return the cost in 1e-12 USD that the attributes of a stored call state, None for none.
+
+    ``emitter`` is the name of its instrumentation scope. The answer is that of `stated_costs`, but for a cost that
+    stood in an object of usage or in a response: those are not stored as they were.
+    """
+    stating = _stating(scope_of(emitter).dialect)
+    cost, details = (next((attributes[key] for key in keys if attributes.get(key)), None) for keys in stating)
+    told = cost if cost is not None else _total(_object(details))
+    return None if told is None else _picodollars(told)
+
+
+@lru_cache(maxsize=64)
+def _stating(dialect: int) -> tuple[list[str], list[str]]:
+    """Return the attributes that state a cost in a dialect, and those that hold its parts; the preferred ones first."""
+    places = {key: KEYS.index[key] for key in STATED_IN}
+    ordered = sorted(places, key=lambda key: -int(TABLES.preference[dialect, places[key]]))
+    cost, details = (
+        [key for key in ordered if TABLES.slots[dialect, places[key]] == slot]
+        for slot in (Slot.STATED_COST, Slot.COST_DETAILS)
+    )
+    return cost, details
 
 
 def stated_costs(resolved: Resolved, nature: Nature, responses: Mapping[int, dict[str, Any]]) -> Numbers:

@@ -15,7 +15,7 @@ __all__ = ["Calls", "StoredCalls"]
 class StoredCalls:
     """The columns of ``size`` stored spans that have a part in their price, named as those of a batch.
 
-    Left empty, ``counted`` means all of them, and ``stated_cost`` none: what an emitter states is not stored.
+    Left empty, ``counted`` means all of them, and ``stated_cost`` that none states one.
     """
 
     size: int

@@ -11,7 +11,7 @@ from spanpulse_stream.rollup._rows import RollupRows, concat
 from spanpulse_stream.rollup._scores import ScoreRows, roll_up_scores
 from spanpulse_stream.rollup._sketch import GAMMA, LatencySketch, bucket_value, buckets_of
 from spanpulse_stream.rollup._tables import overflowed, roll_up
-from spanpulse_stream.rollup._words import words_of
+from spanpulse_stream.rollup._words import words_of, words_where
 
 __all__ = [
     "GAMMA",
@@ -31,4 +31,5 @@ __all__ = [
     "roll_up_scores",
     "times_of",
     "words_of",
+    "words_where",
 ]
