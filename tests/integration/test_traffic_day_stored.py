@@ -13,12 +13,13 @@ import httpx
 import pytest
 from rich.console import Console
 
+from day_totals import totals_of
 from running import Running
 from spanpulse_stream.commands._happened import print_events, read_events
 from spanpulse_stream.commands._live import go_on
 from spanpulse_stream.commands._shows import DayShow
 from spanpulse_stream.traffic import Outgoing, Sender
-from spanpulse_stream.traffic.day import AGENT_ROOT, NEW_PRICE_MODEL, PROMPT, SLOW_MODEL, Day, Export, totals_of
+from spanpulse_stream.traffic.day import AGENT_ROOT, NEW_PRICE_MODEL, PROMPT, SLOW_MODEL, Day, Export
 from traffic_costs import attributes, cost_of, spans
 
 UNTIL = datetime.now(UTC).replace(second=0, microsecond=0)

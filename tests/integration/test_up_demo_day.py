@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from command_line import environment, spanpulse
+from day_totals import totals_of
 from spanpulse_stream.control import ControlClient
-from spanpulse_stream.traffic.day import Day, totals_of
+from spanpulse_stream.traffic.day import Day
 
 TOTALS = totals_of(Day(datetime.now(UTC)).requests())
 WITHIN = 200.0

@@ -12,12 +12,12 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from day_totals import DayTotals, ModelUse, totals_of
 from spanpulse_stream.price._overrides import best_rule, parse_rules
 from spanpulse_stream.traffic.day import (
     AGENT_ROOT,
     DEARER,
     FAILING,
-    LATEST_VERSION,
     NEW_PRICE_MODEL,
     PROMPT,
     REQUESTS,
@@ -25,10 +25,7 @@ from spanpulse_stream.traffic.day import (
     SLOW_MODEL,
     TOOL,
     Day,
-    DayTotals,
     Export,
-    ModelUse,
-    totals_of,
 )
 from spanpulse_stream.traffic.day._request import Request, Step
 from spanpulse_stream.traffic.day._rhythm import DAY_NS, Rhythm
@@ -226,7 +223,7 @@ def test_the_price_jump() -> None:
             if step.call is None or step.call.prompt != PROMPT or request.deployment.environment == "staging":
                 continue
             dear = request.steps[0].start >= DEARER.begin
-            assert step.call.version == (LATEST_VERSION if dear else "3")
+            assert step.call.version == ("4" if dear else "3")
             assert step.call.model.name.startswith("gpt-5-2025" if dear else "gpt-5-mini")
 
 

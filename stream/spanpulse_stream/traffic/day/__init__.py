@@ -2,13 +2,11 @@
 
 from spanpulse_stream.traffic.day._day import Day, Export
 from spanpulse_stream.traffic.day._rhythm import REQUESTS
-from spanpulse_stream.traffic.day._scores import THUMBS
 from spanpulse_stream.traffic.day._story import (
     AGENT,
     AGENT_ROOT,
     DEARER,
     FAILING,
-    LATEST_VERSION,
     NEW_PRICE_MODEL,
     PROMPT,
     SLOW,
@@ -16,25 +14,19 @@ from spanpulse_stream.traffic.day._story import (
     TOOL,
     Window,
 )
-from spanpulse_stream.traffic.day._totals import DayTotals, ModelUse, totals_of
 
 __all__ = [
     "AGENT",
     "AGENT_ROOT",
     "DEARER",
     "FAILING",
-    "LATEST_VERSION",
     "NEW_PRICE_MODEL",
     "PROMPT",
     "REQUESTS",
     "SLOW",
     "SLOW_MODEL",
-    "THUMBS",
     "TOOL",
     "Day",
-    "DayTotals",
     "Export",
-    "ModelUse",
     "Window",
-    "totals_of",
 ]

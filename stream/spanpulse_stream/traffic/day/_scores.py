@@ -9,7 +9,7 @@ from typing import Final
 from spanpulse_stream.traffic.day._request import Request, Score, Step
 from spanpulse_stream.traffic.day._story import LATEST_VERSION, PROMPT
 
-__all__ = ["JUDGE", "THUMBS", "add_scores"]
+__all__ = ["JUDGE", "add_scores"]
 
 THUMBS: Final = "thumbs"
 JUDGE: Final = "groundedness"
