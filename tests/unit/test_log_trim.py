@@ -153,3 +153,18 @@ def test_upkeep_that_fails_rests_and_harms_nothing(tmp_path, monkeypatch, caplog
         log.commit_soon(TOPIC, 0, 5).result(DEADLINE)
     assert caplog.text.count("upkeep of the log failed") == 1
     assert caplog.text.count("giving back 1 MiB") == full
+
+
+def test_what_is_committed_is_given_back_to_the_disk(tmp_path: Path) -> None:
+    with opened(tmp_path, partitions=1) as log:
+        for _ in range(12):
+            fill(log, 1, value=b"x" * 3 * MIB)
+        commit(log, 10)
+        before = log.stats().file_bytes
+        freed = log.give_back(5 * MIB)
+        assert 5 * MIB <= freed <= 12 * MIB
+        assert log.stats().file_bytes <= before - freed + MIB
+        assert log.first_offset(TOPIC, 0) > 0
+        assert log.give_back(1 << 40) > 0
+        assert (log.first_offset(TOPIC, 0), len(everything(log))) == (10, 2)
+        assert log.give_back(1) == 0

@@ -104,6 +104,13 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     lines += [("disk", ", ".join(sizes) + cap)]
     for removed in found["removed_days"]:
         why = "by the cap on the disk" if removed["reason"] == "disk_cap" else "by `spanpulse erase`"
-        what = f"{removed['day']} {why}: {count_of(removed['rows'])} rows, {bytes_of(removed['bytes'])}"
-        lines.append(("removed", what))
+        lines.append(("removed", f"{removed['day']} {why}: {_removed(removed)}"))
     return lines
+
+
+def _removed(removed: dict[str, Any]) -> str:
+    """Say what went with a day: its spans and what belongs to them, its sums, or both."""
+    sums = any(table.startswith("rollup_") for table in removed["tables"])
+    spans = any(not table.startswith("rollup_") for table in removed["tables"])
+    what = [f"{count_of(removed['spans'])} spans with what belongs to them"] * spans + ["its sums"] * sums
+    return f"{' and '.join(what)}, {bytes_of(removed['bytes'])}"

@@ -12,6 +12,8 @@ from spanpulse_stream.maintenance import RESTORING
 
 __all__ = ["DataFolder", "FolderUnusable"]
 
+PARTS = ("log", "database", "prices")
+
 
 class FolderUnusable(Exception):  # noqa: N818 -- says what is wrong with the folder
     """The data folder cannot be used; the message says why and what to do."""
@@ -64,18 +66,35 @@ class DataFolder:
         return self.path / "prices"
 
     def sizes(self) -> dict[str, int]:
-        """Return bytes on disk by part; files that go meanwhile count 0."""
-        return {part: _size(self.path / part) for part in ("log", "database", "prices")}
+        """Return bytes on disk by part, all else as `other`; files that go meanwhile count 0.
+
+        What has several names, as while a backup is made, counts once, in the part that is looked at first.
+        """
+        counted: set[int] = set()
+        found = {part: _size(self.path / part, counted) for part in PARTS}
+        try:
+            rest = [entry for entry in self.path.iterdir() if entry.name not in PARTS and not entry.is_symlink()]
+        except OSError:
+            rest = []
+        return found | {"other": sum(_size(entry, counted) for entry in rest)}
 
 
-def _size(folder: Path) -> int:
-    total = 0
-    for root, _, names in os.walk(folder):
+def _size(place: Path, counted: set[int]) -> int:
+    """Return the bytes of a file or folder without those that are ``counted`` already."""
+    total = 0 if place.is_dir() else _blocks(str(place), counted)
+    for root, _, names in os.walk(place):
         for name in names:
-            try:
-                found = os.lstat(os.path.join(root, name))  # noqa: PTH118 -- a hot loop over many files
-            except OSError:
-                continue
-            if found.st_nlink:
-                total += found.st_blocks * 512 // found.st_nlink
+            total += _blocks(os.path.join(root, name), counted)  # noqa: PTH118 -- a hot loop over many files
     return total
+
+
+def _blocks(path: str, counted: set[int]) -> int:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return 0
+    if found.st_nlink > 1:
+        if found.st_ino in counted:
+            return 0
+        counted.add(found.st_ino)
+    return found.st_blocks * 512

@@ -38,7 +38,7 @@ ORDER BY requests DESC, model LIMIT 20
 """
 REMOVED = """
 SELECT received_day AS day, reason, toInt64(sum(row_count)) AS rows, toInt64(sum(byte_count)) AS bytes,
-    groupUniqArray(table_name) AS tables
+    groupUniqArray(table_name) AS tables, toInt64(sumIf(row_count, table_name = 'span_rows')) AS spans
 FROM removed_days GROUP BY day, reason ORDER BY day DESC LIMIT 20
 """
 CAPPED = ("service_name", "environment", "operation", "provider", "model", "prompt_name", "prompt_version")

@@ -201,6 +201,27 @@ class LocalLog:
         except (sqlite3.Error, OSError) as error:
             raise LogUnusable(f"the log {self._folder} cannot be written anew: {error}") from error
 
+    def give_back(self, size: int) -> int:
+        """Delete what is committed, the oldest first, until about ``size`` bytes are the disk's again.
+
+        Returns the bytes deleted, fewer where no more is committed. As with `forget`, nothing before that can be
+        repaired; unlike it, bytes of it may stay in the files. Raises LogUnusable, LogFull.
+        """
+        freed = 0
+        for key in list(self._store.positions):
+            while freed < size and (
+                slice_ := self._step(Step(partial(Transaction.trim, retain_records=0, key=key))).result()
+            ):
+                freed += slice_
+        if freed:
+            shrinking = self._upkeep.shrink()
+            self._step(Step(lambda _transaction: None)).result()
+            try:
+                shrinking.result()
+            except sqlite3.Error as error:
+                raise LogUnusable(f"the log {self._folder} cannot be made smaller: {error}") from error
+        return freed
+
     def snapshot(self) -> LogSnapshot:
         """Return the log as it stands now, to be copied while it goes on. Raises LogUnusable."""
         return take_snapshot(self._folder / DATABASE)

@@ -49,6 +49,7 @@ class Upkeep:
         self.unmoved = 0  # bytes in the write-ahead log that are not in the database yet
         self._trimming: Key | None = None
         self._scrubbing: Future[None] | None = None
+        self._shrinking: Future[None] | None = None
 
     def wrote(self, size: int) -> None:
         """Hear of a transaction of ``size`` bytes that went to the write-ahead log."""
@@ -63,11 +64,23 @@ class Upkeep:
         self._scrubbing = scrubbing
         return scrubbing
 
+    def shrink(self) -> "Future[None]":
+        """Ask for all unused pages to be given back to the disk, a piece each turn; for any thread.
+
+        The future raises sqlite3.Error.
+        """
+        shrinking: Future[None] = Future()
+        self._shrinking = shrinking
+        return shrinking
+
     def turn(self, *, idle: bool) -> bool:
         """Do a piece of what there is to do; return whether there is more."""
         if (scrubbing := self._scrubbing) is not None:
             self._scrubbing = None
             self._scrub(scrubbing)
+        if (shrinking := self._shrinking) is not None:
+            self._shrink(shrinking)
+            return True
         if self._monotonic() < self._rests_until:
             return False
         try:
@@ -149,6 +162,22 @@ class Upkeep:
         connection = self._store.connection
         unused = int(connection.execute("PRAGMA freelist_count").fetchone()[0])
         return unused > self._unused and 2 * unused > int(connection.execute("PRAGMA page_count").fetchone()[0])
+
+    def _shrink(self, shrinking: "Future[None]") -> None:
+        connection = self._store.connection
+        try:
+            if int(connection.execute("PRAGMA freelist_count").fetchone()[0]):
+                self._vacuum()
+                if self.unmoved >= CHECKPOINT_BYTES:
+                    self._checkpoint()
+                return
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # one that reads leaves it to the next
+        except sqlite3.Error as error:
+            self._shrinking = None
+            shrinking.set_exception(error)
+        else:
+            self._shrinking, self.unmoved = None, 0
+            shrinking.set_result(None)
 
     def _vacuum(self) -> None:
         self._store.connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
