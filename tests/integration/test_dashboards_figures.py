@@ -125,6 +125,7 @@ async def test_the_lines_are_those_of_the_spans(backend: Backend, truth: Truth, 
     window = backend.window(scope)
     found = await services.overview(backend, scope)
     lines, per_request = found.timeline, found.figures.cost_per_request.sparkline
+    failed = found.figures.error_rate.sparkline
     calls = truth.filtered(scope).within(window)
     gaps = 0
     for place, start in enumerate(lines.starts):
@@ -142,11 +143,14 @@ async def test_the_lines_are_those_of_the_spans(backend: Backend, truth: Truth, 
         assert between(lines.time_to_first_token_p50[place], inside.bounds("first_token", 0.5))
         assert close(lines.cost[place], inside.cost if inside.coverage else None)
         assert close(per_request[place], inside.cost_per_request)
+        assert close(failed[place], inside.errors / inside.requests)
         assert lines.input_tokens[place] == inside.sum(lambda call: int(call.input))
         by_model = sum(series.values[place] or 0 for series in lines.cost_by_model)
         by_confidence = sum(series.values[place] or 0 for series in lines.cost_by_confidence)
         assert [by_model, by_confidence] == pytest.approx([float(inside.cost)] * 2, rel=1e-9, abs=1e-11)
     assert gaps < len(lines.starts)
+    for name in ("requests", "latency_p95", "time_to_first_token_p95", "cost", "input_tokens", "output_tokens"):
+        assert getattr(found.figures, name).sparkline == getattr(lines, name)
     assert sum(each or 0 for each in lines.requests) == calls.requests
     assert len(lines.cost_by_model) <= 9
 
