@@ -205,18 +205,19 @@ def test_bad_places_are_refused_with_what_to_do(made: tuple[Path, list[bytes], L
     other = shutil.copytree(folder / "backup", tmp_path / "other")
     manifest = json.loads((other / "manifest.json").read_text())
     (other / "manifest.json").write_text(json.dumps({**manifest, "identity": manifest["identity"] + 1}))
-    for dest, told in (
-        (data / "backup", "lie in each other"),
-        (tmp_path / "used", "letter.txt"),
-        (tmp_path / "union", "holds state-of-the-union, which is of no backup"),
-        (tmp_path / "bike", "holds parts, which is of no backup"),
-        (tmp_path / "state", "holds state-1, which is of no backup"),
-        (tmp_path / "lock", "holds lock, which is of no backup"),
-        (other, "a backup of another data folder"),
-        (tmp_path / "file", "cannot write"),
-    ):
-        done = backup(data, dest)
-        assert (done.code, told in done.err) == (2, True), done.err
+    with Running(folder):
+        for dest, told in (
+            (data / "backup", "lie in each other"),
+            (tmp_path / "used", "letter.txt"),
+            (tmp_path / "union", "holds state-of-the-union, which is of no backup"),
+            (tmp_path / "bike", "holds parts, which is of no backup"),
+            (tmp_path / "state", "holds state-1, which is of no backup"),
+            (tmp_path / "lock", "holds lock, which is of no backup"),
+            (other, "a backup of another data folder"),
+            (tmp_path / "file", "cannot write"),
+        ):
+            done = backup(data, dest)
+            assert (done.code, told in done.err) == (2, True), done.err
     assert [path.name for path in (tmp_path / "used").iterdir()] == ["letter.txt"]
     for source, target, told in (
         (tmp_path / "used", tmp_path / "new", "no backup"),

@@ -24,7 +24,7 @@ from normalising import one_record_requests, one_span_requests
 from otlp.requests import PROTOBUF
 from running import Running
 
-ORDERS = 12
+ORDERS = 6
 AT_ONCE = 5
 PROVIDERS = {"gcp.gemini": "google", "gcp.gen_ai": "google", "gcp.vertex_ai": "google"}
 
