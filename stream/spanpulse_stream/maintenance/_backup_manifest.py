@@ -6,7 +6,6 @@ under `state-N/`. A folder with a manifest holds one whole backup, and maybe pie
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,9 +13,10 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from spanpulse_stream.maintenance._durable import write_durably
 from spanpulse_stream.operations import MaintenanceError
 
-__all__ = ["FORMAT", "MANIFEST", "Kept", "Manifest", "Wrong", "check_files", "digest_of", "write_durably"]
+__all__ = ["FORMAT", "MANIFEST", "Kept", "Manifest", "Wrong", "check_files", "digest_of"]
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -129,18 +129,3 @@ def digest_of(path: Path, say: Callable[[int], None]) -> tuple[int, str]:
             size += len(chunk)
             say(len(chunk))
     return size, digest.hexdigest()
-
-
-def write_durably(path: Path, text: str, *, mode: int = 0o666) -> None:
-    """Write a file whole or not at all, and bring it to the disk. Raises OSError."""
-    beside = path.with_name(f"{path.name}.new")
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:  # noqa: PTH123
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from spanpulse_stream.maintenance._backup_manifest import write_durably
+from spanpulse_stream.maintenance._durable import write_durably
 from spanpulse_stream.operations import MaintenanceError
 
 __all__ = ["EraseRequest", "Journal"]
@@ -75,7 +75,7 @@ class Journal:
 
     def write(self, request: EraseRequest) -> None:
         """Keep a request, durably. Raises OSError."""
-        write_durably(self._path, json.dumps(asdict(request), default=str), mode=0o600)
+        write_durably(self._path, json.dumps(asdict(request), default=str))
 
     def remove(self) -> None:
         """Forget the request: it is carried out."""

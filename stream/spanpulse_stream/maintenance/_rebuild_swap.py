@@ -8,7 +8,6 @@ anything where batches are written while `swap` runs; the caller holds the write
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanpulse_sinks.clickhouse import Workbench, workbench
 from spanpulse_stream.maintenance._context import Context
+from spanpulse_stream.maintenance._durable import write_durably
 from spanpulse_stream.operations import MaintenanceError
 
-__all__ = ["PREFIX", "Asides", "aside_of", "asides", "finish_swap", "keep_file"]
+__all__ = ["PREFIX", "Asides", "aside_of", "asides", "finish_swap"]
 
 LOG = logging.getLogger(__name__)
 PREFIX = "aside_"
@@ -68,11 +68,11 @@ class Asides:
             "ends": {str(source): end for source, end in ends.items()},
             "swap": [[t, str(day)] for t, day in places],
         }
-        keep_file(self.journal, plan)
+        write_durably(self.journal, json.dumps(plan))
         try:
             _swap_all(self.bench, places)
         finally:
-            keep_file(self.journal, {})
+            write_durably(self.journal, json.dumps({}))
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def asides(context: Context, tables: Iterable[str]) -> Iterator[Asides]:
     journal = _journal(context)
     try:
         with workbench(context.database) as bench:
-            keep_file(journal, {})
+            write_durably(journal, json.dumps({}))
             beside = Asides(bench, tuple(tables), journal)
             try:
                 _drop(bench)
@@ -111,22 +111,6 @@ def finish_swap(context: Context) -> None:
                     LOG.warning("finished what a kill interrupted: days of tables that were made anew are swapped in")
         _drop(bench)
     journal.unlink()
-
-
-def keep_file(path: Path, content: Any) -> None:
-    """Write JSON to a file, whole or not at all, and to the disk before it returns. Raises OSError."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    beside = path.with_suffix(".new")
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _journal(context: Context) -> Path:

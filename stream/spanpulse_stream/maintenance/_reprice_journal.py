@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from spanpulse_stream.maintenance._context import Context
-from spanpulse_stream.maintenance._rebuild_swap import keep_file
+from spanpulse_stream.maintenance._durable import write_durably
 from spanpulse_stream.maintenance._reprice_costs import Scope
 
 __all__ = ["Done", "Journal"]
@@ -93,4 +93,5 @@ class Journal:
         if under_way is None and not done:
             self.path.unlink(missing_ok=True)
         else:
-            keep_file(self.path, {"under_way": under_way, "done": [asdict(each) for each in done]})
+            content = {"under_way": under_way, "done": [asdict(each) for each in done]}
+            write_durably(self.path, json.dumps(content))
