@@ -19,7 +19,7 @@ __all__ = ["Freshness"]
 PAUSES_S = (2.0, 5.0, 10.0, 20.0, 60.0)
 SHORTEST_S = ((3600, 2.0), (6 * 3600, 5.0), (86_400, 10.0), (math.inf, 60.0))  # by the range, seconds
 STALE_S = 60.0
-SHARE, SHARE_BEHIND = 0.05, 0.01
+SHARE, SHARE_BEHIND = 0.02, 0.01
 """Of a core's time, what a query over one range may take; the second one while records wait."""
 REMEMBERED = 9
 """Queries whose median tells the cost: one that had to wait for the machine says nothing."""

@@ -65,7 +65,7 @@ def test_longer_ranges_wait_longer(freshness: Freshness) -> None:
 def test_dear_queries_make_pauses_long_and_cheap_ones_short_again(freshness: Freshness) -> None:
     first = freshness.edition(HOUR)
     for _ in range(5):
-        freshness.spent(HOUR, 0.75)
+        freshness.spent(HOUR, 0.3)
     assert freshness.pause(HOUR) == 20
     assert freshness.edition(HOUR) == first
     for _ in range(5):
@@ -82,7 +82,7 @@ def test_pages_wait_longer_while_records_wait(world: World) -> None:
     waiting = [False]
     freshness = Freshness(world.progress, world.clock, lambda: waiting[0])
     freshness.spent(HOUR, 0.1)
-    assert freshness.pause(HOUR) == 2
+    assert freshness.pause(HOUR) == 5
     waiting[0] = True
     assert freshness.pause(HOUR) == 10
 
