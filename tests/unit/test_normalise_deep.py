@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from logevents import normalise, record, request
-from spanpulse_stream.normalise._json import json_bytes
+from spanpulse_stream.json_text import json_bytes
 from spanpulse_stream.normalise._schema import messages_of
 from spanpulse_stream.normalise._texts_read import object_of
 

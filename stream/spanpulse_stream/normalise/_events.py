@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from spanpulse_stream.decode import Attributes, decode_value
+from spanpulse_stream.json_text import json_bytes
 from spanpulse_stream.normalise._event_calls import EventCall, call_of, response_of_details
-from spanpulse_stream.normalise._json import json_bytes
 from spanpulse_stream.normalise._resolved import Spans
 from spanpulse_stream.normalise.dialects import DIALECTS
 

@@ -15,11 +15,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spanpulse_stream.decode import Value, ValueKind
+from spanpulse_stream.json_text import json_bytes
 from spanpulse_stream.normalise._anomalies import Anomaly
 from spanpulse_stream.normalise._events import Event, Events
 from spanpulse_stream.normalise._flattened import family_items
 from spanpulse_stream.normalise._forms import Form
-from spanpulse_stream.normalise._json import json_bytes, parsed
+from spanpulse_stream.normalise._json import parsed
 from spanpulse_stream.normalise._pool import ABSENT
 from spanpulse_stream.normalise._resolved import Resolved
 from spanpulse_stream.normalise._schema import INPUT, OUTPUT, are_messages, messages_of, system_message

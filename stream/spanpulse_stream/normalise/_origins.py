@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Words
 from spanpulse_stream.decode import DecodedSpans, Value, decode_value
-from spanpulse_stream.normalise._json import json_bytes, scalar_text
+from spanpulse_stream.json_text import json_bytes
+from spanpulse_stream.normalise._json import scalar_text
 from spanpulse_stream.normalise._tables import Scope, scope_of
 
 __all__ = ["Emitters", "Resources", "read_emitters", "read_resources"]

@@ -9,11 +9,12 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from spanpulse_stream.json_text import json_bytes
 from spanpulse_stream.normalise._anomalies import Anomaly
 from spanpulse_stream.normalise._classify import Nature
 from spanpulse_stream.normalise._flattened import family_items
 from spanpulse_stream.normalise._forms import Form
-from spanpulse_stream.normalise._json import json_bytes, parsed, scalar_text
+from spanpulse_stream.normalise._json import parsed, scalar_text
 from spanpulse_stream.normalise._resolved import Resolved
 from spanpulse_stream.normalise._slots import Family, Slot
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeGuard
 
 import orjson
 
-from spanpulse_stream.normalise._json import json_bytes
+from spanpulse_stream.json_text import json_bytes
 
 __all__ = ["INPUT", "OUTPUT", "are_messages", "messages_of", "parts_of", "system_message", "text_message"]
 

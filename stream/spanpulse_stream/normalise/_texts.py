@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.columns import TextColumns, Words
 from spanpulse_stream.decode import DecodedLogs
-from spanpulse_stream.normalise._json import json_bytes
+from spanpulse_stream.json_text import json_bytes
 from spanpulse_stream.normalise._logs_events import Event, Form, events_of, forms_of
 from spanpulse_stream.normalise._logs_keys import SLOT_KEYS, LogSlot
 from spanpulse_stream.normalise._logs_slots import Slots

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from spanpulse_stream.normalise._json import json_bytes
+from spanpulse_stream.json_text import json_bytes
 from spanpulse_stream.normalise._outcome import reasons_of
 from spanpulse_stream.normalise._schema import INPUT, OUTPUT, are_messages, messages_of, system_message, text_message
 from spanpulse_stream.normalise._texts_read import Raw, object_of

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.decode import ValueKind, decode_value
 from spanpulse_stream.decode._memory import Buffer
-from spanpulse_stream.normalise._json import json_bytes
+from spanpulse_stream.json_text import json_bytes
 from spanpulse_stream.normalise._logs_wire import ValueView
 from spanpulse_stream.normalise._texts_json import OPEN_LISTS, write_json
 
