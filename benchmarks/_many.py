@@ -99,7 +99,8 @@ def _shifted(columns: set[str], origin: int) -> str:
     received = f"toDateTime({origin + 60}, 'UTC') - {back}"
     moved |= {"received_at": received, "target_received_at": received, "received_day": f"toDate({received})"}
     for name in ("log_offset", "target_log_offset", "first_offset", "last_offset"):
-        moved[name] = f"b.{name} + ({MINUTES} - n.copy) * 1000"
+        # The first copy keeps its offsets, so that its batches are those of the log.
+        moved[name] = f"b.{name} + if(n.copy = 0, 0, ({MINUTES} - n.copy) * 1000)"
     moved |= {name: _scaled(name) for name in columns & {*AMOUNTS, *TIMES}}
     moved |= {name: f"mapApply((k, c) -> (toInt16(k + {STEPS}), c), b.{name})" for name in columns & set(SKETCHES)}
     moved["trace_id"] = "lower(hex(sipHash128(b.trace_id, n.copy)))"

@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from spanpulse_dashboards._freshness import Freshness
@@ -49,18 +50,23 @@ class Backend:
 
     async def rows(self, statement: Statement, window: Window) -> tuple[Row, ...]:
         """Return the rows of a statement over a window, as of the present edition. Raises QueryFailed."""
-        answer = await self.reader.rows(statement, edition=self.freshness.edition(window.seconds))
-        self.freshness.spent(window.seconds, answer.seconds)
-        return answer.rows
+        edition = self.freshness.edition(window.seconds)
+        took = partial(self.freshness.asked, window.seconds)
+        return (await self.reader.rows(statement, edition=edition, took=took)).rows
 
     async def seldom(self, statement: Statement, *, dear: bool = False) -> tuple[Row, ...]:
         """Return the rows, at most a minute old, of a statement that is dear or hardly changes. Raises QueryFailed."""
-        answer = await self.reader.rows(statement, edition=self.freshness.edition(SELDOM_S), dear=dear)
-        return answer.rows
+        edition = self.freshness.edition(SELDOM_S)
+        took = partial(self.freshness.spent, SELDOM_S)
+        return (await self.reader.rows(statement, edition=edition, dear=dear, took=took)).rows
 
-    def edition(self, window: Window) -> str:
+    def version_of(self, window: Window) -> str:
         """Return the version of answers over this window."""
-        return f"{self.freshness.edition(window.seconds)}-{int(window.through.timestamp()) // 60:x}"
+        return self.freshness.version(window.seconds)
+
+    def spent(self, scope: Scope, seconds: float) -> None:
+        """Say what a page over a scope took beside its queries."""
+        self.freshness.spent(self.window(scope).seconds, seconds)
 
     def range_of(self, scope: Scope, window: Window) -> Range:
         """Return the range as answers tell it."""

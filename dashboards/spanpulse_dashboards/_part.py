@@ -50,6 +50,10 @@ class Surroundings(Protocol):
         """How many batches were stored and operations ended."""
 
     @property
+    def worked(self) -> Callable[[], float]:
+        """CPU time in seconds that the stages of the pipeline have used."""
+
+    @property
     def exporter_variables(self) -> Callable[[], Mapping[str, str]]:
         """The variables that point an application at the process."""
 
@@ -96,7 +100,7 @@ def page_part(given: Surroundings) -> PagePart:
         behind = given.lag()
         return Lag(behind.records, behind.seconds)
 
-    freshness = Freshness(given.changes, behind=lambda: given.lag().seconds > BEHIND_S)
+    freshness = Freshness(given.changes, behind=lambda: given.lag().seconds > BEHIND_S, worked=given.worked)
     backend = Backend(Reader(given.database), freshness, given.status, lag, given.version)
     prices = Prices(given.price_archive)
     access = Access(given.token)

@@ -10,7 +10,7 @@ consistent view over several statements, as a batch may be stored between them; 
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -92,16 +92,18 @@ class Reader:
         edition: str | None = None,
         limits: QueryLimits | None = None,
         dear: bool = False,
+        took: Callable[[float], None] = lambda _: None,
     ) -> Answer:
         """Return the answer; with an ``edition``, the one that is kept where there is one.
 
-        ``dear`` says that the statement reads spans, not rollups. Raises QueryFailed.
+        ``dear`` says that the statement reads spans, not rollups; ``took`` is told the seconds of a query that is begun
+        for this answer, not those of one that is shared. Raises QueryFailed.
         """
         key = statement.key(edition)
         if (kept := self._kept.get(key)) is not None:
             self._kept.move_to_end(key)
             return kept
-        flight = self._flights.get(key) or self._begin(key, statement, limits or self._limits, dear)
+        flight = self._flights.get(key) or self._begin(key, statement, limits or self._limits, dear, took)
         flight.waiting += 1
         try:
             return await asyncio.shield(flight.task)
@@ -120,7 +122,9 @@ class Reader:
             await asyncio.wait(self._ending)
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
-    def _begin(self, key: Key, statement: Statement, limits: QueryLimits, dear: bool) -> _Flight:
+    def _begin(
+        self, key: Key, statement: Statement, limits: QueryLimits, dear: bool, took: Callable[[float], None]
+    ) -> _Flight:
         if self._closed:
             raise QueryFailed(QueryFailed.Kind.CLOSED, "the process stops")
         if len(self._flights) >= MOST_WAITING:
@@ -129,20 +133,25 @@ class Reader:
             raise QueryFailed(QueryFailed.Kind.BUSY, f"{MOST_DEAR} questions wait for spans already")
         cancel = Cancel()
         asking = self._ask_in_turn if dear else self._ask
-        flight = _Flight(cancel, asyncio.create_task(asking(key, statement, limits, cancel)), dear)
+        flight = _Flight(cancel, asyncio.create_task(asking(key, statement, limits, cancel, took)), dear)
         flight.task.add_done_callback(lambda task: self._landed(key, task))
         self._flights[key] = flight
         return flight
 
-    async def _ask_in_turn(self, key: Key, statement: Statement, limits: QueryLimits, cancel: Cancel) -> Answer:
+    async def _ask_in_turn(
+        self, key: Key, statement: Statement, limits: QueryLimits, cancel: Cancel, took: Callable[[float], None]
+    ) -> Answer:
         async with self._dear_slots:
-            return await self._ask(key, statement, limits, cancel)
+            return await self._ask(key, statement, limits, cancel, took)
 
-    async def _ask(self, key: Key, statement: Statement, limits: QueryLimits, cancel: Cancel) -> Answer:
+    async def _ask(
+        self, key: Key, statement: Statement, limits: QueryLimits, cancel: Cancel, took: Callable[[float], None]
+    ) -> Answer:
         async with self._slots:
             loop = asyncio.get_running_loop()
             self.asked += 1
             answer = await loop.run_in_executor(self._threads, self._run, statement, limits, cancel)
+        took(answer.seconds)
         if key[2] is not None:
             self._keep(key, answer)
         return answer

@@ -16,7 +16,7 @@ from spanpulse_dashboards.pages._render import Health
 __all__ = ["HealthWatch"]
 
 LOG = logging.getLogger(__name__)
-FRESH_S = 2.0
+FRESH_S = 5.0
 STALE_S = 15.0
 UNKNOWN = Health("warn", "Unknown", "The state of the process could not be read; its log says why.")
 

@@ -4,6 +4,7 @@ Not guaranteed: anything about who may ask; a guard stands before the applicatio
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import cast
@@ -69,8 +70,11 @@ class Pages:
             overview(self._backend, scope), self._table(scope, own), events(self._backend, scope)
         )
         answers = Answers(found, rows, marks.events)
+        begun = time.perf_counter()
         values = overview_values(answers, scope, root=_root(request), own=own, book=self._book)
-        return await self.renderer.page(request, "overview.html", current="overview", query=scope.to_query(), **values)
+        page = await self.renderer.page(request, "overview.html", current="overview", query=scope.to_query(), **values)
+        self._backend.spent(scope, time.perf_counter() - begun)
+        return page
 
     async def filters(self, request: Request) -> Response:
         """Answer with every filter and its values, as addresses of the page that asked."""

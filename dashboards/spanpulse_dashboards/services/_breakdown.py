@@ -107,7 +107,7 @@ async def breakdown(
     shown, last = rows[:limit], rows[limit - 1] if len(rows) > limit else None
     return Breakdown(
         range=backend.range_of(scope, window),
-        version=backend.edition(window),
+        version=backend.version_of(window),
         by=by,
         sort=sort,
         descending=descending,

@@ -24,7 +24,7 @@ Found = TypeVar("Found")
 async def overview(backend: Backend, scope: Scope) -> Overview:
     """Return the first screen of a scope. Raises QueryFailed."""
     window = backend.window(scope)
-    version, lag = backend.edition(window), backend.lag()
+    version, lag = backend.version_of(window), backend.lag()
     numbers = [int(start.timestamp()) // window.bucket for start in window.starts]
     calls, models, users, scores = await asyncio.gather(
         _or_reason(read_calls(backend, scope, window)),

@@ -48,7 +48,7 @@ def live(backend: Backend, scope: Scope) -> Live:
     window = backend.window(scope)
     lag = backend.lag()
     return Live(
-        version=backend.edition(window),
+        version=backend.version_of(window),
         next_seconds=backend.freshness.next_s(window.seconds),
         time=backend.now(),
         still_arriving=lag.seconds > ARRIVING_S,

@@ -1,9 +1,11 @@
 /**
- * Traces: spans are shown in place, further lines are fetched as they come near, branches fold, keys move.
+ * Traces: spans are shown in place, further lines are fetched as they come near, branches fold, keys move. Lists follow
+ * what arrives, and so does a trace while its spans arrive.
  *
  * The address always names the selected span; without this script every link loads the same page as a whole.
  */
 
+import { toggleLive, watch as live } from "./live.js";
 import { say } from "./page.js";
 import "./range.js";
 import { showTimes } from "./times.js";
@@ -135,6 +137,7 @@ function pressed(event) {
   const current = lines()?.querySelector("a[aria-current]")?.closest(".line");
   const step = { j: 1, k: -1 }[event.key];
   if (step) { if (lines()) move(step); else moveRow(step); }
+  else if (event.key === "l" && document.getElementById("live")) toggleLive();
   else if (!lines()) return;
   else if (event.key === "e") nextFailed();
   else if (event.key === "ArrowLeft" && current && event.target.closest("#lines, body")) fold(current, true);
@@ -167,5 +170,11 @@ window.addEventListener("popstate", (event) => {
 }, true);
 
 document.addEventListener("keydown", pressed);
-document.addEventListener("page:shown", watch);
-watch();
+function present() {
+  watch();
+  refold();
+  live();
+}
+
+document.addEventListener("page:shown", present);
+present();

@@ -1,9 +1,11 @@
-"""How the services of traces ask: answers are kept by edition as everywhere, but do not slow the live page.
+"""How the services of traces ask: answers are kept by edition as everywhere.
 
 A list may cost more than the figures of a page do, and the pause between editions follows what queries cost; so what
-is asked here is not counted there. Lists and searches are dear questions; the spans of one trace, found by its id, are
-not.
+is asked here is not counted there, only in what open pages may cost together. Lists and searches are dear questions;
+the spans of one trace, found by its id, are not.
 """
+
+from functools import partial
 
 from spanpulse_dashboards._backend import Backend
 from spanpulse_dashboards._period import Window
@@ -21,7 +23,8 @@ async def ask(
 ) -> tuple[Row, ...]:
     """Return the rows of a statement over a window, as of the present edition. Raises QueryFailed."""
     edition = backend.freshness.edition(window.seconds)
-    return (await backend.reader.rows(statement, edition=edition, limits=limits, dear=True)).rows
+    took = partial(backend.freshness.spent, window.seconds)
+    return (await backend.reader.rows(statement, edition=edition, limits=limits, dear=True, took=took)).rows
 
 
 async def ask_now(

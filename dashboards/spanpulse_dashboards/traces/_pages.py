@@ -108,7 +108,7 @@ class TracePages:
             "bar": bar, "order": order, "q": own.get("q", ""), "visible": visible, "trace_address": _linked(root),
             "orders": [Link(TITLES[each], _address(root, scope, order=each), each == order) for each in TITLES],
             "kept": [(name, value) for name, value in scope.pairs()], "tenants": not scope.values("tenant"),
-            "trouble": None, "found": None, "listed": None,
+            "trouble": None, "found": None, "listed": None, "version": None, "asked": scope.to_query(),
         }  # fmt: skip
         values |= (
             await self._searched(own, scope, root)
@@ -174,9 +174,12 @@ class TracePages:
     async def _listed(self, order: Order, own: Mapping[str, str], scope: Scope, root: str) -> dict[str, Any]:
         whole = own.get("whole") == "1"
         page = Page(order, A_PAGE, cursor_of(own.get("cursor"), order), whole)
+        version = self._backend.version_of(self._backend.window(scope))
         listed = await list_traces(self._backend, scope, page)
         more = {"order": order, "whole": "1"} if whole else {"order": order}
         return {
+            # Further pages stay as they were when the first one was shown, and a rank over all of a range is dear.
+            "version": None if whole or page.cursor else version,
             "listed": listed,
             "next": _address(root, scope, **more, cursor=listed.next) if listed.next else None,
             "first": _address(root, scope, **more) if own.get("cursor") else None,

@@ -190,6 +190,7 @@ class EmbeddedProcess:
             status=self.status.read,
             lag=lag,
             changes=lambda: metrics.value(catalog.PIPELINE_BATCHES) + self.maintenance.ended,
+            worked=lambda: metrics.total(catalog.PIPELINE_STAGE_SECONDS),
             exporter_variables=lambda: self.exporter_variables,
             price_archive=self.folder.prices,
             routes=web.routes,

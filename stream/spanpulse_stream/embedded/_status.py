@@ -32,8 +32,8 @@ OUTCOMES = ("stored", "duplicate", "dead_lettered", "filtered")
 COUNTS = (*OUTCOMES, "unjoined")
 RATE_MINUTES = 5
 UNPRICED = """
-SELECT provider, model, toInt64(sum(requests_unpriced)) AS requests FROM rollup_minute
-WHERE minute > now() - INTERVAL 1 DAY GROUP BY provider, model HAVING requests > 0
+SELECT provider, model, toInt64(sum(requests_unpriced)) AS requests FROM rollup_quarter
+WHERE quarter > now() - INTERVAL 1 DAY GROUP BY provider, model HAVING requests > 0
 ORDER BY requests DESC, model LIMIT 20
 """
 REMOVED = """
@@ -44,7 +44,7 @@ FROM removed_days GROUP BY day, reason ORDER BY day DESC LIMIT 20
 CAPPED = ("service_name", "environment", "operation", "provider", "model", "prompt_name", "prompt_version")
 BEYOND_CAP = (
     f"SELECT [{', '.join(f'sumIf(requests, {name} = {OTHER!r})' for name in CAPPED)}]::Array(Float64) AS counts"  # noqa: S608 -- names above
-    " FROM rollup_minute WHERE minute > now() - INTERVAL 1 DAY"
+    " FROM rollup_quarter WHERE quarter > now() - INTERVAL 1 DAY"
 )
 
 

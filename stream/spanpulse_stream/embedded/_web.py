@@ -50,7 +50,8 @@ class Lag:
 class Surroundings:
     """What a part is given.
 
-    ``changes`` counts the batches that were stored and the operations that ended; ``token`` None: nobody is asked.
+    ``changes`` counts the batches that were stored and the operations that ended; ``worked`` is the CPU time of the
+    pipeline's stages so far, seconds; ``token`` None: nobody is asked.
     """
 
     database: EmbeddedDatabase
@@ -58,6 +59,7 @@ class Surroundings:
     status: Callable[[], Awaitable[Mapping[str, Any]]]
     lag: Callable[[], Lag]
     changes: Callable[[], float]
+    worked: Callable[[], float]
     exporter_variables: Callable[[], Mapping[str, str]]
     price_archive: Path
     routes: Sequence[Route]

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 MOST_SERIES = 200
 OTHER = "other"
+SUFFIXES = {Kind.COUNTER: "_total", Kind.GAUGE: "", Kind.HISTOGRAM: "_count"}
 
 Instrument = Counter | Gauge | Histogram
 Kept = TypeVar("Kept", Counter, Gauge, Histogram)
@@ -34,7 +35,7 @@ class Metrics:
         self._lock = threading.Lock()
         own = (metric for metric in METRICS if metric is not LABELS_LIMITED)
         self._instruments = {metric: _instrument(metric, self._registry) for metric in own}
-        self._series: dict[Metric, dict[tuple[str, ...], Instrument]] = {metric: {} for metric in self._instruments}
+        self._series: dict[Metric, dict[tuple[str, ...], Instrument]] = {metric: {} for metric in METRICS}
         self._limited = Counter(
             LABELS_LIMITED.name, LABELS_LIMITED.help, LABELS_LIMITED.labels, registry=self._registry
         )
@@ -67,9 +68,14 @@ class Metrics:
 
     def value(self, metric: Metric, *labels: str) -> float:
         """Return a counter's or gauge's value, or a histogram's count; 0 where nothing was counted."""
-        suffix = {Kind.COUNTER: "_total", Kind.GAUGE: "", Kind.HISTOGRAM: "_count"}[metric.kind]
-        names = dict(zip(metric.labels, labels, strict=True))
-        return self._registry.get_sample_value(metric.name + suffix, names) or 0.0
+        if len(labels) != len(metric.labels):
+            raise TypeError(f"{metric.name} has the labels {metric.labels}, got {len(labels)} values")
+        found = self._series[metric].get(labels)
+        return 0.0 if found is None else _value(found, metric)
+
+    def total(self, metric: Metric) -> float:
+        """Return the sum of `value` over all series."""
+        return sum(_value(each, metric) for each in list(self._series[metric].values()))
 
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
@@ -88,12 +94,20 @@ class Metrics:
 
     def _make(self, metric: Metric, series: dict[tuple[str, ...], Instrument], labels: tuple[str, ...]) -> Instrument:
         if len(series) >= MOST_SERIES and labels not in series:
+            self._series[LABELS_LIMITED].setdefault((metric.name,), self._limited.labels(metric.name))
             self._limited.labels(metric.name).inc()
             labels = (OTHER,) * len(labels)
         if labels not in series:
             instrument = self._instruments[metric]
             series[labels] = instrument.labels(*labels) if labels else instrument
         return series[labels]
+
+
+def _value(instrument: Instrument, metric: Metric) -> float:
+    """Return the value of one series; asking the registry would collect all others with it."""
+    name = metric.name + SUFFIXES[metric.kind]
+    samples = (sample for family in instrument.collect() for sample in family.samples)
+    return next(sample.value for sample in samples if sample.name == name)
 
 
 def _instrument(metric: Metric, registry: CollectorRegistry) -> Instrument:

@@ -1,0 +1,54 @@
+"""Traces that follow what arrives: a list shows new ones, an open trace its further spans, and nobody loses a place."""
+
+import os
+from datetime import UTC, datetime
+
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from browsing import Site, Visit, expect
+from making_spans import CHAT, SECOND, request, span
+
+LIVE_WITHIN_MS = 20_000
+
+
+def part(trace: bytes, number: int, parent: int, name: str) -> Span:
+    now = int(datetime.now(UTC).timestamp() * 1e9)
+    ids = {"trace_id": trace, "span_id": number.to_bytes(8, "big"), "name": name}
+    above = {"parent_span_id": parent.to_bytes(8, "big")} if parent else {}
+    return span(CHAT, start_time_unix_nano=now - SECOND, end_time_unix_nano=now, **ids, **above)
+
+
+def test_a_list_shows_what_arrives(site: Site, visit: Visit) -> None:
+    page, trace = visit.page, os.urandom(16)
+    page.goto(site.url("/traces", range="15m"))
+    page.get_by_role("link", name="Slowest").focus()
+    site.send("traces", request(part(trace, 1, 0, "just now")))
+    expect(page.locator(f"#t-{trace.hex()}")).to_be_visible(timeout=LIVE_WITHIN_MS)
+    assert page.evaluate("document.activeElement.textContent") == "Slowest"
+
+
+def test_later_pages_and_searches_stay_as_they_are(site: Site, visit: Visit) -> None:
+    page = visit.page
+    page.goto(site.url("/traces"))
+    expect(page.locator("#live")).to_be_visible()
+    page.get_by_role("link", name="Next").click()
+    expect(page.get_by_role("link", name="First page")).to_be_visible()
+    expect(page.locator("#live")).to_have_count(0)
+    page.goto(site.url("/traces", q="support-agent"))
+    expect(page.locator("#live")).to_have_count(0)
+
+
+def test_a_trace_grows_while_its_spans_arrive(site: Site, visit: Visit) -> None:
+    page, trace = visit.page, os.urandom(16)
+    site.send("traces", request(part(trace, 2, 1, "middle"), part(trace, 3, 2, "leaf"), part(trace, 4, 2, "leaf")))
+    site.running.drain()
+    page.goto(site.url(f"/traces/{trace.hex()}"))
+    expect(page.locator(".band", has_text="Still arriving: no root")).to_be_visible()
+    page.locator("#lines .fold").first.click()
+    expect(page.locator("#lines .line:visible")).to_have_count(1)
+    site.send("traces", request(part(trace, 1, 0, "root")))
+    expect(page.locator("#lines .line")).to_have_count(4, timeout=LIVE_WITHIN_MS)
+    expect(page.locator("#lines .line:visible")).to_have_count(2)
+    expect(page.locator(".band")).to_contain_text("The root has arrived")
+    page.keyboard.press("l")
+    expect(page.locator("#live")).to_have_attribute("aria-pressed", "false")
