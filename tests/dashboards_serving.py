@@ -58,6 +58,7 @@ class Given:
     status: Any = _status
     lag: Any = Behind
     changes: Any = float
+    worked: Any = float
     exporter_variables: Any = dict
     price_archive: Path = Path("nowhere")
     routes: list[Route] = field(default_factory=lambda: [Route("/metrics", _metrics)])

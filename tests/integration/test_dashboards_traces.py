@@ -163,7 +163,7 @@ def test_ten_thousand_spans_are_told_in_pages(told: Told) -> None:
         seen.add(line["span_id"])
     html = told.get(f"/traces/{told.cast.many.hex()}")
     assert html.status_code == 200
-    assert html.text.count('<li class="line') == 300
+    assert html.text.count(' class="line kind-') == 300
     more = told.get(f"/traces/{told.cast.many.hex()}/lines", lines=9900)
     assert more.text.count('<li class="line') == 100
     assert "data-more" not in more.text
