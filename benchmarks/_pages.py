@@ -24,7 +24,7 @@ from running import Running
 REPEATS = 12
 IDLE_SECONDS = 60.0
 LIVE_SECONDS = 45.0
-ROUNDS = 4
+ROUNDS = 3
 RANGES = ("15m", "1h", "6h", "24h", "7d")
 VERSION = re.compile(r'data-version="([^"]*)" data-query="([^"]*)"')
 

@@ -33,7 +33,8 @@ WORK = 0.05
 WORK_SEEN_S = 5.0
 OWING_S, LONGEST_S = 10.0, 300.0
 """How long answers stay good enough at least, and open pages as they are at most, until what they cost is paid."""
-NEXT_S = 0.5
+NEXT_S = (0.5, 30.0)
+"""Who watches asks that often: what is owed is paid sooner when the work is done."""
 
 
 @dataclass(slots=True)
@@ -110,11 +111,11 @@ class Freshness:
         return self._name(length, edition.version)
 
     def next_s(self, range_s: float) -> float:
-        """Return in how many seconds the version may change next."""
+        """Return in how many seconds to ask for the version again."""
         self._pay()
         edition = self._of(_class_of(range_s)[0])
         due = edition.looked + self.pause(range_s) - self.clock()
-        return max(NEXT_S, due, min(edition.debt / self._rate(), LONGEST_S))
+        return min(max(NEXT_S[0], due, edition.debt / self._rate()), NEXT_S[1])
 
     def _owes(self, edition: _Edition) -> bool:
         self._pay()

@@ -91,6 +91,16 @@ def test_everything_is_reached_by_keys(site: Site, visit: Visit) -> None:
     page.wait_for_url(re.compile("/completeness"))
 
 
+@pytest.mark.parametrize("keys", ["gt", "/"])
+def test_keys_to_the_traces_keep_what_is_looked_at(site: Site, visit: Visit, keys: str) -> None:
+    page = visit.page
+    page.goto(site.url("/", range="1h", service="support-agent"))
+    for key in keys:
+        page.keyboard.press(key)
+    page.wait_for_url(re.compile("/traces"))
+    assert "range=1h&service=support-agent" in page.url
+
+
 def test_an_open_menu_is_closed_by_escape_and_by_a_click_beside_it(site: Site, visit: Visit) -> None:
     page = visit.page
     page.goto(site.url())

@@ -32,7 +32,7 @@ def test_counters_differ(prefix: int, pattern: str) -> None:
 
 @pytest.mark.parametrize("length", [*range(1, 18), 24, 29, 32, 40])
 def test_ids_that_differ_in_one_byte_differ(length: int) -> None:
-    base = bytes(random.Random(length).randrange(1, 128) for _ in range(length))  # noqa: S311 -- a fixed example
+    base = bytes(random.Random(length).randrange(1, 128) for _ in range(length))
     near = [base[:at] + bytes([value]) + base[at + 1 :] for at in range(length) for value in range(1, 128)]
     assert_distinct([each.decode("ascii") for each in near])
 

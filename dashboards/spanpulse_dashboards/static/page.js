@@ -7,8 +7,7 @@
 
 import { showTimes } from "./times.js";
 
-const GO = { o: "/", t: "/traces", c: "/completeness" };
-const root = () => document.getElementById("page")?.dataset.root ?? "";
+const GO = { o: "overview", t: "traces", c: "completeness" };
 
 /** Say something for a moment, to eyes and to screen readers. */
 export function say(text) {
@@ -91,6 +90,11 @@ async function turned(menu) {
   menu.querySelector("input:not([type=hidden])")?.focus();
 }
 
+/** The address of another page, with the range and the filters of this one, as its link in the bar has it. */
+function to(name) {
+  return document.querySelector(`[data-goes=${name}]`).href;
+}
+
 let lead = "";
 
 function pressed(event) {
@@ -104,13 +108,13 @@ function pressed(event) {
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   const [before, key] = [lead, event.key];
   lead = key === "g" ? "g" : "";
-  if (before === "g" && GO[key]) location.assign(root() + GO[key]);
+  if (before === "g" && GO[key]) location.assign(to(GO[key]));
   else if (key === "?") toggleHelp();
   else if (key === "c") copy(location.href, "Link copied");
   else if (key === "/") {
     const search = document.getElementById("search");
     // The browser focuses what an address names.
-    if (search) { search.focus(); search.select(); } else location.assign(`${root()}/traces#search`);
+    if (search) { search.focus(); search.select(); } else location.assign(`${to("traces")}#search`);
   } else return;
   event.preventDefault();
 }
