@@ -149,8 +149,10 @@ def _pages(running: Running) -> dict[str, list[str]]:
 
 def _timed(client: httpx.Client, address: str) -> float:
     begun = time.perf_counter()
-    client.get(address).raise_for_status()
-    return time.perf_counter() - begun
+    answer = client.get(address).raise_for_status()
+    taken = time.perf_counter() - begun
+    assert "Waiting for the first span" not in answer.text, "the data is not seen as processed"
+    return taken
 
 
 def _ms(seconds: float) -> str:

@@ -72,8 +72,8 @@ def repaired(folder: Path, table: str, start: int) -> dict[str, Any]:
             database.insert(name, part)
         database.control.command(f"ALTER TABLE {table} DROP PART '20261120_2_2_0'")
         log = Log(start)
-        report = repair(database, log, rollups_of, today=DAY)
-        again = repair(database, log, rollups_of, today=DAY)
+        report = repair(database, log, rollups_of, today=DAY, note=folder / "note")
+        again = repair(database, log, rollups_of, today=DAY, note=folder / "note")
         writer = BatchWriter(database, retry=QUICK)
         writer.write(batch(2))
         writer.write(batch(3))
@@ -97,11 +97,36 @@ def detached(folder: Path, table: str) -> dict[str, Any]:
         data = Path(str(database.control.query(sql).result_rows[0][0])) / "data.bin"
     data.write_bytes(data.read_bytes()[:10])
     with EmbeddedDatabase.open(folder, CONFIG) as database:
-        report = repair(database, Log(), rollups_of, today=DAY)
+        report = repair(database, Log(), rollups_of, today=DAY, note=folder / "note")
         return {
             "counts": counts(database),
             "detached": [(part.table, str(part.day)) for part in report.detached],
             "left": int(database.control.query("SELECT count() FROM system.detached_parts").result_rows[0][0]),
+        }
+
+
+def killed(folder: Path) -> dict[str, Any]:
+    """A batch's spans are gone, and its rollups with them; the repair ends where it would rebuild, and runs again."""
+
+    def ended(*_: object) -> Iterator[Any]:
+        raise KeyboardInterrupt
+
+    with EmbeddedDatabase.open(folder, CONFIG) as database:
+        database.control.command("SYSTEM STOP MERGES")
+        for number in range(3):
+            BatchWriter(database, retry=QUICK).write(batch(number))
+        for table in ("span_rows", "rollup_minute"):
+            database.control.command(f"ALTER TABLE {table} DROP PART '20261120_2_2_0'")
+        try:
+            repair(database, Log(), ended, today=DAY, note=folder / "note")
+        except KeyboardInterrupt:
+            noted = (folder / "note").exists()
+        report = repair(database, Log(), rollups_of, today=DAY, note=folder / "note")
+        again = repair(database, Log(), rollups_of, today=DAY, note=folder / "note")
+        return {
+            "counts": counts(database),
+            "noted": [noted, (folder / "note").exists()],
+            "days": [[str(day) for day in each.rebuilt_days] for each in (report, again)],
         }
 
 
@@ -150,7 +175,7 @@ def lacking(folder: Path, how: str) -> dict[str, Any]:
         client.command(f"ALTER TABLE {changed} SETTINGS mutations_sync = 1")
         client.command("ALTER TABLE span_rows DELETE WHERE log_offset < 4 SETTINGS mutations_sync = 1")
         before = _sums(client)
-        report = repair(database, Log(0), rollups_of, today=DAY)
+        report = repair(database, Log(0), rollups_of, today=DAY, note=folder / "note")
         return {
             "refilled": [gap.table for gap in report.refilled],
             "days": [str(day) for day in report.rebuilt_days],

@@ -27,6 +27,15 @@ def test_lost_rows_of_a_committed_batch_come_back(inside: Inside, tmp_path: Path
     assert (found["asked"], found["clean"]) == ([1], True)
 
 
+def test_a_repair_that_was_killed_before_it_rebuilt_is_ended_by_the_next(inside: Inside, tmp_path: Path) -> None:
+    found = inside(repairing.killed, tmp_path)
+    assert found == {
+        "counts": expected(3, SPANS),
+        "noted": [True, False],
+        "days": [["2026-11-20"], []],
+    }
+
+
 @pytest.mark.parametrize("how", ["corrects", "in part"])
 def test_sums_that_know_of_rows_which_do_not_come_back_are_left(inside: Inside, tmp_path: Path, how: str) -> None:
     found = inside(repairing.lacking, tmp_path, how)

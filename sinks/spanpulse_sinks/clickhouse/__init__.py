@@ -7,6 +7,7 @@ from spanpulse_sinks.clickhouse._batch import TABLES, Batch, Mismatch, OffsetRan
 from spanpulse_sinks.clickhouse._config import EmbeddedConfig, QueryLimits, Retention
 from spanpulse_sinks.clickhouse._days import replace_tables, trim_seen
 from spanpulse_sinks.clickhouse._disk import DiskState, disk_state, free_bytes
+from spanpulse_sinks.clickhouse._durable import write_durably
 from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
 from spanpulse_sinks.clickhouse._errors import (
     DatabaseInUse,
@@ -72,4 +73,5 @@ __all__ = [
     "schema_version",
     "trim_seen",
     "workbench",
+    "write_durably",
 ]

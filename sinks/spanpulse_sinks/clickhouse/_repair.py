@@ -3,13 +3,15 @@
 What `batches` itself lost is cut anew and counted again. Rows are refilled only where a batch has none in a table,
 `seen` first; another number than expected is reported and left alone. Days whose rows were refilled or whose rollups
 were set aside are rebuilt and swapped in; where rows are gone for good that would make good sums wrong, and is left.
-Not guaranteed: what the log no longer has; it is named in the report.
+What a killed repair put back and did not rebuild is rebuilt by the next one. Not guaranteed: what the log no longer
+has; it is named in the report.
 """
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
@@ -30,6 +32,7 @@ from spanpulse_sinks.clickhouse._missing import (
     versions_near,
 )
 from spanpulse_sinks.clickhouse._removed import corrects_lost
+from spanpulse_sinks.clickhouse._unfinished import Unfinished
 
 __all__ = ["LogReader", "Rebuild", "RepairReport", "repair"]
 
@@ -81,22 +84,24 @@ class RepairReport:
     @property
     def clean(self) -> bool:
         """Whether there was nothing to do."""
-        return not (self.detached or self.refilled or self.lost)
+        return not (self.detached or self.refilled or self.lost or self.rebuilt_days)
 
 
-def repair(database: EmbeddedDatabase, log: LogReader, rebuild: Rebuild, *, today: date) -> RepairReport:
-    """Bring the tables back to what `batches` says; ``today`` is the UTC day. Raises ClickHouseError or OSError.
+def repair(database: EmbeddedDatabase, log: LogReader, rebuild: Rebuild, *, today: date, note: Path) -> RepairReport:
+    """Bring the tables back to what `batches` says; ``today`` is the UTC day, ``note`` a file of the repair's own.
 
-    Must run before the first batch is written. It may be killed and run again.
+    Must run before the first batch is written. It may be killed and run again. Raises ClickHouseError or OSError.
     """
     client = database.writer
     report = RepairReport(detached=detached_parts(client))
+    unfinished = Unfinished.read(note)
     starts = dict(log.log_starts())
-    _cover(database, log, today, report)
+    _cover(database, log, today, unfinished, report)
     batches = committed_batches(client, starts)
     missing = missing_rows(client, batches, report.detached, database.config.retention, today)
-    _refill(database, log, missing, report)
-    _rebuild(database, rebuild, starts, today, report)
+    _refill(database, log, missing, unfinished, report)
+    _rebuild(database, rebuild, starts, today, unfinished, report)
+    unfinished.end()
     for part in report.detached:
         LOG.warning("the broken part %s of %s (%s) is made good", part.name, part.table, part.reason)
         client.command(
@@ -105,7 +110,9 @@ def repair(database: EmbeddedDatabase, log: LogReader, rebuild: Rebuild, *, toda
     return report
 
 
-def _cover(database: EmbeddedDatabase, log: LogReader, today: date, report: RepairReport) -> None:
+def _cover(
+    database: EmbeddedDatabase, log: LogReader, today: date, unfinished: Unfinished, report: RepairReport
+) -> None:
     """Give processed offsets that no batch has their rows in `batches`."""
     client, ends = database.writer, log.log_ends()
     oldest = today - timedelta(days=database.config.retention.days("batches"))
@@ -115,13 +122,18 @@ def _cover(database: EmbeddedDatabase, log: LogReader, today: date, report: Repa
             try:
                 for found in log.ranges(source, first, end):
                     if found.received_day > oldest:
-                        _count_again(database, log, found, versions, report)
+                        _count_again(database, log, found, versions, unfinished, report)
             except LookupError:
                 LOG.exception("offsets %d to %d of source %d are in no batch", first, end - 1, source)
 
 
 def _count_again(
-    database: EmbeddedDatabase, log: LogReader, found: OffsetRange, versions: str, report: RepairReport
+    database: EmbeddedDatabase,
+    log: LogReader,
+    found: OffsetRange,
+    versions: str,
+    unfinished: Unfinished,
+    report: RepairReport,
 ) -> None:
     """Compute a range as a batch; `seen` too if it has nothing of it, for the ranges behind are held against it."""
     batch = Committed(found.log_source, found.first_offset, found.last_offset, found.received_day, versions, {})
@@ -129,10 +141,12 @@ def _count_again(
     for table in ("seen", "batches"):
         rows = tables.get(table)
         if rows is not None and rows.num_rows:
-            _put_back(database, Missing(table, batch, rows.num_rows, 0), rows, report)
+            _put_back(database, Missing(table, batch, rows.num_rows, 0), rows, unfinished, report)
 
 
-def _refill(database: EmbeddedDatabase, log: LogReader, missing: list[Missing], report: RepairReport) -> None:
+def _refill(
+    database: EmbeddedDatabase, log: LogReader, missing: list[Missing], unfinished: Unfinished, report: RepairReport
+) -> None:
     computed: dict[tuple[int, int], Mapping[str, pa.RecordBatch | None]] = {}
     for gap in missing:
         key = (gap.batch.log_source, gap.batch.first_offset)
@@ -144,27 +158,35 @@ def _refill(database: EmbeddedDatabase, log: LogReader, missing: list[Missing], 
                 report.lost.append(gap)
                 LOG.error("%s has %d rows of %s, not %s", gap.table, gap.found, gap.batch, gap.expected)
         else:
-            _put_back(database, gap, rows, report)
+            _put_back(database, gap, rows, unfinished, report)
 
 
-def _put_back(database: EmbeddedDatabase, gap: Missing, rows: pa.RecordBatch, report: RepairReport) -> None:
+def _put_back(
+    database: EmbeddedDatabase, gap: Missing, rows: pa.RecordBatch, unfinished: Unfinished, report: RepairReport
+) -> None:
     """Insert the rows of a batch into a table that has none of it."""
     if landed(database.writer, gap.table, gap.batch).rows:
         return
+    unfinished.note(gap.table, gap.batch.received_day)
     database.insert(gap.table, rows)
     report.refilled.append(gap)
     LOG.warning("refilled %d rows of %s in %s from the log", rows.num_rows, gap.batch, gap.table)
 
 
 def _rebuild(
-    database: EmbeddedDatabase, rebuild: Rebuild, sources: Mapping[int, int], today: date, report: RepairReport
+    database: EmbeddedDatabase,
+    rebuild: Rebuild,
+    sources: Mapping[int, int],
+    today: date,
+    unfinished: Unfinished,
+    report: RepairReport,
 ) -> None:
-    refilled = {gap.batch.received_day for gap in report.refilled if gap.table not in ("seen", "batches")}
     broken = {part.day for part in report.detached if TABLES[part.table] is Position.APPLIED}
     found = {source: newest_batch(database.writer, source) for source in sources}
     committed = {source: offset for source, offset in found.items() if offset is not None}
-    for day in sorted(refilled | broken):
-        if day not in broken and (why := _lacking(database, day, today, report)):
+    for day in sorted(unfinished.rows | broken):
+        whole = day in broken or day in unfinished.batches  # its batches came back, and its sums did not
+        if not whole and (why := _lacking(database, day, today, report)):
             LOG.error("the rollups of %s are left as they are: %s", day, why)
             continue
         replace_tables(database, day, rebuild(day, committed))
@@ -172,9 +194,7 @@ def _rebuild(
 
 
 def _lacking(database: EmbeddedDatabase, day: date, today: date, report: RepairReport) -> str | None:
-    """Return why the sums of a day know more than its rows; None where its batches came back, and its sums did not."""
-    if any(gap.table == "batches" and gap.batch.received_day == day for gap in report.refilled):
-        return None
+    """Return why the sums of a day know more than its rows; None where they do not."""
     lost = {gap.table for gap in report.lost if gap.batch.received_day == day and gap.table in COUNTED} - {"seen"}
     if lost:
         return f"not all rows of {', '.join(sorted(lost))} came back"

@@ -1,6 +1,7 @@
 """The data folder: where things lie in it, and whether it can be used at all.
 
-`log/` is the local log, `database/` the embedded ClickHouse, `prices/` the operator's price files by version.
+`log/` is the local log, `database/` the embedded ClickHouse, `prices/` the operator's price files by version;
+`repairing.json` is there while a repair owes something.
 """
 
 import os
@@ -59,6 +60,11 @@ class DataFolder:
     def database(self) -> Path:
         """The embedded database."""
         return self.path / "database"
+
+    @property
+    def repair_note(self) -> Path:
+        """What a repair at start owes."""
+        return self.path / "repairing.json"
 
     @property
     def prices(self) -> Path:

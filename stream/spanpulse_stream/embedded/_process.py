@@ -220,7 +220,8 @@ class EmbeddedProcess:
         def rebuild(day: Any, committed: Any) -> Any:
             return rebuilt_day(self.database, day, committed)
 
-        report = repair(self.database, rows, rebuild, today=datetime.now(UTC).date())
+        today = datetime.now(UTC).date()
+        report = repair(self.database, rows, rebuild, today=today, note=self.folder.repair_note)
         if not report.clean:
             self._progress(
                 f"repaired: {len(report.refilled)} batches refilled from the log, {len(report.detached)} broken parts,"

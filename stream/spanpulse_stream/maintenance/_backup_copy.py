@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from spanpulse_sinks.clickhouse import write_durably
 from spanpulse_stream.maintenance._backup_manifest import Kept, Manifest, digest_of
-from spanpulse_stream.maintenance._durable import write_durably
 
 __all__ = ["DAMAGED", "NOTES", "Copier", "note_damage"]
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from spanpulse_stream.maintenance._durable import write_durably
+from spanpulse_sinks.clickhouse import write_durably
 from spanpulse_stream.operations import MaintenanceError
 
 __all__ = ["FORMAT", "MANIFEST", "Kept", "Manifest", "Wrong", "check_files", "digest_of"]

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from spanpulse_stream.maintenance._durable import write_durably
+from spanpulse_sinks.clickhouse import write_durably
 from spanpulse_stream.operations import MaintenanceError
 
 __all__ = ["EraseRequest", "Journal"]

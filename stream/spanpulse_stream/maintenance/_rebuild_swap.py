@@ -18,9 +18,8 @@ from typing import Any
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from spanpulse_sinks.clickhouse import Workbench, workbench
+from spanpulse_sinks.clickhouse import Workbench, workbench, write_durably
 from spanpulse_stream.maintenance._context import Context
-from spanpulse_stream.maintenance._durable import write_durably
 from spanpulse_stream.operations import MaintenanceError
 
 __all__ = ["PREFIX", "Asides", "aside_of", "asides", "finish_swap"]

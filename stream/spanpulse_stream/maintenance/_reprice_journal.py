@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from spanpulse_sinks.clickhouse import write_durably
 from spanpulse_stream.maintenance._context import Context
-from spanpulse_stream.maintenance._durable import write_durably
 from spanpulse_stream.maintenance._reprice_costs import Scope
 
 __all__ = ["Done", "Journal"]

@@ -12,10 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from spanpulse_sinks.clickhouse import free_bytes, schema_version
+from spanpulse_sinks.clickhouse import free_bytes, schema_version, write_durably
 from spanpulse_stream.log import log_version, newest_log_version
 from spanpulse_stream.maintenance._backup_manifest import Kept, Manifest, digest_of
-from spanpulse_stream.maintenance._durable import write_durably
 from spanpulse_stream.operations import MaintenanceError, Progress
 
 __all__ = ["RESTORING", "restore"]
