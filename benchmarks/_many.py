@@ -99,13 +99,17 @@ def _shifted(columns: set[str], origin: int) -> str:
     received = f"toDateTime({origin + 60}, 'UTC') - {back}"
     moved |= {"received_at": received, "target_received_at": received, "received_day": f"toDate({received})"}
     for name in ("log_offset", "target_log_offset", "first_offset", "last_offset"):
-        # The first copy keeps its offsets, so that its batches are those of the log.
-        moved[name] = f"b.{name} + if(n.copy = 0, 0, ({MINUTES} - n.copy) * 1000)"
+        moved[name] = f"b.{name} + if(n.copy > 0, ({MINUTES} - n.copy) * 1000, 0)"
     moved |= {name: _scaled(name) for name in columns & {*AMOUNTS, *TIMES}}
     moved |= {name: f"mapApply((k, c) -> (toInt16(k + {STEPS}), c), b.{name})" for name in columns & set(SKETCHES)}
     moved["trace_id"] = "lower(hex(sipHash128(b.trace_id, n.copy)))"
     moved["response_id"] = "if(b.response_id IS NULL, NULL, concat(b.response_id, '-', toString(n.copy)))"
-    moved["applied"] = f"mapApply((s, o) -> (s, toInt64(o + {MINUTES} * 1000)), b.applied)"
+    # Only the first copy is of the log that the process has; one behind whose end there are rows would be a lost one.
+    for name in ("log_source", "target_log_source"):
+        moved[name] = f"b.{name} + if(n.copy > 0, 1, 0)"
+    moved["applied"] = (
+        f"mapApply((s, o) -> if(n.copy > 0, (toUInt32(s + 1), toInt64(o + {MINUTES} * 1000)), (s, o)), b.applied)"
+    )
     chosen = {name: expression for name, expression in moved.items() if name in columns}
     return "b.* REPLACE (" + ", ".join(f"{expression} AS {name}" for name, expression in chosen.items()) + ")"
 

@@ -329,26 +329,20 @@ async def test_errors_are_problems_for_programs_and_pages_for_people(open_page: 
     assert "did you mean model?" in page.text
 
 
-async def some_stored() -> dict[str, Any]:
-    return {**STATUS, "completeness": {**STATUS["completeness"], "accepted": 7, "stored": 7}}
-
-
 async def some_unreadable() -> dict[str, Any]:
     return {**STATUS, "completeness": {**STATUS["completeness"], "accepted": 9, "stored": 7, "dead_lettered": 2}}
 
 
-@pytest.fixture
-async def used_page(database: EmbeddedDatabase) -> AsyncIterator[PagePart]:
-    async with served(Given(database, status=some_stored)) as part:
-        yield part
-
-
 @pytest.mark.parametrize("path", ["/", "/traces", "/unpriced"])
-async def test_pages_wait_for_the_first_span(open_page: PagePart, used_page: PagePart, path: str) -> None:
+async def test_pages_wait_for_the_first_span(open_page: PagePart, database: EmbeddedDatabase, path: str) -> None:
     async with asking(open_page) as client:
         assert "Waiting for the first span" in (await client.get(path)).text
-    async with asking(used_page) as client:
-        text = (await client.get(path)).text
+        # Of another log: the counts of completeness, which are of this one, stay 0.
+        database.control.command("INSERT INTO batches (log_source, received_at) SELECT 1, now64(3)")
+        try:
+            text = (await client.get(path)).text
+        finally:
+            database.control.command("TRUNCATE TABLE batches SYNC")
         assert "Waiting for the first span" not in text
         assert ("No calls in this range" in text) == (path == "/unpriced")
 
@@ -379,14 +373,14 @@ async def test_dead_letters_are_not_called_complete(database: EmbeddedDatabase) 
 
 @pytest.mark.parametrize("path", ["/api/v1/overview", "/traces"])
 async def test_a_defect_is_answered_and_logged_once(
-    used_page: PagePart, path: str, caplog: pytest.LogCaptureFixture
+    open_page: PagePart, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("secret of the inside")
 
-    reader: Any = used_page.backend.reader
+    reader: Any = open_page.backend.reader
     reader.rows = broken
-    async with asking(used_page) as client:  # which would raise what the application lets through to the server
+    async with asking(open_page) as client:  # which would raise what the application lets through to the server
         answer = await client.get(path)
         assert answer.status_code == 500
         assert "secret" not in answer.text
