@@ -28,8 +28,8 @@ REMEMBERED = 9
 """Queries whose median tells the cost: one that had to wait for the machine says nothing."""
 SHARE, SHARE_BUSY = 0.2, 0.015
 """Of a core's time, what all pages that are open may take; the second one while there is work."""
-WORK = 0.05
-"""Of a core's time, what the stages of the pipeline use where there is work: some 1,000 spans/s."""
+WORK = 0.02
+"""Of a core's time, what the stages of the pipeline use where there is work: 1,000 to 2,000 spans/s."""
 WORK_SEEN_S = 5.0
 OWING_S, LONGEST_S = 10.0, 300.0
 """How long answers stay good enough at least, and open pages as they are at most, until what they cost is paid."""
