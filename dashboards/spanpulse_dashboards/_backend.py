@@ -54,10 +54,13 @@ class Backend:
         took = partial(self.freshness.asked, window.seconds)
         return (await self.reader.rows(statement, edition=edition, took=took)).rows
 
-    async def seldom(self, statement: Statement, *, dear: bool = False) -> tuple[Row, ...]:
-        """Return the rows, at most a minute old, of a statement that is dear or hardly changes. Raises QueryFailed."""
+    async def seldom(self, statement: Statement, window: Window, *, dear: bool = False) -> tuple[Row, ...]:
+        """Return the rows, at most a minute old, of a statement that is dear or hardly changes. Raises QueryFailed.
+
+        ``window`` is that of the page.
+        """
         edition = self.freshness.edition(SELDOM_S)
-        took = partial(self.freshness.spent, SELDOM_S)
+        took = partial(self.freshness.spent, window.seconds)
         return (await self.reader.rows(statement, edition=edition, dear=dear, took=took)).rows
 
     def version_of(self, window: Window) -> str:

@@ -26,7 +26,7 @@ SHARE_OF_QUERY = 0.02
 """Of a core's time, what one query over a range may take."""
 REMEMBERED = 9
 """Queries whose median tells the cost: one that had to wait for the machine says nothing."""
-SHARE, SHARE_BUSY = 0.2, 0.015
+SHARE, SHARE_BUSY = 0.2, 0.02
 """Of a core's time, what all pages that are open may take; the second one while there is work."""
 WORK = 0.02
 """Of a core's time, what the stages of the pipeline use where there is work: 1,000 to 2,000 spans/s."""

@@ -167,7 +167,7 @@ async def _rows(backend: Backend, window: Window, source: _Source, by: By, order
 async def _ask(backend: Backend, window: Window, statement: Statement, by: By) -> tuple[Row, ...]:
     if by != "session":  # which are read from spans
         return await backend.rows(statement, window)
-    return await backend.seldom(statement, dear=True)
+    return await backend.seldom(statement, window, dear=True)
 
 
 def _statement(source: _Source, order: _Order, percentiles: str) -> Statement:

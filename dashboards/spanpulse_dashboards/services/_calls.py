@@ -55,7 +55,7 @@ async def read_calls(backend: Backend, scope: Scope, window: Window) -> Calls:
     now = backend.rows(_by_bucket(table, scope, window), window)
     if not scope.compare:
         return _calls(await now, None)
-    return _calls(*await asyncio.gather(now, backend.seldom(_whole(table, scope, window.before))))
+    return _calls(*await asyncio.gather(now, backend.seldom(_whole(table, scope, window.before), window)))
 
 
 def _calls(rows: Sequence[Row], before: Sequence[Row] | None) -> Calls:

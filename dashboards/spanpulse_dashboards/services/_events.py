@@ -51,7 +51,7 @@ async def _prices(backend: Backend, window: Window) -> list[Event]:
         LIMIT 100"""
     start = int(window.start.timestamp())
     statement = Statement(sql, {"start": start, "end": int(window.end.timestamp())})
-    changes = [(_moment(row["first"]), row["prices"]) for row in await backend.seldom(statement)]
+    changes = [(_moment(row["first"]), row["prices"]) for row in await backend.seldom(statement, window)]
     return [
         Event(time=time, kind="prices", title="new prices", detail=f"price version {version}")
         for time, version in changes[1:]
@@ -81,7 +81,7 @@ async def _prompt_versions(backend: Backend, scope: Scope, window: Window) -> li
         HAVING sum(calls) < max(whole)
         ORDER BY sum(calls) DESC, prompt, version
         LIMIT {MOST}"""
-    rows = await backend.seldom(Statement(sql, {**found.parameters, "bucket": window.bucket}))
+    rows = await backend.seldom(Statement(sql, {**found.parameters, "bucket": window.bucket}), window)
     events = []
     for row in rows:
         start = _taken_over([_Step.of(step) for step in row["steps"]])
