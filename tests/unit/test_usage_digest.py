@@ -1,5 +1,6 @@
 """Digests of response ids: different ids have different ones, also those that providers number one after the other."""
 
+import itertools
 import random
 
 import numpy as np
@@ -28,6 +29,37 @@ def assert_distinct(ids: list[str]) -> None:
 @pytest.mark.parametrize("pattern", ["{:d}", "{:06d}", "{:08x}", "{0:04x}-{0:04x}", "{:d}-completion"])
 def test_counters_differ(prefix: int, pattern: str) -> None:
     assert_distinct(["r" * prefix + pattern.format(number) for number in range(5000)])
+
+
+def in_base(number: int, base: int, digits: int) -> str:
+    figures = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    return "".join(figures[number // base**place % base] for place in reversed(range(digits)))
+
+
+@pytest.mark.parametrize("base", [2, 10, 16, 36, 62])
+@pytest.mark.parametrize("prefix", ["", "resp_", "chatcmpl-"])
+@pytest.mark.parametrize("widths", [(3, 4, 4), (8, 4, 4), (4, 8, 8), (8, 8, 8)])
+def test_ids_of_several_counters_differ(base: int, prefix: str, widths: tuple[int, int, int]) -> None:
+    """Of machine, thread and call: what differs may lie at the end of several words."""
+    each = 40
+    assert_distinct(
+        [
+            prefix + "".join(in_base(number, base, digits) for number, digits in zip(numbers, widths, strict=True))
+            for numbers in itertools.product(range(each), repeat=3)
+        ]
+    )
+
+
+@pytest.mark.parametrize("places", [(7, 15), (7, 15, 23), (6, 7, 14), (0, 8, 16), (3, 7, 11, 15)])
+def test_ids_that_differ_at_the_same_place_of_several_words_differ(places: tuple[int, ...]) -> None:
+    letters = "0123456789abcdefghijklmnopqrstuv" if len(places) <= 3 else "0123456789ab"
+    ids = []
+    for chosen in itertools.product(letters, repeat=len(places)):
+        text = ["r"] * 24
+        for place, letter in zip(places, chosen, strict=True):
+            text[place] = letter
+        ids.append("".join(text))
+    assert_distinct(ids)
 
 
 @pytest.mark.parametrize("length", [*range(1, 18), 24, 29, 32, 40])
