@@ -24,6 +24,7 @@ from spanpulse_sinks.clickhouse._purge import purge_old_parts
 from spanpulse_sinks.clickhouse._query import Cancel, Parameters, guest_query, query
 from spanpulse_sinks.clickhouse._removed import DayOfTable, days_of, note_removal, remove_day, removed_days
 from spanpulse_sinks.clickhouse._repair import LogReader, Rebuild, RepairReport, repair
+from spanpulse_sinks.clickhouse._unfinished import DamagedNote
 from spanpulse_sinks.clickhouse._workbench import Workbench, workbench
 from spanpulse_sinks.clickhouse._writer import BatchWriter, Retry
 
@@ -35,6 +36,7 @@ __all__ = [
     "BatchWriter",
     "Cancel",
     "Committed",
+    "DamagedNote",
     "DatabaseInUse",
     "DayOfTable",
     "DetachedPart",

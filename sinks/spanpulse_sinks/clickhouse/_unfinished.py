@@ -11,7 +11,11 @@ from pathlib import Path
 
 from spanpulse_sinks.clickhouse._durable import write_durably
 
-__all__ = ["Unfinished"]
+__all__ = ["DamagedNote", "Unfinished"]
+
+
+class DamagedNote(ValueError):
+    """The file is none of a repair; the message says what to do."""
 
 
 @dataclass(slots=True)
@@ -24,11 +28,14 @@ class Unfinished:
 
     @classmethod
     def read(cls, path: Path) -> "Unfinished":
-        """Return what the last repair left, nothing where it ended. Raises OSError, and ValueError for another file."""
+        """Return what the last repair left, nothing where it ended. Raises OSError, DamagedNote."""
         if not path.exists():
             return cls(path)
-        found = json.loads(path.read_text("utf-8"))
-        return cls(path, *({date.fromisoformat(day) for day in found[name]} for name in ("rows", "batches")))
+        try:
+            found = json.loads(path.read_text("utf-8"))
+            return cls(path, *({date.fromisoformat(day) for day in found[name]} for name in ("rows", "batches")))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DamagedNote(f"{path} is damaged: remove it, start again and run `spanpulse audit`") from error
 
     def note(self, table: str, day: date) -> None:
         """Say that rows of a table are about to come back. Raises OSError."""

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Self, TypeVar
 
-from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, QueryFailed, repair
+from spanpulse_sinks.clickhouse import BatchWriter, DamagedNote, EmbeddedDatabase, QueryFailed, repair
 from spanpulse_stream.control import ControlServer, Operations, socket_path
 from spanpulse_stream.embedded._database import check_free, open_database
-from spanpulse_stream.embedded._folder import DataFolder
+from spanpulse_stream.embedded._folder import DataFolder, FolderUnusable
 from spanpulse_stream.embedded._guests import ask
 from spanpulse_stream.embedded._kernels import warm_up
 from spanpulse_stream.embedded._limits import DiskCap
@@ -221,7 +221,10 @@ class EmbeddedProcess:
             return rebuilt_day(self.database, day, committed)
 
         today = datetime.now(UTC).date()
-        report = repair(self.database, rows, rebuild, today=today, note=self.folder.repair_note)
+        try:
+            report = repair(self.database, rows, rebuild, today=today, note=self.folder.repair_note)
+        except DamagedNote as error:
+            raise FolderUnusable(str(error)) from error
         if not report.clean:
             self._progress(
                 f"repaired: {len(report.refilled)} batches refilled from the log, {len(report.detached)} broken parts,"

@@ -14,6 +14,7 @@ import pyarrow as pa
 from spanpulse_sinks.clickhouse import Workbench
 from spanpulse_stream.maintenance._erase_letters import BY_WORD, letters_of_traces, letters_with
 from spanpulse_stream.maintenance._erase_request import EraseRequest
+from spanpulse_stream.normalise import USER_KEYS
 
 __all__ = [
     "PLACE",
@@ -56,6 +57,11 @@ OF_NOBODY_ELSE = (
     f"(SELECT tenant, trace_id FROM {TARGETS} WHERE what = 'span_rows'"
     f" AND (tenant, trace_id) NOT IN (SELECT tenant, trace_id FROM {TARGETS} WHERE what = 'other'))"
 )
+RESPONSES = (
+    f"(SELECT tenant, response_id FROM {TARGETS} WHERE what = 'span_rows'"
+    " AND (length(response_id) >= 20 OR length(arrayElement(splitByRegexp('[-_]', response_id), -1)) >= 6))"
+)
+"""Responses of spans that are listed; a short id is a number that many responses have, and names none."""
 LONG_ID = 256  # bytes from which on an id may have stayed an attribute, or in the JSON of one
 OWNED = "(SELECT log_source, target_log_offset, target_ordinal FROM span_updates WHERE {})"
 
@@ -143,8 +149,11 @@ def _spans_of_user(bench: Workbench, user: str, tenant: str) -> None:
     owned = OWNED.format(f"user_id = {user} AND {tenant}")
     named = f" OR arrayExists(value -> position(value, {user}) > 0, mapValues(attributes))" * (len(user) > LONG_ID)
     _list_spans(bench, "span_rows", f"{tenant} AND (user_id = {user} OR ({PLACE}) IN {owned}{named})")
-    same_trace = f"{tenant} AND (tenant, trace_id) IN {TOUCHED} AND ({PLACE}) NOT IN {places('span_rows')}"
     somebody = OWNED.format(f"user_id != '' AND user_id != {user}")
+    nobody = f"coalesce(user_id, '') = '' AND ({PLACE}) NOT IN {somebody}"
+    # The same call, told of by another instrumentation in a trace of its own.
+    _list_spans(bench, "span_rows", f"{tenant} AND (tenant, coalesce(response_id, '')) IN {RESPONSES} AND {nobody}")
+    same_trace = f"{tenant} AND (tenant, trace_id) IN {TOUCHED} AND ({PLACE}) NOT IN {places('span_rows')}"
     _list_spans(bench, "other", f"{same_trace} AND (coalesce(user_id, '') != '' OR ({PLACE}) IN {somebody})")
     _list_spans(bench, "span_rows", f"{same_trace} AND ({PLACE}) NOT IN {places('other')}")
 
@@ -157,10 +166,11 @@ def _texts_and_scores(bench: Workbench, request: EraseRequest) -> None:
     others = f"(SELECT tenant, trace_id, span_id FROM {TARGETS} WHERE what = 'other')"
     trace, span = "coalesce(trace_id, '')", "coalesce(span_id, '')"
     of_traces = f"((tenant, {trace}) IN {TOUCHED} AND (tenant, {trace}, {span}) NOT IN {others})"
-    responses = f"(SELECT tenant, response_id FROM {TARGETS} WHERE what = 'span_rows' AND response_id != '')"
-    named = f"(tenant, coalesce(response_id, '')) IN {responses}"
+    named = f"(tenant, coalesce(response_id, '')) IN {RESPONSES}"
     if request.user is not None:
-        named += f" OR has(mapValues(attributes), {quoted(request.user)})"
+        keys = ", ".join(map(quoted, sorted(USER_KEYS)))
+        named += f" OR arrayExists((key, value) -> key IN ({keys}) AND value = {quoted(request.user)},"
+        named += " mapKeys(attributes), mapValues(attributes))"
     for table, where in (("span_texts", of_traces), ("scores", f"({of_traces} OR {named})")):
         bench.command(
             f"INSERT INTO {TARGETS} ({COLUMNS}) SELECT DISTINCT '{table}', {PLACE}, toDate(received_at), tenant, '', ''"

@@ -7,7 +7,7 @@ tenant collide, and harms nobody else.
 
 An id is the provider's word for one call, whatever dialect names the provider, so the provider takes no part. Some
 local servers number their responses at random below 1,000 (`chatcmpl-417`); an id that is so short names a call
-only within its trace.
+only within its trace. Not guaranteed: calls of one trace that such a server gave the same number.
 """
 
 from hashlib import blake2b
