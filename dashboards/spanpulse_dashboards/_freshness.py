@@ -28,10 +28,10 @@ REMEMBERED = 9
 """Queries whose median tells the cost: one that had to wait for the machine says nothing."""
 SHARE, SHARE_BUSY = 0.2, 0.02
 """Of a core's time, what all pages that are open may take; the second one while there is work."""
-WORK = 0.02
+WORK = 0.01
 """Of a core's time, what the stages of the pipeline use where there is work: 1,000 to 2,000 spans/s."""
 WORK_SEEN_S = 5.0
-OWING_S, LONGEST_S = 10.0, 300.0
+OWING_S, LONGEST_S = 10.0, 60.0
 """How long answers stay good enough at least, and open pages as they are at most, until what they cost is paid."""
 NEXT_S = (0.5, 30.0)
 """Who watches asks that often: what is owed is paid sooner when the work is done."""

@@ -3,7 +3,7 @@
 import os
 from datetime import UTC, datetime
 
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from browsing import Site, Visit, expect
 from making_spans import CHAT, SECOND, request, span
@@ -52,3 +52,30 @@ def test_a_trace_grows_while_its_spans_arrive(site: Site, visit: Visit) -> None:
     expect(page.locator(".band")).to_contain_text("The root has arrived")
     page.keyboard.press("l")
     expect(page.locator("#live")).to_have_attribute("aria-pressed", "false")
+
+
+def test_what_is_read_stays_while_a_trace_grows(site: Site, visit: Visit) -> None:
+    page, trace = visit.page, os.urandom(16)
+    site.send("traces", request(part(trace, 2, 1, "read this")))
+    site.running.drain()
+    page.goto(site.url(f"/traces/{trace.hex()}"))
+    expect(page.locator("#span-name")).to_contain_text("read this")
+    failed = part(trace, 3, 1, "failed later")
+    failed.status.code = Status.STATUS_CODE_ERROR
+    site.send("traces", request(failed))
+    expect(page.locator("#lines .line")).to_have_count(2, timeout=LIVE_WITHIN_MS)
+    expect(page.locator("#span-name")).to_contain_text("read this")
+    expect(page.locator("#lines a[aria-current]")).to_contain_text("read this")
+
+
+def test_an_error_leaves_a_live_page_as_it_was(site: Site, visit: Visit) -> None:
+    page, trace = visit.page, os.urandom(16)
+    page.goto(site.url("/traces", range="15m"))
+    rows = page.locator("#traces tbody tr").count()
+    page.route("**/traces?**", lambda route: route.fulfill(status=503, body="<p>busy</p>", content_type="text/html"))
+    visit.expected = ("error: Failed to load resource",)
+    site.send("traces", request(part(trace, 1, 0, "unseen")))
+    expect(page.locator("#live.bad")).to_be_visible(timeout=LIVE_WITHIN_MS)
+    assert page.locator("#traces tbody tr").count() == rows
+    page.unroute("**/traces?**")
+    expect(page.locator(f"#t-{trace.hex()}")).to_be_visible(timeout=LIVE_WITHIN_MS)

@@ -53,6 +53,7 @@ class Shell:
         self.root = root
         self.health = health
         self.version = version("spanpulse")
+        self.completeness = self.url("/completeness", query)
         self._static = static
         self.navigation = [
             NavigationItem(title, self.url(path, query), name == current) for name, title, path in NAVIGATION

@@ -103,12 +103,12 @@ class Pages:
 
     async def completeness(self, request: Request) -> Response:
         """Answer with the completeness box."""
-        Scope.parse(request.query_params.multi_items())
+        scope = Scope.parse(request.query_params.multi_items())
         state = await completeness(self._backend)
         title, detail = verdict(state)
         return await self.renderer.page(
-            request, "completeness.html", current="completeness", completeness=state, counts=counts(state),
-            verdict={"title": title, "detail": detail},
+            request, "completeness.html", current="completeness", query=scope.to_query(), completeness=state,
+            counts=counts(state), verdict={"title": title, "detail": detail},
         )  # fmt: skip
 
     async def error(self, request: Request, problem: Problem) -> Response:

@@ -6,6 +6,7 @@ session to its traces.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from spanpulse_dashboards._models import Breakdown, BreakdownRow
 from spanpulse_dashboards._scope import Scope
@@ -76,9 +77,10 @@ class Cell:
 class Row:
     """What a value of the dimension stands for; ``leads`` says where its address leads.
 
-    ``swatch`` is the class of its colour in the charts, if it has one.
+    ``swatch`` is the class of its colour in the charts, if it has one; ``id`` is the same wherever the row stands.
     """
 
+    id: str
     name: str
     detail: str
     href: str
@@ -147,6 +149,7 @@ def _row(row: BreakdownRow, by: str, scope: Scope, look: Look) -> Row:
     name = " ".join(visible(value) or "(none)" for value in row.key.values())
     to_traces = by == "session"
     return Row(
+        id=f"row-{sha256(repr(sorted(row.key.items())).encode('utf-8', 'surrogatepass')).hexdigest()[:16]}",
         name=name,
         detail=visible(", ".join(row.providers)),
         href=address(look.traces, narrowed, {}) if to_traces else address(look.path, narrowed, following),

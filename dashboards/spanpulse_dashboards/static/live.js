@@ -12,6 +12,7 @@ const PAUSED = "spanpulse.paused";
 const FAILED_S = 10;
 let timer = 0;
 let asking = null;
+let refused = 0;
 
 const state = () => document.querySelector("[data-version]");
 const button = () => document.getElementById("live");
@@ -84,7 +85,19 @@ async function askFor(shown, signal) {
 /** Fetch the page again, unless somebody is in the middle of something. */
 async function refresh() {
   if (document.querySelector("details.menu[open], dialog[open]")) return;
+  refused = 0;
   await exchange(location.pathname + location.search, { source: "#live" });
+  if (refused) throw new Error(`HTTP ${refused}`);
+}
+
+/** Keep what is shown where the answer is an error, or that of an address which is no longer looked at. */
+function answered(event) {
+  const { ctx } = event.detail;
+  if (ctx.sourceElement.id !== "live") return;
+  const asked = new URL(ctx.request.action, location.href);
+  if (ctx.response.status >= 400) refused = ctx.response.status;
+  else if (asked.pathname + asked.search === location.pathname + location.search) return;
+  event.preventDefault();
 }
 
 function say(text) {
@@ -94,4 +107,5 @@ function say(text) {
   press.title = text || "Bring the page up to date as data arrives (l)";
 }
 
+document.addEventListener("htmx:before:response", answered);
 document.addEventListener("visibilitychange", () => (document.hidden ? stop() : watch()));

@@ -11,7 +11,7 @@ const RANGES = ["15m", "1h", "6h", "24h", "7d", "30d"];
 const zoomed = (from, to) => visit(ranged({ from: isoText(from), to: isoText(to) }));
 
 function pressed(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, dialog[open]")) return;
   const range = RANGES[Number(event.key) - 1];
   if (range) visit(ranged({ range }));
   else if (event.key === "l") toggleLive();

@@ -4,6 +4,7 @@ const PARTS = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digi
 const STYLES = {
   day: { year: "numeric", month: "2-digit", day: "2-digit" },
   minute: PARTS,
+  clock: { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
   second: { ...PARTS, second: "2-digit" },
   millisecond: { ...PARTS, second: "2-digit", fractionalSecondDigits: 3 },
 };

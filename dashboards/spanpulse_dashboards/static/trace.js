@@ -137,7 +137,7 @@ function pressed(event) {
   const current = lines()?.querySelector("a[aria-current]")?.closest(".line");
   const step = { j: 1, k: -1 }[event.key];
   if (step) { if (lines()) move(step); else moveRow(step); }
-  else if (event.key === "l" && document.getElementById("live")) toggleLive();
+  else if (event.key === "l" && document.querySelector("#traces, #lines")) toggleLive();
   else if (!lines()) return;
   else if (event.key === "e") nextFailed();
   else if (event.key === "ArrowLeft" && current && event.target.closest("#lines, body")) fold(current, true);
@@ -170,7 +170,19 @@ window.addEventListener("popstate", (event) => {
 }, true);
 
 document.addEventListener("keydown", pressed);
+/** Name the selected span in the address, so that it stays the same whatever arrives, and mark its line. */
+function keep() {
+  if (!lines()) return;
+  const query = new URLSearchParams(location.search);
+  const link = query.get("span") ? find(query.get("span"), query.get("at")) : lines().querySelector("a[aria-current]");
+  if (!link) return;
+  if (!query.get("span") && !query.get("lines")) history.replaceState(history.state, "", link.href);
+  for (const each of lines().querySelectorAll("a[aria-current]")) if (each !== link) each.removeAttribute("aria-current");
+  link.setAttribute("aria-current", "true");
+}
+
 function present() {
+  keep();
   watch();
   refold();
   live();
