@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 import erasing
@@ -119,6 +121,46 @@ def test_ids_that_are_too_long_for_a_column_are_found(inside: Inside, tmp_path: 
     assert (rows["span_rows"], rows["dead_letters"], answers["n"]) == (1, 1, 2)
     rows, _ = erase(inside, tmp_path / "metadata", messages, "x" * size, {})
     assert rows["span_rows"] == 1
+
+
+def test_the_same_call_in_a_trace_of_its_own_is_found(inside: Inside, tmp_path: Path) -> None:
+    """The span of an SDK beside that of an instrumentation; a short number is the id of many calls."""
+    told, short = {"gen_ai__response__id": "msg_01AbCdEfGhIjKlMn"}, {"gen_ai__response__id": "chatcmpl-417"}
+    messages = [
+        spans(call(1, user__id=ALICE, **told), call(2, **told), call(3, user__id=BOB, **told)),
+        spans(call(4, user__id=ALICE, **short), call(5, **short)),
+    ]
+    kept = {"kept": "SELECT arrayStringConcat(arraySort(groupArray(right(trace_id, 1))), ' ') AS kept FROM spans"}
+    rows, answers = erase(inside, tmp_path, messages, ALICE, kept)
+    assert (rows["span_rows"], answers["kept"]) == (3, "3 5")
+
+
+def score(trace: int, **told: str | int) -> LogRecord:
+    named = {"gen_ai.evaluation.name": "helpful", "gen_ai.evaluation.score.value": 1}
+    return LogRecord(
+        event_name="gen_ai.evaluation.result",
+        time_unix_nano=1_795_000_002_000_000_000,
+        trace_id=trace.to_bytes(16, "big"),
+        span_id=(trace * 100 + 1).to_bytes(8, "big"),
+        attributes=attributes(named | {name.replace("__", "."): value for name, value in told.items()}),
+    )
+
+
+def test_scores_of_others_stay(inside: Inside, tmp_path: Path) -> None:
+    scores = [
+        score(1, note="hers"),
+        score(2, rating="5", note="rated 5"),
+        score(2, gen_ai__response__id="chatcmpl-417", note="a number"),
+        score(2, user__id="5", note="told"),
+    ]
+    group = ResourceLogs(scope_logs=[ScopeLogs(log_records=scores)])
+    messages = [
+        spans(call(1, user__id="5", gen_ai__response__id="chatcmpl-417"), call(2, user__id="6")),
+        ("logs", ExportLogsServiceRequest(resource_logs=[group]).SerializeToString()),
+    ]
+    kept = {"kept": "SELECT arrayStringConcat(arraySort(groupArray(attributes['note'])), ', ') AS kept FROM scores"}
+    rows, answers = erase(inside, tmp_path, messages, "5", kept)
+    assert (rows["scores"], answers["kept"].strip(", ")) == (2, "a number, rated 5")
 
 
 def test_what_still_names_the_user_is_counted(inside: Inside, tmp_path: Path) -> None:

@@ -227,3 +227,14 @@ def test_chunks_are_bounded_in_rows_and_bytes(tmp_path):
     large = [["1762776000", "x" * 1_000_000] for _ in range(10)]
     chunks, _, _ = read(write(tmp_path, table(large, ["time", "prompt"]), "large"))
     assert [chunk.records for chunk in chunks] == [5, 5]
+
+
+def test_a_row_with_an_id_is_the_same_span_in_every_file(tmp_path):
+    """Exports that overlap, or that have other columns, hold it once."""
+    names = [*HEADER, "request_id"]
+    rows = [[*ROWS[0], f"request-{number}"] for number in range(4)]
+    first = read(write(tmp_path, table(rows[:3], header=names), "first.csv"))[0]
+    fewer = [row[:-2] + row[-1:] for row in rows[1:]]
+    second = read(write(tmp_path, table(fewer, header=names[:-2] + names[-1:]), "second.csv"))[0]
+    one, other = ({(span.trace_id, span.span_id) for span in spans(found)} for found in (first, second))
+    assert (len(one), len(other), len(one & other)) == (3, 3, 2)
