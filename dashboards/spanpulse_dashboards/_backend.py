@@ -20,6 +20,8 @@ ARRIVING_S = 5.0
 SELDOM_S = 30 * 86_400
 """The length of range whose answers are kept longest."""
 
+PAST_S = 900
+
 
 @dataclass(frozen=True, slots=True)
 class Lag:
@@ -50,8 +52,8 @@ class Backend:
 
     async def rows(self, statement: Statement, window: Window) -> tuple[Row, ...]:
         """Return the rows of a statement over a window, as of the present edition. Raises QueryFailed."""
-        edition = self.freshness.edition(window.seconds)
-        took = partial(self.freshness.asked, window.seconds)
+        length = self.length(window)
+        edition, took = self.freshness.edition(length), partial(self.freshness.asked, length)
         return (await self.reader.rows(statement, edition=edition, took=took)).rows
 
     async def seldom(self, statement: Statement, window: Window, *, dear: bool = False) -> tuple[Row, ...]:
@@ -60,16 +62,21 @@ class Backend:
         ``window`` is that of the page.
         """
         edition = self.freshness.edition(SELDOM_S)
-        took = partial(self.freshness.spent, window.seconds)
+        took = partial(self.freshness.spent, self.length(window))
         return (await self.reader.rows(statement, edition=edition, dear=dear, took=took)).rows
 
     def version_of(self, window: Window) -> str:
         """Return the version of answers over this window."""
-        return self.freshness.version(window.seconds)
+        return self.freshness.version(self.length(window))
+
+    def length(self, window: Window) -> float:
+        """Return the length of a window as far as freshness goes, seconds: nearly nothing arrives for a past one."""
+        past = (self.now() - window.end).total_seconds() > PAST_S
+        return max(window.seconds, SELDOM_S) if past else window.seconds
 
     def spent(self, scope: Scope, seconds: float) -> None:
         """Say what a page over a scope took beside its queries."""
-        self.freshness.spent(self.window(scope).seconds, seconds)
+        self.freshness.spent(self.length(self.window(scope)), seconds)
 
     def range_of(self, scope: Scope, window: Window) -> Range:
         """Return the range as answers tell it."""

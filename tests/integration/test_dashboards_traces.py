@@ -165,7 +165,7 @@ def test_ten_thousand_spans_are_told_in_pages(told: Told) -> None:
     assert html.status_code == 200
     assert html.text.count(' class="line kind-') == 300
     more = told.get(f"/traces/{told.cast.many.hex()}/lines", lines=9900)
-    assert more.text.count('<li class="line') == 100
+    assert more.text.count(' class="line kind-') == 100
     assert "data-more" not in more.text
 
 
@@ -314,7 +314,10 @@ def test_a_trace_of_two_tenants_asks_which(tmp_path_factory: pytest.TempPathFact
         assert "globex" in asked.text
         for tenant in keys:
             assert httpx.get(path, params={"tenant": tenant}).json()["summary"]["tenant"] == tenant
-        both = httpx.get(f"{running.web}/api/v1/traces").json()["traces"]
+        deadline = time.monotonic() + 10  # a list has what was received two seconds ago
+        while len(both := httpx.get(f"{running.web}/api/v1/traces").json()["traces"]) < len(keys):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
         assert sorted(trace["tenant"] for trace in both) == ["acme", "globex"]
 
 

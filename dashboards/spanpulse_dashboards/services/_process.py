@@ -49,7 +49,7 @@ def live(backend: Backend, scope: Scope) -> Live:
     lag = backend.lag()
     return Live(
         version=backend.version_of(window),
-        next_seconds=backend.freshness.next_s(window.seconds),
+        next_seconds=backend.freshness.next_s(backend.length(window)),
         time=backend.now(),
         still_arriving=lag.seconds > ARRIVING_S,
         lag_seconds=lag.seconds,

@@ -108,4 +108,7 @@ function say(text) {
 }
 
 document.addEventListener("htmx:before:response", answered);
+document.addEventListener("htmx:error", ({ detail }) => {
+  if (detail.ctx?.sourceElement?.id === "live") refused = 503;
+});
 document.addEventListener("visibilitychange", () => (document.hidden ? stop() : watch()));

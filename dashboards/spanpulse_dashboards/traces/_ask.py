@@ -22,8 +22,8 @@ async def ask(
     backend: Backend, statement: Statement, window: Window, *, limits: QueryLimits = LIMITS
 ) -> tuple[Row, ...]:
     """Return the rows of a statement over a window, as of the present edition. Raises QueryFailed."""
-    edition = backend.freshness.edition(window.seconds)
-    took = partial(backend.freshness.spent, window.seconds)
+    length = backend.length(window)
+    edition, took = backend.freshness.edition(length), partial(backend.freshness.spent, length)
     return (await backend.reader.rows(statement, edition=edition, limits=limits, dear=True, took=took)).rows
 
 

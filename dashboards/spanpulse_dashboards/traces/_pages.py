@@ -39,6 +39,8 @@ __all__ = ["LINES", "TracePages"]
 PATH = "/traces"
 LINES = 300
 A_PAGE = 25
+EXPECTED_S = 3600
+"""For so long after the newest span further ones may come: an agent's step may take long, and ends before its root."""
 OWN_LIST = ("order", "q", "cursor", "whole", "compare")
 OWN_TRACE = ("tenant", "span", "at", "lines", "source")
 HEX = frozenset("0123456789abcdef")
@@ -130,7 +132,7 @@ class TracePages:
         address = Address(f"{_root(request)}{PATH}/{story.trace_id}", own.get("tenant"))
         return await self._renderer.page(
             request, "traces/trace.html", current="traces", **self._told(trace, detail, address), scores=scores,
-            first=first, ticks=ticks(trace),
+            first=first, ticks=ticks(trace), every=None if first or trace.next else self._every(trace),
         )  # fmt: skip
 
     async def lines(self, request: Request) -> Response:
@@ -219,6 +221,11 @@ class TracePages:
 
     async def _scores(self, story: Story) -> list[Score]:
         return await read_scores(self._backend, story.found.tenant, story.trace_id, story.spans[0].start_ns)
+
+    def _every(self, trace: Trace) -> int | None:
+        """Return how often to look for further spans, seconds; None: no more are expected."""
+        state, age_s = trace.summary.completeness.state, (self._backend.now() - trace.summary.end).total_seconds()
+        return {"arriving": 3, "incomplete": 10}.get(state) if age_s < EXPECTED_S else None
 
     def _told(self, trace: Trace, detail: SpanDetail | None, address: Address) -> dict[str, Any]:
         return {
