@@ -10,6 +10,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,13 +18,14 @@ import httpx
 import psutil
 
 import _many
-from _ingest import RATE, load
+from _ingest import load
 from _watch import Watch
 from running import Running
 
 REPEATS = 12
 IDLE_SECONDS = 60.0
-LIVE_SECONDS = 30.0
+LIVE_SECONDS = 40.0
+LIVE_RATE = 9000.0  # to each of two processes
 ROUNDS = 2
 RANGES = ("15m", "1h", "6h", "24h", "7d")
 VERSION = re.compile(r'data-version="([^"]*)" data-query="([^"]*)"')
@@ -53,35 +55,39 @@ def measure(folder: Path) -> None:
 
 
 def measure_live(folder: Path) -> None:
-    """CPU seconds a span without, with, with and without ten people watching: what grows meanwhile falls on both."""
+    """CPU seconds of a process that ten people watch, by those of one beside it that takes the same and nobody watches.
+
+    Both at once, since that of one alone varies by a fifth from minute to minute; who is watched changes in turns.
+    """
     watched = {"the same page": ["/?range=1h"] * 10, "ten different pages": [_address(number) for number in range(10)]}
-    alone: dict[str, list[float]] = {name: [] for name in watched}
-    beside: dict[str, list[float]] = {name: [] for name in watched}
-    with Running(folder) as running:
-        load(running, seconds=3.0, rate=RATE)
-        running.drain()
-        for _ in range(ROUNDS):
-            for name, addresses in watched.items():
-                alone[name].append(_per_span(running))
-                with _people(running, addresses) as looked:
-                    beside[name] += [_per_span(running) for _ in range(2)]
-                    shown = f"{_us(beside[name][-2:])} on {name}, {looked[0]} renewed"
-                alone[name].append(_per_span(running))
-                print(f"  {_us(alone[name][-2:])} alone; {shown}", flush=True)
-    for name, found in beside.items():
-        whole = statistics.mean(alone[name])
-        print(f"ten people on {name}: CPU time a span x {statistics.mean(found) / whole:.3f} of {_us([whole])}")
+    (folder / "one").mkdir()
+    (folder / "other").mkdir()
+    with Running(folder / "one") as one, Running(folder / "other") as other:
+        _both(one, other, seconds=3.0)
+        for name, addresses in watched.items():
+            ratios = []
+            for number in range(2 * ROUNDS):
+                seen, unseen = (one, other) if number % 2 else (other, one)
+                with _people(seen, addresses) as looked:
+                    beside, alone = _both(seen, unseen, seconds=LIVE_SECONDS)
+                ratios.append(beside / alone)
+                print(f"  {name}: {beside:.1f} us a span, {alone:.1f} beside it, {looked[0]} renewed", flush=True)
+            mean = statistics.geometric_mean(ratios)
+            turns = ", ".join(f"{ratio:.3f}" for ratio in ratios)
+            print(f"ten people on {name}: CPU time a span x {mean:.3f} ({turns})")
 
 
-def _us(found: list[float]) -> str:
-    return ", ".join(f"{each * 1e6:.1f}" for each in found) + " us"
+def _both(first: Running, second: Running, *, seconds: float) -> list[float]:
+    """Send the same load to both at once; return the CPU time a span of each, us."""
+    with ThreadPoolExecutor(2) as threads:
+        return list(threads.map(lambda running: _per_span(running, seconds), (first, second)))
 
 
-def _per_span(running: Running) -> float:
+def _per_span(running: Running, seconds: float) -> float:
     with Watch(running, probe=False) as watch:
-        sent = load(running, seconds=LIVE_SECONDS, rate=RATE * 0.6)
+        sent = load(running, seconds=seconds, rate=LIVE_RATE)
         running.drain()
-    return watch.cpu_seconds / float(sent["spans"])
+    return watch.cpu_seconds / float(sent["spans"]) * 1e6
 
 
 def _address(number: int) -> str:
