@@ -21,6 +21,7 @@ SELDOM_S = 30 * 86_400
 """The length of range whose answers are kept longest."""
 
 PAST_S = 900
+"""How long after its end a range is one that nearly nothing arrives for."""
 
 
 @dataclass(frozen=True, slots=True)

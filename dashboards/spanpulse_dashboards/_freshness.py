@@ -54,6 +54,7 @@ class _Edition:
 
     @property
     def cost(self) -> float:
+        """What a query takes as a rule, seconds."""
         return statistics.median(self.costs) if self.costs else 0.0
 
 
@@ -115,7 +116,8 @@ class Freshness:
         self._pay()
         edition = self._of(_class_of(range_s)[0])
         due = edition.looked + self.pause(range_s) - self.clock()
-        return min(max(NEXT_S[0], due, edition.debt / self._rate()), NEXT_S[1])
+        owed = edition.debt / self._rate() if edition.debt else 0.0
+        return min(max(NEXT_S[0], due, owed), NEXT_S[1])
 
     def _owes(self, edition: _Edition) -> bool:
         self._pay()
@@ -123,16 +125,18 @@ class Freshness:
 
     def _pay(self) -> None:
         """Take what was earned since from the debts; each has an equal part."""
+        self._working()  # looked at in time, though it only matters where something is owed
         now = self.clock()
-        rate = self._rate()
-        earned, self._paid = max(0.0, now - self._paid) * rate, now
-        for edition in self._editions.values():
-            edition.debt = max(0.0, min(edition.debt, LONGEST_S * rate) - earned)
+        passed, self._paid = max(0.0, now - self._paid), now
+        owing = [edition for edition in self._editions.values() if edition.debt]
+        rate = self._rate() if owing else 0.0
+        for edition in owing:
+            edition.debt = max(0.0, min(edition.debt, LONGEST_S * rate) - passed * rate)
 
     def _rate(self) -> float:
         """Return the share of a core that each range in debt has."""
         owing = sum(edition.debt > 0 for edition in self._editions.values())
-        return (SHARE_BUSY if self.behind() or self._working() else SHARE) / max(1, owing)
+        return (SHARE_BUSY if self._working() or self.behind() else SHARE) / max(1, owing)
 
     def _working(self) -> bool:
         now = self.clock()

@@ -133,25 +133,20 @@ class Reader:
             raise QueryFailed(QueryFailed.Kind.BUSY, f"{MOST_DEAR} questions wait for spans already")
         cancel = Cancel()
         asking = self._ask_in_turn if dear else self._ask
-        flight = _Flight(cancel, asyncio.create_task(asking(key, statement, limits, cancel, took)), dear)
-        flight.task.add_done_callback(lambda task: self._landed(key, task))
+        flight = _Flight(cancel, asyncio.create_task(asking(key, statement, limits, cancel)), dear)
+        flight.task.add_done_callback(lambda task: self._landed(key, task, took))
         self._flights[key] = flight
         return flight
 
-    async def _ask_in_turn(
-        self, key: Key, statement: Statement, limits: QueryLimits, cancel: Cancel, took: Callable[[float], None]
-    ) -> Answer:
+    async def _ask_in_turn(self, key: Key, statement: Statement, limits: QueryLimits, cancel: Cancel) -> Answer:
         async with self._dear_slots:
-            return await self._ask(key, statement, limits, cancel, took)
+            return await self._ask(key, statement, limits, cancel)
 
-    async def _ask(
-        self, key: Key, statement: Statement, limits: QueryLimits, cancel: Cancel, took: Callable[[float], None]
-    ) -> Answer:
+    async def _ask(self, key: Key, statement: Statement, limits: QueryLimits, cancel: Cancel) -> Answer:
         async with self._slots:
             loop = asyncio.get_running_loop()
             self.asked += 1
             answer = await loop.run_in_executor(self._threads, self._run, statement, limits, cancel)
-        took(answer.seconds)
         if key[2] is not None:
             self._keep(key, answer)
         return answer
@@ -162,11 +157,11 @@ class Reader:
         rows = tuple(map(orjson.loads, data.splitlines()))
         return Answer(rows, time.perf_counter() - begun, len(data))
 
-    def _landed(self, key: Key, task: "asyncio.Task[Answer]") -> None:
+    def _landed(self, key: Key, task: "asyncio.Task[Answer]", took: Callable[[float], None]) -> None:
         if (flight := self._flights.get(key)) is not None and flight.task is task:
             del self._flights[key]
-        if not task.cancelled():
-            task.exception()  # nobody may be left to ask for it
+        if not task.cancelled() and task.exception() is None:  # which nobody may be left to ask for
+            took(task.result().seconds)
 
     def _keep(self, key: Key, answer: Answer) -> None:
         if answer.size > LARGEST_KEPT or key in self._kept:

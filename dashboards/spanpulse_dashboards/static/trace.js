@@ -42,10 +42,15 @@ async function select(link, { history: how = "push" } = {}) {
 }
 
 function mark(link) {
-  for (const each of lines()?.querySelectorAll("a[aria-current]") ?? []) each.removeAttribute("aria-current");
   const line = link.closest(".line") ? link : find(link.dataset.span);
-  line?.setAttribute("aria-current", "true");
+  markOnly(line);
   line?.scrollIntoView({ block: "nearest" });
+}
+
+/** Mark a line as the current one, and no other; none where there is no such line. */
+function markOnly(line) {
+  for (const each of lines()?.querySelectorAll("a[aria-current]") ?? []) each.removeAttribute("aria-current");
+  line?.setAttribute("aria-current", "true");
 }
 
 function find(span, place = null) {
@@ -177,8 +182,7 @@ function keep() {
   const link = query.get("span") ? find(query.get("span"), query.get("at")) : lines().querySelector("a[aria-current]");
   if (!link) return;
   if (!query.get("span") && !query.get("lines")) history.replaceState(history.state, "", link.href);
-  for (const each of lines().querySelectorAll("a[aria-current]")) if (each !== link) each.removeAttribute("aria-current");
-  link.setAttribute("aria-current", "true");
+  markOnly(link);
 }
 
 function present() {

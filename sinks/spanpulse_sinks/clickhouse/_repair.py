@@ -90,7 +90,8 @@ class RepairReport:
 def repair(database: EmbeddedDatabase, log: LogReader, rebuild: Rebuild, *, today: date, note: Path) -> RepairReport:
     """Bring the tables back to what `batches` says; ``today`` is the UTC day, ``note`` a file of the repair's own.
 
-    Must run before the first batch is written. It may be killed and run again. Raises ClickHouseError or OSError.
+    Must run before the first batch is written. It may be killed and run again. Raises DamagedNote,
+    ClickHouseError or OSError.
     """
     client = database.writer
     report = RepairReport(detached=detached_parts(client))

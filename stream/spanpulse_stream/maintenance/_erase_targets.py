@@ -15,6 +15,7 @@ from spanpulse_sinks.clickhouse import Workbench
 from spanpulse_stream.maintenance._erase_letters import BY_WORD, letters_of_traces, letters_with
 from spanpulse_stream.maintenance._erase_request import EraseRequest
 from spanpulse_stream.normalise import USER_KEYS
+from spanpulse_stream.usage import SHORT_ID, SHORT_NUMBER
 
 __all__ = [
     "PLACE",
@@ -59,7 +60,8 @@ OF_NOBODY_ELSE = (
 )
 RESPONSES = (
     f"(SELECT tenant, response_id FROM {TARGETS} WHERE what = 'span_rows'"
-    " AND (length(response_id) >= 20 OR length(arrayElement(splitByRegexp('[-_]', response_id), -1)) >= 6))"
+    f" AND (length(response_id) >= {SHORT_ID}"
+    f" OR length(arrayElement(splitByRegexp('[-_]', response_id), -1)) >= {SHORT_NUMBER}))"
 )
 """Responses of spans that are listed; a short id is a number that many responses have, and names none."""
 LONG_ID = 256  # bytes from which on an id may have stayed an attribute, or in the JSON of one

@@ -68,8 +68,7 @@ class Metrics:
 
     def value(self, metric: Metric, *labels: str) -> float:
         """Return a counter's or gauge's value, or a histogram's count; 0 where nothing was counted."""
-        if len(labels) != len(metric.labels):
-            raise TypeError(f"{metric.name} has the labels {metric.labels}, got {len(labels)} values")
+        _check(metric, labels)
         found = self._series[metric].get(labels)
         return 0.0 if found is None else _value(found, metric)
 
@@ -84,8 +83,7 @@ class Metrics:
     def _of(self, metric: Metric, kind: type[Kept], labels: tuple[str, ...]) -> Kept:
         found = self._series[metric].get(labels)
         if found is None:
-            if len(labels) != len(metric.labels):
-                raise TypeError(f"{metric.name} has the labels {metric.labels}, got {len(labels)} values")
+            _check(metric, labels)
             with self._lock:
                 found = self._make(metric, self._series[metric], labels)
         if not isinstance(found, kind):
@@ -94,13 +92,19 @@ class Metrics:
 
     def _make(self, metric: Metric, series: dict[tuple[str, ...], Instrument], labels: tuple[str, ...]) -> Instrument:
         if len(series) >= MOST_SERIES and labels not in series:
-            self._series[LABELS_LIMITED].setdefault((metric.name,), self._limited.labels(metric.name))
-            self._limited.labels(metric.name).inc()
+            limited = self._limited.labels(metric.name)
+            self._series[LABELS_LIMITED][(metric.name,)] = limited
+            limited.inc()
             labels = (OTHER,) * len(labels)
         if labels not in series:
             instrument = self._instruments[metric]
             series[labels] = instrument.labels(*labels) if labels else instrument
         return series[labels]
+
+
+def _check(metric: Metric, labels: tuple[str, ...]) -> None:
+    if len(labels) != len(metric.labels):
+        raise TypeError(f"{metric.name} has the labels {metric.labels}, got {len(labels)} values")
 
 
 def _value(instrument: Instrument, metric: Metric) -> float:

@@ -27,12 +27,15 @@ the same model, begin and end inside.
 
 from spanpulse_stream.usage._attribute import Attribution, attribute_usage, drop_duplicate_logs
 from spanpulse_stream.usage._corrections import Corrections
+from spanpulse_stream.usage._digest import SHORT_ID, SHORT_NUMBER
 from spanpulse_stream.usage._seen import SEEN_SCHEMA
 from spanpulse_stream.usage._state import PartitionState
 from spanpulse_stream.usage._warm import warm_up
 
 __all__ = [
     "SEEN_SCHEMA",
+    "SHORT_ID",
+    "SHORT_NUMBER",
     "Attribution",
     "Corrections",
     "PartitionState",

@@ -11,9 +11,9 @@ Of two that report the same tokens the one closer to the wire counts, of two of 
 that report different tokens are two calls, and spans of the same closeness are never held against each other; nor is
 a framework's that has a response id. What succeeded is not what failed, but a framework may fail after its call.
 Each lookup visits at most MOST_VISITED spans a second of traffic, so that thousands of calls in one instant take no
-quadratic time. Not guaranteed: a call without usage beside a framework's
-with usage, of the same process and model, that begins and ends around it is taken for the same, also where the
-framework's is another call; what only the span that does not count knows (user, experiments, weight) is not passed on.
+quadratic time. Not guaranteed: a call without usage beside a framework's with usage, of the same process and model,
+that begins and ends around it is taken for the same, also where the framework's is another call; what only the span
+that does not count knows (user, experiments, weight) is not passed on.
 """
 
 import numpy as np

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from spanpulse_stream.columns import Words
 from spanpulse_stream.jit import entry, helper
 
-__all__ = ["mix_columns", "response_digests", "text_hash", "word_hashes"]
+__all__ = ["SHORT_ID", "SHORT_NUMBER", "mix_columns", "response_digests", "text_hash", "word_hashes"]
 
-SHORT_ID, SHORT_NUMBER = 20, 6  # bytes
+SHORT_ID, SHORT_NUMBER = 20, 6
+"""An id of fewer bytes, of which fewer stand behind the last - or _, is a number that many responses may have."""
 
 
 def text_hash(text: str) -> int:
