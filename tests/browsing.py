@@ -20,12 +20,14 @@ from running import Running
 from spanpulse_stream.traffic import corpus_requests
 from spanpulse_stream.traffic.day import Day
 
-__all__ = ["AXE", "Site", "Visit", "axe_findings", "exact", "expect", "loaded", "visiting"]
+__all__ = ["AXE", "LIVE_WITHIN_MS", "Site", "Visit", "axe_findings", "exact", "expect", "loaded", "visiting"]
 
 AXE = Path(__file__).parent / "fixtures/axe-core/axe-4.14.1.min.js"
 REQUESTS = 600
 """Of the generated day: about two thousand spans."""
 PATIENCE_MS = 8_000
+LIVE_WITHIN_MS = 90_000
+"""Until an open page shows what arrived: seconds as a rule, a minute where the machine is busy, and the fetch."""
 WATCH = """
 document.addEventListener("securitypolicyviolation",
   (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`));

@@ -10,12 +10,10 @@ import pytest
 from playwright.sync_api import Page
 from playwright.sync_api import TimeoutError as NothingCame
 
-from browsing import Site, Visit, exact, expect
+from browsing import LIVE_WITHIN_MS, Site, Visit, exact, expect
 from making_spans import CHAT, SECOND, request, span
 from pages_numbers import FORMATS, VECTORS, some_values
 
-# Seconds as a rule; a machine under load is asked less often, a minute apart at the most.
-LIVE_WITHIN_MS = 75_000
 ROWS = "#breakdown tbody tr"
 BY = {
     "model": "coalesce(nullIf(response_model, ''), request_model, '')",

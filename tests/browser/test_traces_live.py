@@ -5,10 +5,8 @@ from datetime import UTC, datetime
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from browsing import Site, Visit, expect
+from browsing import LIVE_WITHIN_MS, Site, Visit, expect
 from making_spans import CHAT, SECOND, request, span
-
-LIVE_WITHIN_MS = 20_000
 
 
 def part(trace: bytes, number: int, parent: int, name: str) -> Span:
