@@ -19,7 +19,8 @@ STREAM = ROOT / "stream/spanpulse_stream"
 FOLDERS = (
     *("log", "observe", "settings", "control"),
     *("decode", "normalise", "usage", "price", "rollup", "rows"),
-    *("transport", "gateway", "importing", "pipeline", "maintenance", "embedded", "traffic", "commands"),
+    *("kafka", "transport", "gateway", "importing", "pipeline", "maintenance", "embedded", "cluster"),
+    *("traffic", "commands"),
 )
 """From the lowest to the highest."""
 PURE = ("decode", "normalise", "usage", "price", "rollup", "rows")

@@ -5,88 +5,128 @@ This is the single list: environment variables (`SPANPULSE_<NAME>`), keys of spa
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints, model_validator
+
+from spanpulse_stream.settings._local import EXPECTED as LOCAL_EXPECTED
+from spanpulse_stream.settings._local import MIB, LocalSettings
 
 __all__ = ["EXPECTED", "Settings"]
 
-MIB = 1024 * 1024
-GIB = 1024 * MIB
-Port = Annotated[int, Field(ge=0, le=65535)]
-ContentPolicy = Annotated[str, StringConstraints(pattern=r"^(full|none|truncate [1-9][0-9]{0,6})$")]
+Broker = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[1-9][0-9]{0,4}$")]
+TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
+CollectorTopic = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9._-]{1,200}:(traces|logs):(otlp_proto|otlp_json)(:[A-Za-z0-9][A-Za-z0-9_.-]{0,63})?$"
+    ),
+]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\[\]:_-]{1,270}/?$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 
-WebToken = Annotated[SecretStr, Field(min_length=16, max_length=512)]
-HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$")]
-RootPath = Annotated[str, StringConstraints(pattern=r"^((/[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}){1,8})?$")]
-ORIGIN = r"^(\*|https?://([A-Za-z0-9][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:[1-9][0-9]{0,4})?)$"
-Origin = Annotated[str, StringConstraints(pattern=ORIGIN)]  # as browsers send it: names in ASCII
 EXPECTED = {
-    "content": "full, none, or truncate N, where N is a number of characters",
-    "web_token": "16 to 512 characters long",
-    "web_hosts": "names like spanpulse.example.com, without scheme and port",
-    "web_root_path": "a path like /spanpulse, without a slash at its end",
-    "cors_origins": "origins like https://app.example.com, or *",
+    **LOCAL_EXPECTED,
+    "kafka_brokers": "host:port, separated by commas",
+    "kafka_collector_topics": "topic:signal:encoding or topic:signal:encoding:tenant, with the signal traces or logs "
+    "and the encoding otlp_proto or otlp_json",
+    "clickhouse_url": "an address like http://clickhouse:8123, without user and path",
+    "clickhouse_database": "a name of letters, digits and underscores",
+    "clickhouse_cluster": "a name of letters, digits and underscores",
 }
 """What the text of a setting must be, for messages."""
 
 
-class Settings(BaseModel):
+class Settings(LocalSettings):
     """The effective configuration of one process. Sizes are bytes, times are seconds, retention is days."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    data: Path = Field(Path(".spanpulse"), description="folder of the log and the database")
-    host: str = Field("127.0.0.1", description="address for OTLP; any but loopback needs api_keys")
-    web_host: str = Field("127.0.0.1", description="address for the page; any but loopback needs web_token")
-    otlp_http: Port = Field(4318, description="port of OTLP/HTTP; 0 takes a free one")
-    otlp_grpc: Port = Field(4317, description="port of OTLP/gRPC; 0 takes a free one")
-    web: Port = Field(8642, description="port of /metrics, /healthz, /readyz and the page; 0 takes a free one")
-    web_token: WebToken | None = Field(
-        None, description="what a visitor of the page must know; /metrics, /healthz, /readyz ask for nothing"
+    kafka_brokers: tuple[Broker, ...] = Field((), description="brokers to begin with, as host:port; none: no cluster")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how brokers are spoken to"
     )
-    web_hosts: tuple[HostName, ...] = Field(
-        (), description="names of the page beside localhost, separated by commas: spanpulse.example.com"
+    kafka_ssl_ca: Path | None = Field(
+        None, description="certificates that brokers are checked against; else the system's"
     )
-    web_root_path: RootPath = Field("", description="prefix of the page behind a proxy: /spanpulse")
-    api_keys: tuple[SecretStr, ...] = Field(
-        (), description="OTLP keys as tenant:sha256hex of the key, separated by commas"
+    kafka_ssl_certificate: Path | None = Field(None, description="certificate shown to brokers")
+    kafka_ssl_key: Path | None = Field(None, description="key of that certificate")
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="how a user is shown to be one"
     )
-    cors_origins: tuple[Origin, ...] = Field(
-        (), description="web pages that may send OTLP: https://app.example.com, separated by commas; * for all"
+    kafka_sasl_username: str | None = Field(None, description="user of Kafka")
+    kafka_sasl_password: SecretStr | None = Field(None, description="password of that user")
+    kafka_topic_prefix: TopicName = Field("spanpulse", description="what the names of the own topics begin with")
+    kafka_group: TopicName = Field("spanpulse", description="consumer group of the workers")
+    kafka_instance: TopicName | None = Field(
+        None, description="group.instance.id of this worker: a stable name makes it a static member"
+    )
+    kafka_session_timeout: float = Field(
+        10.0, ge=6, le=300, description="seconds after which a silent worker loses its partitions"
+    )
+    kafka_partitions: int = Field(12, ge=1, le=4096, description="partitions of the topics that init makes")
+    kafka_replication: int = Field(
+        1, ge=1, le=7, description="replicas of the topics that init makes; 3 where there are 3"
+    )
+    kafka_retention: int = Field(
+        3 * 86400, ge=3600, description="seconds that the topics that init makes keep messages"
+    )
+    kafka_message_bytes: int = Field(
+        8 * MIB, ge=MIB, le=64 * MIB, description="largest message of the topics that init makes"
+    )
+    kafka_collector_topics: tuple[CollectorTopic, ...] = Field(
+        ("otlp_spans:traces:otlp_proto", "otlp_logs:logs:otlp_proto"),
+        description="topics of the Collector's kafka exporter to read as well: topic:signal:encoding[:tenant]",
+    )
+    kafka_compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
+        "zstd", description="how the gateway compresses"
+    )
+    kafka_linger: float = Field(
+        0.005, ge=0, le=1, description="seconds the gateway waits to pack small exports together"
+    )
+    kafka_buffer_bytes: int = Field(
+        64 * MIB, ge=MIB, description="bytes the gateway holds for Kafka, beyond which OTLP answers 429"
+    )
+    kafka_timeout: float = Field(10.0, ge=1, le=120, description="seconds Kafka may take to acknowledge, then 503")
+
+    otlp_certificate: Path | None = Field(None, description="certificate for OTLP over TLS, HTTP and gRPC")
+    otlp_key: Path | None = Field(None, description="key of that certificate")
+    otlp_client_ca: Path | None = Field(
+        None, description="who signs clients' certificates; set: every sender shows one"
+    )
+    quota_bytes: int = Field(
+        0, ge=0, description="bytes a second that each API key may send, uncompressed; 0: no quota"
+    )
+    quota_records: int = Field(
+        0, ge=0, description="spans and log records a second that each API key may send; 0: no quota"
     )
 
-    content: ContentPolicy = Field("full", description="texts to keep: full, none, or truncate N characters")
-    keep: Literal["all", "llm_traces"] = Field("all", description="spans to keep: all, or traces with a model call")
-    prices: Path | None = Field(None, description="YAML file with prices that override the price book")
-
-    retention_spans_days: int = Field(30, ge=1, le=3650, description="days that spans, texts and scores are kept")
-    retention_rollups_days: int = Field(400, ge=1, le=3650, description="days that rollups are kept")
-    retention_dead_letters_days: int = Field(90, ge=1, le=3650, description="days that dead letters are kept")
-
-    partitions: int = Field(1, ge=1, le=64, description="partitions of the local log")
-    log_max_bytes: int = Field(2 * GIB, ge=MIB, description="unprocessed bytes after which OTLP answers 429")
-    log_retain_records: int = Field(500_000, ge=0, le=50_000_000, description="processed records the log keeps")
-    ballast_bytes: int = Field(64 * MIB, ge=0, description="reserve file that frees a full disk")
-    disk_floor_bytes: int = Field(GIB, ge=0, description="free disk below which OTLP answers 429")
-    disk_max_bytes: int = Field(0, ge=0, description="bytes the data folder may take; then old days go; 0: no cap")
-    window: int = Field(500_000, ge=1_000, le=20_000_000, description="spans among which duplicates are found")
-
-    max_body_bytes: int = Field(
-        20 * MIB,
-        ge=1024,
-        le=64 * MIB,
-        description="largest request body as sent; JSON may take 12 times that in memory",
+    clickhouse_url: Url | None = Field(None, description="address of the ClickHouse server; none: no cluster")
+    clickhouse_user: str = Field("default", description="user of ClickHouse")
+    clickhouse_password: SecretStr | None = Field(None, description="password of that user")
+    clickhouse_database: Identifier = Field("spanpulse", description="database of the tables")
+    clickhouse_ca: Path | None = Field(
+        None, description="certificates the server is checked against; else the system's"
     )
-    max_decompressed_bytes: int = Field(64 * MIB, ge=1024, le=64 * MIB, description="largest body after decompression")
-    max_attributes: int = Field(2048, ge=1, le=65536, description="attributes a span may have")
-    max_depth: int = Field(32, ge=1, le=64, description="levels an attribute value may nest")
+    clickhouse_certificate: Path | None = Field(None, description="certificate and key shown to the server")
+    clickhouse_cluster: Identifier | None = Field(
+        None, description="name of the ClickHouse cluster: tables are made ON CLUSTER and replicated"
+    )
+    clickhouse_connections: int = Field(4, ge=1, le=64, description="connections that read at the same time")
+    clickhouse_timeout: float = Field(60.0, ge=1, le=3600, description="seconds an insert may take")
+    clickhouse_patience: float = Field(
+        600.0, ge=0, description="seconds a worker waits for a server that is away before it ends"
+    )
 
-    batch_records: int = Field(12_000, ge=1, le=100_000, description="records after which a batch is closed")
-    batch_within: float = Field(0.9, gt=0, le=10, description="seconds after which a batch is closed")
-    memory_max_bytes: int = Field(700 * MIB, ge=256 * MIB, description="memory the database may use")
-    query_timeout: float = Field(30.0, gt=0, le=3600, description="seconds a query may run")
-    stalled_after: float = Field(10.0, gt=0, le=3600, description="seconds without progress before /readyz is bad")
-
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity that is logged")
-    log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else JSON")
+    @model_validator(mode="after")
+    def _halves_belong_together(self) -> Self:
+        for one, other in (
+            ("kafka_ssl_certificate", "kafka_ssl_key"),
+            ("otlp_certificate", "otlp_key"),
+            ("kafka_sasl_username", "kafka_sasl_password"),
+        ):
+            if (getattr(self, one) is None) != (getattr(self, other) is None):
+                raise ValueError(f"{one} and {other} belong together: set both or none")
+        if self.otlp_client_ca is not None and self.otlp_certificate is None:
+            raise ValueError("otlp_client_ca needs otlp_certificate and otlp_key")
+        if self.kafka_security_protocol.startswith("SASL") and self.kafka_sasl_username is None:
+            raise ValueError(f"{self.kafka_security_protocol} needs kafka_sasl_username and kafka_sasl_password")
+        return self
