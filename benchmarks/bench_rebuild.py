@@ -19,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from pipeline_running import versions
 from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedConfig, EmbeddedDatabase, Retention, workbench
-from spanpulse_stream.embedded import EmbeddedProcess, tame_memory
+from spanpulse_stream.embedded import EmbeddedProcess
 from spanpulse_stream.pipeline import Incoming, PartitionSteps, PriceBooks, Tools
+from spanpulse_stream.process import tame_memory
 from spanpulse_stream.settings import Settings
 from spanpulse_stream.traffic import LoadGenerator
 

@@ -21,7 +21,7 @@ settings.load_profile("shared")
 def pytest_configure(config: pytest.Config) -> None:
     """Compile the kernels before several workers would each do so."""
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
-        warm_up = "from spanpulse_stream.embedded._kernels import warm_up; warm_up()"
+        warm_up = "from spanpulse_stream.process import warm_up; warm_up()"
         subprocess.run([sys.executable, "-c", warm_up], check=True)
 
 

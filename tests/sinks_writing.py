@@ -10,13 +10,14 @@ import pyarrow as pa
 from sinks_batches import DAY, MESSAGES, SOURCE, batch
 from sinks_process import CONFIG, counts
 from spanpulse_sinks.clickhouse import BatchWriter, DiskState, EmbeddedDatabase, NeedsRestart, Retry, WriteFailed
+from spanpulse_sinks.clickhouse._embedded_inserts import EmbeddedInserts
 
 QUICK = Retry(attempts=3, first=0.001, most=0.001)
 Found = dict[str, Any]
 
 
 def writer_of(database: EmbeddedDatabase, disk: DiskState = DiskState.OK) -> BatchWriter:
-    return BatchWriter(database, retry=QUICK, disk=lambda: disk)
+    return BatchWriter(database, retry=QUICK, inserts=EmbeddedInserts(database, lambda: disk))
 
 
 def interrupt(database: EmbeddedDatabase, table: str, *, landed: bool, error: Exception | None, times: int = 1) -> None:

@@ -21,7 +21,7 @@ from spanpulse_dashboards.pages import Pages
 from spanpulse_dashboards.traces._api import traces_router
 from spanpulse_dashboards.traces._money import Prices
 from spanpulse_dashboards.traces._pages import TracePages
-from spanpulse_sinks.clickhouse import EmbeddedDatabase
+from spanpulse_sinks.clickhouse import Database
 
 __all__ = ["PagePart", "Surroundings", "page_part"]
 
@@ -30,7 +30,7 @@ class Surroundings(Protocol):
     """What the process gives: attributes as of `spanpulse_stream.embedded`'s class of this name."""
 
     @property
-    def database(self) -> EmbeddedDatabase:
+    def database(self) -> Database:
         """The open database."""
 
     @property

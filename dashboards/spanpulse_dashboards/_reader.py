@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from spanpulse_sinks.clickhouse import Cancel, EmbeddedDatabase, Parameters, QueryFailed, QueryLimits, query
+from spanpulse_sinks.clickhouse import Cancel, Database, Parameters, QueryFailed, QueryLimits, query
 
 __all__ = ["PAGE_LIMITS", "Answer", "Reader", "Row", "Statement"]
 
@@ -69,9 +69,7 @@ class _Flight:
 class Reader:
     """Asks ``database``. Made and used inside the event loop; `close` before the database closes."""
 
-    def __init__(
-        self, database: EmbeddedDatabase, *, at_once: int = AT_ONCE, limits: QueryLimits = PAGE_LIMITS
-    ) -> None:
+    def __init__(self, database: Database, *, at_once: int = AT_ONCE, limits: QueryLimits = PAGE_LIMITS) -> None:
         self._database = database
         self._limits = limits
         self._slots = asyncio.Semaphore(at_once)

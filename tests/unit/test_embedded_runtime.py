@@ -5,7 +5,7 @@ import ctypes
 import psutil
 import pytest
 
-from spanpulse_stream.embedded import give_back_memory
+from spanpulse_stream.process import give_back_memory
 
 BLOCKS = 4_000
 BLOCK = 32 * 1024  # below what the C library takes from the system one by one

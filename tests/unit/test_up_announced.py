@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from spanpulse_stream.commands._serve import announce
-from spanpulse_stream.embedded import exporter_variables
+from spanpulse_stream.process import exporter_variables
 from spanpulse_stream.settings import load_settings
 
 

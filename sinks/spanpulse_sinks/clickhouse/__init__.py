@@ -5,6 +5,7 @@
 
 from spanpulse_sinks.clickhouse._batch import TABLES, Batch, Mismatch, OffsetRange, WriteReport
 from spanpulse_sinks.clickhouse._config import EmbeddedConfig, QueryLimits, Retention
+from spanpulse_sinks.clickhouse._database import Database
 from spanpulse_sinks.clickhouse._days import replace_tables, trim_seen
 from spanpulse_sinks.clickhouse._disk import DiskState, disk_state, free_bytes
 from spanpulse_sinks.clickhouse._durable import write_durably
@@ -13,6 +14,7 @@ from spanpulse_sinks.clickhouse._errors import (
     DatabaseInUse,
     NeedsRestart,
     QueryFailed,
+    SchemaMissing,
     SchemaTooNew,
     SinkError,
     WriteFailed,
@@ -37,6 +39,7 @@ __all__ = [
     "Cancel",
     "Committed",
     "DamagedNote",
+    "Database",
     "DatabaseInUse",
     "DayOfTable",
     "DetachedPart",
@@ -55,6 +58,7 @@ __all__ = [
     "RepairReport",
     "Retention",
     "Retry",
+    "SchemaMissing",
     "SchemaTooNew",
     "SinkError",
     "Workbench",

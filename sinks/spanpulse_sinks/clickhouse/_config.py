@@ -5,6 +5,7 @@ Every setting here is a measured choice or closes a loss found by experiment; do
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 __all__ = [
     "DATABASE",
@@ -112,6 +113,7 @@ class EmbeddedConfig:
     zstd_from_bytes: int = 16 * MIB
     limits: QueryLimits = field(default_factory=QueryLimits)
     retention: Retention = field(default_factory=Retention)
+    database: ClassVar[str] = DATABASE
 
     def engine_options(self) -> dict[str, int]:
         """Return the server settings; every client of the process must be opened with the same."""
@@ -164,3 +166,7 @@ class EmbeddedConfig:
             "auto_statistics_types": "''",
         }
         return "SETTINGS " + ", ".join(f"{name} = {value}" for name, value in settings.items())
+
+    def placed(self, statement: str) -> str:
+        """Return a statement of the schema as this database takes it: as it is written."""
+        return statement

@@ -23,6 +23,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanpulse_sinks.clickhouse._config import DATABASE, GUEST_SETTINGS, READ_SETTINGS, WRITE_SETTINGS, EmbeddedConfig
+from spanpulse_sinks.clickhouse._embedded_inserts import EmbeddedInserts
 from spanpulse_sinks.clickhouse._errors import DatabaseInUse, Failure, QueryFailed, SinkError, failure_of_query
 from spanpulse_sinks.clickhouse._handover import Handover
 from spanpulse_sinks.clickhouse._migrate import migrate
@@ -56,6 +57,7 @@ class EmbeddedDatabase:
         self.control.database = DATABASE
         migrate(self.control, config)
         self.writer = self._client({**WRITE_SETTINGS}, DATABASE)
+        self.inserts = EmbeddedInserts(self)
         self._readers = Pool([self._reader(READ_SETTINGS) for _ in range(config.readers)])
         self._guests = Pool([self._reader(GUEST_SETTINGS) for _ in range(config.guests)])
 

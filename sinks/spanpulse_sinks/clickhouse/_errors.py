@@ -2,7 +2,8 @@
 
 SinkError
  ├── DatabaseInUse     another process has the folder open
- ├── SchemaTooNew      the folder was written by a later version
+ ├── SchemaTooNew      the data was written by a later version
+ ├── SchemaMissing     the server has no tables, or those of an earlier version
  ├── WriteFailed       a batch was not committed; write it again, nothing is doubled
  ├── NeedsRestart      a part is broken that only opening the database anew can restore
  └── QueryFailed       a reader's query; ``kind`` says why
@@ -12,7 +13,16 @@ import re
 from enum import Enum, StrEnum
 from typing import Any
 
-__all__ = ["DatabaseInUse", "Failure", "NeedsRestart", "QueryFailed", "SchemaTooNew", "SinkError", "WriteFailed"]
+__all__ = [
+    "DatabaseInUse",
+    "Failure",
+    "NeedsRestart",
+    "QueryFailed",
+    "SchemaMissing",
+    "SchemaTooNew",
+    "SinkError",
+    "WriteFailed",
+]
 
 
 class SinkError(Exception):
@@ -25,6 +35,10 @@ class DatabaseInUse(SinkError):
 
 class SchemaTooNew(SinkError):
     """The folder was written by a later version."""
+
+
+class SchemaMissing(SinkError):
+    """The server has no tables of ours, or those of an earlier version: `spanpulse init` makes them."""
 
 
 class WriteFailed(SinkError):
@@ -69,6 +83,8 @@ class Failure(Enum):
             return cls.NO_SPACE
         if code in BROKEN or (code not in PASSING and "while reading from part" in str(error)):
             return cls.BROKEN
+        if code == TOO_MANY_PARTS and "partitions" in str(error):
+            return cls.PERMANENT
         return cls.PERMANENT if code in PERMANENT else cls.TRANSIENT
 
 
@@ -79,7 +95,9 @@ BROKEN = {32, 33, 40, 74, 107, 226, 228, 246, 271}
 # MEMORY_LIMIT_EXCEEDED, TIMEOUT_EXCEEDED, QUERY_WAS_CANCELLED: not the part's fault, though its name is in the message.
 # (Garbage in a part shows as almost any code, so the message decides about the others.)
 PASSING = {159, 241, 394}
-# What only a programming error brings about: columns, types, tables, syntax; not TOO_MANY_PARTS, which merges cure.
+# One code, two meanings: too many parts, which merges cure, and rows of too many partitions in one insert.
+TOO_MANY_PARTS = 252
+# What only a programming error brings about: columns, types, tables, syntax.
 PERMANENT = {6, 16, 20, 27, 41, 43, 46, 47, 50, 53, 60, 62, 70, 81, 117, 349}
 
 

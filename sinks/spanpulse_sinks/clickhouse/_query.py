@@ -15,6 +15,7 @@ from uuid import uuid4
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanpulse_sinks.clickhouse._config import QueryLimits
+from spanpulse_sinks.clickhouse._database import Database
 from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
 from spanpulse_sinks.clickhouse._errors import QueryFailed, failure_of_query
 from spanpulse_sinks.clickhouse._statement import read_statement
@@ -34,7 +35,7 @@ class Cancel:
         self.mark = f"q:{uuid4().hex}"
         self._asked = threading.Event()
 
-    def cancel(self, database: EmbeddedDatabase) -> None:
+    def cancel(self, database: Database) -> None:
         """End the query; it raises QueryFailed (cancelled) in its own thread."""
         self._asked.set()
         database.kill(self.mark)
@@ -46,7 +47,7 @@ class Cancel:
 
 
 def query(
-    database: EmbeddedDatabase,
+    database: Database,
     sql: str,
     *,
     parameters: Parameters | None = None,
@@ -127,8 +128,7 @@ def _run(client: Any, text: str, suffix: str, cancel: Cancel, parameters: Parame
 
 def _set_limits(client: Any, limits: QueryLimits, mark: str) -> None:
     """Give the session these limits and this mark. They stay until the next query on it sets its own."""
-    settings = [f"{name} = {value}" for name, value in limits.settings().items()]
     try:
-        client.command(f"SET {', '.join(settings)}, log_comment = '{mark}'")
+        client.bound({**limits.settings(), "log_comment": mark})
     except ClickHouseError as error:
         raise failure_of_query(error) from error

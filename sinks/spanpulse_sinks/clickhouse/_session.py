@@ -46,6 +46,10 @@ class Session:
         with self._washed():
             return self._client.command(sql, settings=settings)
 
+    def bound(self, settings: Mapping[str, int | float | str]) -> None:
+        """Give the session these settings. They stay until others are given for the same names."""
+        self.command("SET " + ", ".join(f"{name} = {_literal(value)}" for name, value in settings.items()))
+
     def close(self) -> None:
         """Close the client."""
         self._client.close()
@@ -58,3 +62,7 @@ class Session:
             with suppress(Exception):
                 self._client.raw_query(WASH)
             raise
+
+
+def _literal(value: float | str) -> str:
+    return f"'{value}'" if isinstance(value, str) else str(value)

@@ -1,8 +1,9 @@
 """`BatchWriter`: each table of a batch once, whatever was interrupted before.
 
 Guarantee: when `write` returns, every table holds the rows of the batch exactly once. When it raises, any of them
-may, and the next `write` of the batch finds out which. Not guaranteed: anything for a second process on the same
-tables, or for batches of a source that are written out of order.
+may, and the next `write` of the batch finds out which. How rows get in is the database's affair (`Inserts`): on a
+server another process may write the same batch at the same time. Not guaranteed: anything for batches of a source that
+are written out of order.
 """
 
 import logging
@@ -13,15 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from random import random
 
-import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanpulse_sinks.clickhouse._batch import Batch, Mismatch, Position, WriteReport, position_of
 from spanpulse_sinks.clickhouse._check import landed, newest_batch
-from spanpulse_sinks.clickhouse._disk import DiskState, disk_state
-from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
-from spanpulse_sinks.clickhouse._errors import Failure, NeedsRestart, WriteFailed
-from spanpulse_sinks.clickhouse._parts import drop_broken_parts
+from spanpulse_sinks.clickhouse._database import Database, Inserts
+from spanpulse_sinks.clickhouse._errors import Failure, WriteFailed
 
 __all__ = ["BatchWriter", "Retry"]
 
@@ -30,17 +28,25 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Attempts and waits between them: ``first`` seconds, doubled up to ``most``, each times 0.5 to 1.5."""
+    """Attempts and waits between them: ``first`` seconds, doubled up to ``most``, each times 0.5 to 1.5.
+
+    Where ``patience`` is given (seconds), attempts go on until it has run out as well.
+    """
 
     attempts: int = 6
     first: float = 0.1
     most: float = 3.0
+    patience: float = 0.0
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = random
 
     def wait(self, failures: int) -> None:
         """Wait after the given number of failures."""
-        self.sleep(min(self.most, self.first * 2 ** (failures - 1)) * (0.5 + self.random()))
+        self.sleep(min(self.most, self.first * 2.0 ** min(failures - 1, 30)) * (0.5 + self.random()))
+
+    def over(self, failures: int, seconds: float) -> bool:
+        """Tell whether so many failures in so many seconds are enough."""
+        return failures >= self.attempts and seconds >= self.patience
 
 
 class BatchWriter:
@@ -48,14 +54,14 @@ class BatchWriter:
 
     def __init__(
         self,
-        database: EmbeddedDatabase,
+        database: Database,
         *,
         retry: Retry | None = None,
-        disk: Callable[[], DiskState] | None = None,
+        inserts: Inserts | None = None,
     ) -> None:
         self._database = database
         self._retry = retry or Retry()
-        self._disk = disk or (lambda: disk_state(database.folder, full=database.config.free_bytes_to_insert))
+        self._inserts = inserts or database.inserts
         self._turn = threading.Condition(threading.Lock())
         self._half: Batch | None = None  # may be in some tables only
         self._newest: dict[int, int | None] = {}  # at the first batch of a source
@@ -109,7 +115,7 @@ class BatchWriter:
             return newest_batch(self._database.writer, log_source)
 
     def _write(self, batch: Batch, *, suspect: bool) -> WriteReport:
-        report = WriteReport()
+        report, begun = WriteReport(), time.monotonic()
         source = batch.log_source
         while True:
             try:
@@ -117,7 +123,7 @@ class BatchWriter:
                 self._write_tables(batch, report, look=look)
             except (ClickHouseError, OSError) as error:
                 self._forget(source)
-                self._recover(error, batch, report)
+                self._recover(error, batch, report, time.monotonic() - begun)
             except BaseException:
                 self._forget(source)
                 raise
@@ -130,7 +136,7 @@ class BatchWriter:
             self._newest[batch.log_source] = newest_batch(self._database.writer, batch.log_source)
         for table, rows in batch.filled():
             if not (look and self._is_there(batch, table, report)):
-                self._insert(batch, table, rows, report)
+                self._inserts.insert(batch, table, rows, report, suspect=look)
 
     def _is_there(self, batch: Batch, table: str, report: WriteReport) -> bool:
         found = landed(self._database.writer, table, batch).rows
@@ -144,38 +150,15 @@ class BatchWriter:
             _note(report, Mismatch(table, expected, found), batch)
         return True
 
-    def _insert(self, batch: Batch, table: str, rows: pa.RecordBatch, report: WriteReport) -> None:
-        self._database.insert(table, rows)
-        report.inserted[table] = rows.num_rows
-        if self._disk() is not DiskState.OK:
-            report.read_back.append(table)
-            if not landed(self._database.writer, table, batch).rows:
-                raise OSError(f"the rows of {table} are not there after the insert")
-
-    def _recover(self, error: Exception, batch: Batch, report: WriteReport) -> None:
+    def _recover(self, error: Exception, batch: Batch, report: WriteReport, seconds: float) -> None:
         """Make the next attempt possible, or raise what ends the write."""
         failure = Failure.of(error)
-        if failure is Failure.PERMANENT or report.attempts >= self._retry.attempts:
+        if failure is Failure.PERMANENT or self._retry.over(report.attempts, seconds):
             raise WriteFailed(f"{batch}: {failure.value} after {report.attempts} attempts: {error}") from error
         LOG.warning("write of %s failed (%s), looking again: %s", batch, failure.value, error)
-        if failure is Failure.BROKEN:
-            self._drop_broken(batch, report)
+        self._inserts.recover(failure, batch, report)
         self._retry.wait(report.attempts)
         report.attempts += 1
-
-    def _drop_broken(self, batch: Batch, report: WriteReport) -> None:
-        """Drop this batch's broken parts; raises NeedsRestart where a part of another batch went, for repair."""
-        writer, partition = self._database.writer, batch.received_day.isoformat()
-        for table, _ in batch.filled():
-            try:
-                dropped = drop_broken_parts(writer, table, partition)
-                if not dropped:
-                    continue
-                report.dropped_parts += dropped
-                if len(dropped) > 1 or landed(writer, table, batch).rows:
-                    raise NeedsRestart(f"broken parts of {table} held earlier batches: {', '.join(dropped)}")
-            except (ClickHouseError, OSError) as error:
-                raise WriteFailed(f"cannot repair {table}: {error}") from error
 
     def _trust_after(self, batch: Batch) -> None:
         newest = self._newest.get(batch.log_source)

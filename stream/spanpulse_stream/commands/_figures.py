@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from spanpulse_sinks.clickhouse import EmbeddedDatabase, Parameters, query
+from spanpulse_sinks.clickhouse import Database, Parameters, query
 
 __all__ = ["Read", "reader_of"]
 
@@ -13,7 +13,7 @@ Read = Callable[[str, Parameters], list[dict[str, Any]]]
 """Returns the rows of a query; its second argument has a value for each place ``{name:Type}``. Raises QueryFailed."""
 
 
-def reader_of(database: EmbeddedDatabase) -> Read:
+def reader_of(database: Database) -> Read:
     """Return a function that reads this database, for use outside the event loop."""
 
     def read(sql: str, parameters: Parameters) -> list[dict[str, Any]]:

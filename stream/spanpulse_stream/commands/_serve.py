@@ -10,11 +10,12 @@ from rich.console import Console
 
 from spanpulse_sinks.clickhouse import SinkError
 from spanpulse_stream.commands._run import LeaveAtOnce
-from spanpulse_stream.embedded import EmbeddedProcess, FolderUnusable, here, settle, tame_memory
+from spanpulse_stream.embedded import EmbeddedProcess, FolderUnusable
 from spanpulse_stream.gateway import BindingRefused, InvalidKey
 from spanpulse_stream.log import LogInUse, LogUnusable
 from spanpulse_stream.observe import configure_logging
 from spanpulse_stream.price import OverrideError
+from spanpulse_stream.process import here, settle, tame_memory
 from spanpulse_stream.settings import Settings
 
 __all__ = ["CANNOT_START", "announce", "serve", "signalled"]

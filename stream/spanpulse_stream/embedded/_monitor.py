@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from spanpulse_sinks.clickhouse import EmbeddedDatabase, free_bytes, trim_seen
 from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.embedded._limits import DiskCap
-from spanpulse_stream.embedded._runtime import give_back_memory
 from spanpulse_stream.log import TOPIC, LocalLog
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
 from spanpulse_stream.pipeline import History
+from spanpulse_stream.process._runtime import give_back_memory
 from spanpulse_stream.settings import Settings
 
 __all__ = ["Monitor"]

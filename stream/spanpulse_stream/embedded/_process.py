@@ -20,21 +20,19 @@ from spanpulse_stream.control import ControlServer, Operations, socket_path
 from spanpulse_stream.embedded._database import check_free, open_database
 from spanpulse_stream.embedded._folder import DataFolder, FolderUnusable
 from spanpulse_stream.embedded._guests import ask
-from spanpulse_stream.embedded._kernels import warm_up
 from spanpulse_stream.embedded._limits import DiskCap
 from spanpulse_stream.embedded._log import open_log
 from spanpulse_stream.embedded._maintenance import Maintenance
 from spanpulse_stream.embedded._messages import LogMessages
 from spanpulse_stream.embedded._monitor import Monitor
-from spanpulse_stream.embedded._processors import Processors, versions_now
-from spanpulse_stream.embedded._reach import exporter_variables
+from spanpulse_stream.embedded._processors import Processors
 from spanpulse_stream.embedded._status import StatusReader
-from spanpulse_stream.embedded._web import Lag, Surroundings, WebPort
 from spanpulse_stream.gateway import GrpcServer, HttpServer, OtlpApp, OtlpOptions, Receiver, check_page_binding
 from spanpulse_stream.importing import BACKLOG_BYTES, Importer, import_routes
 from spanpulse_stream.log import LocalLog
 from spanpulse_stream.observe import Condition, Health, LoopPulse, Metrics, catalog, observe_routes
 from spanpulse_stream.pipeline import PriceBooks, RowsFromLog, rebuilt_day
+from spanpulse_stream.process import Lag, Surroundings, WebPort, exporter_variables, versions_now, warm_up
 from spanpulse_stream.settings import Settings
 
 __all__ = ["EmbeddedProcess", "Progress"]

@@ -11,19 +11,18 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from random import random
 from typing import Any
 
 from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, QueryFailed, WriteFailed, WriteReport
-from spanpulse_stream.embedded._recorder import Recorder
 from spanpulse_stream.log import TOPIC, LocalLog
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
-from spanpulse_stream.pipeline import Computed, Enricher, PartitionSteps, PriceBooks, Steps, Tools, Versions
+from spanpulse_stream.pipeline import Computed, Enricher, PartitionSteps, PriceBooks, Steps, Tools
+from spanpulse_stream.process import Recorder, versions_now
 from spanpulse_stream.settings import Settings
 from spanpulse_stream.transport import LogClaims, failed, make_app, register_log, unregister_log
 
-__all__ = ["Processors", "versions_now"]
+__all__ = ["Processors"]
 
 LOG = logging.getLogger(__name__)
 FIRST_WAIT_S = 0.5
@@ -164,19 +163,6 @@ class Processors:
                 raise
             finally:
                 self._app = None
-
-
-def versions_now(settings: Settings, books: PriceBooks) -> Versions:
-    """Return what the claims of this process name."""
-    return Versions(
-        prices=books.current.version,
-        content=settings.content,
-        keep=settings.keep,
-        window=settings.window,
-        max_attributes=settings.max_attributes,
-        max_depth=settings.max_depth,
-        program=version("spanpulse"),
-    )
 
 
 def _may_pass(reason: BaseException | None) -> bool:

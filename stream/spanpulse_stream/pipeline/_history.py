@@ -9,7 +9,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from spanpulse_sinks.clickhouse import EmbeddedDatabase, QueryLimits, query
+from spanpulse_sinks.clickhouse import Database, QueryLimits, query
 from spanpulse_stream.day import date_of, day_of
 from spanpulse_stream.usage import Corrections
 
@@ -32,7 +32,7 @@ ROLLED_UP = (
 class History:
     """Reads of one log source; safe to use from any thread. All methods raise QueryFailed."""
 
-    def __init__(self, database: EmbeddedDatabase, log_source: int) -> None:
+    def __init__(self, database: Database, log_source: int) -> None:
         self._database = database
         self._source = log_source
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, WriteReport
+from spanpulse_sinks.clickhouse import BatchWriter, Database, WriteReport
 from spanpulse_stream.pipeline._books import PriceBooks
 from spanpulse_stream.pipeline._compute import Computed, compute
 from spanpulse_stream.pipeline._cut import Incoming
@@ -28,7 +28,7 @@ __all__ = ["PartitionSteps", "Tools"]
 class Tools:
     """What all partitions of a process share. ``written`` hears of each batch, in the thread that wrote it."""
 
-    database: EmbeddedDatabase
+    database: Database
     writer: BatchWriter
     books: PriceBooks
     written: Callable[[Computed, WriteReport], None]

@@ -10,7 +10,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from spanpulse_sinks.clickhouse import EmbeddedDatabase
+from spanpulse_sinks.clickhouse import Database
 from spanpulse_stream.day import date_of
 from spanpulse_stream.pipeline._history import History
 from spanpulse_stream.pipeline._signed import DayRange, Read
@@ -27,9 +27,7 @@ SCORED = (
 )
 
 
-def rebuilt_day(
-    database: EmbeddedDatabase, day: date, committed: Mapping[int, int]
-) -> Iterator[tuple[str, pa.RecordBatch]]:
+def rebuilt_day(database: Database, day: date, committed: Mapping[int, int]) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Yield rollup tables with rows. ``committed`` is source -> last committed offset; later rows stay out.
 
     The rows are additive. Raises QueryFailed.

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from spanpulse_sinks.clickhouse import Committed, EmbeddedDatabase, OffsetRange
+from spanpulse_sinks.clickhouse import Committed, Database, OffsetRange
 from spanpulse_stream.day import date_of
 from spanpulse_stream.pipeline._books import PriceBooks
 from spanpulse_stream.pipeline._compute import compute
@@ -43,7 +43,7 @@ class Messages(Protocol):
 class RowsFromLog:
     """A LogReader of the repair; ``versions`` are those that a claim would name now."""
 
-    def __init__(self, messages: Messages, database: EmbeddedDatabase, books: PriceBooks, versions: Versions) -> None:
+    def __init__(self, messages: Messages, database: Database, books: PriceBooks, versions: Versions) -> None:
         self._messages = messages
         self._versions = versions
         self._database = database

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from spanpulse_sinks.clickhouse import EmbeddedDatabase
+from spanpulse_sinks.clickhouse import Database
 
 __all__ = ["Lag", "Surroundings", "WebPort"]
 
@@ -54,7 +54,7 @@ class Surroundings:
     pipeline's stages so far, seconds; ``token`` None: nobody is asked.
     """
 
-    database: EmbeddedDatabase
+    database: Database
     version: str
     status: Callable[[], Awaitable[Mapping[str, Any]]]
     lag: Callable[[], Lag]

@@ -1,0 +1,6 @@
+"""A ClickHouse server: the same schema, queries and writer as the embedded database, over HTTP, shared by processes."""
+
+from spanpulse_sinks.clickhouse.server._config import ServerConfig
+from spanpulse_sinks.clickhouse.server._database import ServerDatabase
+
+__all__ = ["ServerConfig", "ServerDatabase"]

@@ -1,0 +1,144 @@
+"""A ClickHouse server as the steps know a database: a writer, readers, and inserts with tokens.
+
+Guarantee: no request waits longer than its timeout, and a server that is away is not asked by everybody at once.
+Not guaranteed: that rows are there after an insert that raised; `BatchWriter` looks.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from typing import Any, Self
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.httputil import get_pool_manager
+
+from spanpulse_sinks.clickhouse._errors import SinkError
+from spanpulse_sinks.clickhouse._migrate import check_schema, migrate
+from spanpulse_sinks.clickhouse._pool import Pool
+from spanpulse_sinks.clickhouse.server._breaker import Breaker
+from spanpulse_sinks.clickhouse.server._config import QUERY_SETTINGS, ServerConfig
+from spanpulse_sinks.clickhouse.server._inserts import ServerInserts
+from spanpulse_sinks.clickhouse.server._session import ServerSession
+
+__all__ = ["ServerDatabase"]
+
+LEND_WITHIN_S = 10.0
+KILL_WITHIN_S = 5.0
+COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+class ServerDatabase:
+    """A connection to a server. Made by `connect`; all methods may be called from any thread."""
+
+    def __init__(self, config: ServerConfig, client: Any) -> None:
+        self.config = config
+        self.breaker = Breaker()
+        self._client = client
+        self.writer = self._session({"session_timezone": "UTC"})
+        self.inserts = ServerInserts(self)
+        self._readers = Pool(
+            [self._session({**config.limits.settings(), **QUERY_SETTINGS}) for _ in range(config.readers)]
+        )
+
+    @classmethod
+    def connect(cls, config: ServerConfig) -> Self:
+        """Connect, and see that the schema is one that this version can work with.
+
+        Raises SchemaTooNew, SchemaMissing where `spanpulse init` was not run, or ClickHouseError.
+        """
+        database = cls(config, _client(config, config.database))
+        try:
+            check_schema(database.writer, config)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @classmethod
+    def prepare(cls, config: ServerConfig) -> int:
+        """Make the database and bring its schema up to date; returns its version. May be repeated, by many at once.
+
+        Raises SchemaTooNew or ClickHouseError.
+        """
+        client = _client(config, None)
+        try:
+            client.command(config.placed(f"CREATE DATABASE IF NOT EXISTS {config.database}"))
+            client.database = config.database
+            return migrate(client, config)
+        finally:
+            client.close()
+
+    def insert(self, table: str, rows: pa.RecordBatch, *, token: str | None = None) -> int | None:
+        """Insert rows as one block; returns how many the server says it has written, None where it says nothing.
+
+        Raises ClickHouseError.
+        """
+        columns = ", ".join(f"`{name}`" for name in rows.schema.names)
+        settings: dict[str, Any] = dict(self.config.insert_settings)
+        if token is not None:
+            settings["insert_deduplication_token"] = token
+        answer = self.writer.command(
+            f"INSERT INTO {table} ({columns}) FORMAT ArrowStream", settings=settings, data=_stream(rows)
+        )
+        summary: Mapping[str, str] = getattr(answer, "summary", None) or {}
+        written = summary.get("written_rows")
+        return int(written) if written is not None else None
+
+    def settle(self, table: str) -> None:
+        """Have what was inserted through another replica arrive at this one before it is looked for."""
+        if self.config.cluster is not None:
+            self.writer.command(f"SYSTEM SYNC REPLICA {table} LIGHTWEIGHT")
+
+    def reader(self, *, within: float = LEND_WITHIN_S) -> AbstractContextManager[Any]:
+        """Lend a session that reads, waiting at most ``within`` seconds for it. Raises QueryFailed."""
+        return self._readers.lend(within)
+
+    def kill(self, mark: str) -> None:
+        """End the running queries of this user whose `log_comment` begins with ``mark``."""
+        if not mark:
+            raise ValueError("a server is shared: name the queries to end")
+        with suppress(ClickHouseError):
+            self.writer.command(f"KILL QUERY WHERE startsWith(Settings['log_comment'], '{mark}') ASYNC")
+
+    def close(self) -> None:
+        """Lend nothing from now on, and close the connections; running queries end with them."""
+        self._readers.refuse()
+        self._client.close()
+
+    def _session(self, settings: Mapping[str, int | float | str]) -> ServerSession:
+        return ServerSession(self._client, self.breaker, settings)
+
+
+def _client(config: ServerConfig, database: str | None) -> Any:
+    """Connect. Raises ClickHouseError, or SinkError where a file of a certificate cannot be used."""
+    options: dict[str, Any] = {"maxsize": config.readers + 2, "num_pools": 1}
+    if config.ca is not None:
+        options["ca_cert"] = str(config.ca)
+    if config.certificate is not None:
+        options["client_cert"] = str(config.certificate)
+    for path in filter(None, (config.ca, config.certificate)):
+        if not path.is_file():
+            raise SinkError(f"the certificate file {path} of ClickHouse cannot be read")
+    return clickhouse_connect.get_client(
+        host=config.host,
+        port=config.port,
+        interface="https" if config.tls else "http",
+        username=config.user,
+        password=config.password,
+        database=database,
+        compress="lz4",
+        connect_timeout=round(config.connect_timeout),
+        send_receive_timeout=round(config.timeout),
+        query_retries=0,
+        autogenerate_session_id=False,
+        show_clickhouse_errors=True,
+        pool_mgr=get_pool_manager(**options),
+    )
+
+
+def _stream(rows: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema, options=COMPRESSED) as stream:
+        stream.write_batch(rows)
+    return bytes(sink.getvalue())

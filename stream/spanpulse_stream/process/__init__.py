@@ -1,0 +1,22 @@
+"""What the processes of both modes have in common: kernels, memory, the web port, the metrics of batches, addresses."""
+
+from spanpulse_stream.process._kernels import warm_up
+from spanpulse_stream.process._reach import exporter_variables, here
+from spanpulse_stream.process._recorder import Recorder
+from spanpulse_stream.process._runtime import give_back_memory, settle, tame_memory
+from spanpulse_stream.process._versions import versions_now
+from spanpulse_stream.process._web import Lag, Surroundings, WebPort
+
+__all__ = [
+    "Lag",
+    "Recorder",
+    "Surroundings",
+    "WebPort",
+    "exporter_variables",
+    "give_back_memory",
+    "here",
+    "settle",
+    "tame_memory",
+    "versions_now",
+    "warm_up",
+]
