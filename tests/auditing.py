@@ -9,10 +9,10 @@ from otlp.requests import some_traces
 from pipeline_running import ROLLUPS, SOURCE, START_MS, Processed, cuts, messages, rolled, sampled
 from sinks_process import CONFIG
 from spanpulse_sinks.clickhouse import EmbeddedDatabase, Workbench, days_of, workbench
-from spanpulse_stream.maintenance._audit import full_dimensions
 from spanpulse_stream.maintenance._audit_batches import BatchAudit
 from spanpulse_stream.maintenance._audit_rollups import RollupAudit
 from spanpulse_stream.maintenance._audit_rows import DayRows
+from spanpulse_stream.maintenance._audit_scope import full_dimensions
 from spanpulse_stream.maintenance._rebuild_days import committed_ends
 from spanpulse_stream.pipeline import DayRange, Incoming, rollups_of
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from kafka_running import Kafka
 from logs import opened
 from otlp.log import GatedLog
+from requirements import need_java
 
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
@@ -30,3 +32,11 @@ def log(tmp_path: Path) -> Iterator[GatedLog]:
     """Give a receiver's log: a local one behind a gate."""
     with opened(tmp_path / "log", partitions=16, max_bytes=1 << 30) as local:
         yield GatedLog(local)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """Give one broker for all tests of this process. Who kills it starts it again; topics are made per test."""
+    need_java()
+    with Kafka.start(tmp_path_factory.mktemp("kafka")) as running:
+        yield running

@@ -4,11 +4,13 @@ import hashlib
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spanpulse_stream.partitions import TP
 from spanpulse_stream.pipeline import Incoming, Steps
 
 
@@ -16,6 +18,7 @@ from spanpulse_stream.pipeline import Incoming, Steps
 class Batch:
     """What a batch holds: offsets [first, end) of a partition, its versions and a digest of all contents."""
 
+    topic: str
     partition: int
     first: int
     end: int
@@ -25,12 +28,18 @@ class Batch:
 
 @dataclass
 class Journal:
-    """What was written, in order, by all apps; ``path`` keeps it. ``fails`` may raise before or after a write."""
+    """What was written, in order, by all apps; ``path`` keeps it. ``fails`` may raise before or after a write.
+
+    ``landed`` is what partitions say that they have, ``skipped`` counts what was therefore left out.
+    """
 
     path: Path | None = None
     batches: list[Batch] = field(default_factory=list)
     fails: Callable[[str, Batch], None] = lambda _step, _batch: None
     running: int = 0
+    opened: list[TP] = field(default_factory=list)
+    landed: Callable[[TP, int], int] = lambda _tp, first: first
+    skipped: Counter[TP] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self) -> list[Batch]:
@@ -52,14 +61,17 @@ class Journal:
 class RecordingPartition:
     """`pipeline.Partition` into a journal."""
 
-    def __init__(self, partition: int, journal: Journal) -> None:
-        self._partition = partition
+    def __init__(self, tp: TP, journal: Journal) -> None:
+        self._tp = tp
         self._journal = journal
+
+    def landed(self, first: int) -> int:
+        return self._journal.landed(self._tp, first)
 
     def compute(self, batch: list[Incoming], versions: str) -> Batch:
         offsets = [message.offset for message in batch]
-        assert offsets == list(range(offsets[0], offsets[-1] + 1))
-        return self._run("compute", describe(self._partition, batch, versions))
+        assert offsets == sorted(set(offsets))
+        return self._run("compute", describe(self._tp, batch, versions))
 
     def write(self, computed: Batch) -> None:
         self._run("write", computed)
@@ -77,16 +89,20 @@ class RecordingPartition:
         return batch
 
 
-def describe(partition: int, batch: list[Incoming], versions: str) -> Batch:
+def describe(tp: TP, batch: list[Incoming], versions: str) -> Batch:
     digest = hashlib.sha256()
     for message in batch:
         digest.update(repr((message.appended_at, message.tenant, message.signal, message.records)).encode())
         digest.update(message.value)
-    return Batch(partition, batch[0].offset, batch[-1].offset + 1, versions, digest.hexdigest())
+    return Batch(*tp, batch[0].offset, batch[-1].offset + 1, versions, digest.hexdigest())
 
 
 def recording_steps(app: Any, journal: Journal, versions: str = "v1") -> Steps:
-    async def partition(number: int) -> RecordingPartition:
-        return RecordingPartition(number, journal)
+    async def partition(tp: TP) -> RecordingPartition:
+        journal.opened.append(tp)
+        return RecordingPartition(tp, journal)
 
-    return Steps(partition, lambda: versions, app.crash)
+    def skipped(tp: TP, messages: int) -> None:
+        journal.skipped[tp] += messages
+
+    return Steps(partition, lambda: versions, app.crash, skipped)

@@ -1,4 +1,4 @@
-"""What some tests need of the machine: strace that may trace, a small file system that may be mounted, Chromium.
+"""What some tests need of the machine: strace that may trace, a small file system, Chromium, Java, OpenSSL.
 
 Without it a test is skipped and says so, unless SPANPULSE_REQUIRE names it: then that is a failure, so that a
 run which must hold everything cannot pass by leaving things out.
@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["chromium", "need_chromium", "need_strace", "small_file_system"]
+from kafka_jars import NoKafka, jars, java
+
+__all__ = ["chromium", "need_chromium", "need_java", "need_openssl", "need_strace", "small_file_system"]
 
 REQUIRED = {name.strip() for name in os.environ.get("SPANPULSE_REQUIRE", "").split(",")}
 
@@ -54,6 +56,21 @@ def need_chromium() -> str:
         missing("chromium", f"no browser is here: install one of {', '.join(CHROMIUM)}")
     assert found is not None
     return found
+
+
+def need_java() -> None:
+    """Skip or fail where Kafka cannot run: without Java 17, or without Maven to bring its jars the first time."""
+    try:
+        java()
+        jars()
+    except NoKafka as error:
+        missing("java", str(error))
+
+
+def need_openssl() -> None:
+    """Skip or fail without the command that makes certificates."""
+    if shutil.which("openssl") is None:
+        missing("openssl", "the command openssl is not here")
 
 
 @contextmanager

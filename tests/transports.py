@@ -2,19 +2,26 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from spanpulse_stream.log import TOPIC, LocalLog, Message
-from spanpulse_stream.pipeline import Claims
-from spanpulse_stream.transport import LogClaims, make_app, register_log, unregister_log
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
-DEADLINE_S: Final = 20.0
+from kafka_running import Kafka, make_topic
+from spanpulse_stream.log import TOPIC, LocalLog, Message
+from spanpulse_stream.partitions import TP, PartitionLost
+from spanpulse_stream.pipeline import Claims
+from spanpulse_stream.transport import KafkaClaims, LogClaims, make_app, make_kafka_app, register_log, unregister_log
+
+DEADLINE_S: Final = 40.0
 PARTITIONS: Final = 3
 QUEUED_MESSAGES: Final = 16
 QUEUED_BYTES: Final = 1024 * 1024
 DRAIN_S: Final = 0.5
+MOST_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 
 
 class Harness(Protocol):
@@ -85,10 +92,104 @@ class LocalHarness:
         await app.consumer.subscribe([TOPIC, self.other_topic])
 
 
+class KafkaHarness:
+    """A cluster, topics of its own and a group of its own; timestamps are the brokers'."""
+
+    most_held = (QUEUED_MESSAGES, QUEUED_BYTES)
+
+    def __init__(self, kafka: Kafka, partitions: int = PARTITIONS, **settings: Any) -> None:
+        self.kafka = kafka
+        self.group = f"group-{uuid.uuid4().hex}"
+        self.topic = self.other_topic = ""
+        self.partitions = partitions
+        self.settings = kafka.settings(
+            kafka_group=self.group, kafka_message_bytes=MOST_MESSAGE_BYTES, kafka_session_timeout=6, **settings
+        )
+        self._apps: list[Any] = []
+        self._producer: AIOKafkaProducer | None = None
+        self._admin: AIOKafkaAdminClient | None = None
+
+    async def open(self) -> None:
+        self.topic = await self.add_topic()
+        self.other_topic = await self.add_topic()
+        self._admin = AIOKafkaAdminClient(**self.kafka.client_options(), request_timeout_ms=5000)
+        self._producer = AIOKafkaProducer(
+            **self.kafka.client_options(), max_request_size=MOST_MESSAGE_BYTES, compression_type="zstd"
+        )
+        await self._admin.start()
+        await self._producer.start()
+
+    async def add_topic(self) -> str:
+        return await make_topic(
+            self.kafka,
+            self.partitions,
+            message_timestamp_type="LogAppendTime",
+            max_message_bytes=str(MOST_MESSAGE_BYTES),
+        )
+
+    async def close(self) -> None:
+        for app in self._apps:
+            await app.stop()
+        assert self._producer is not None
+        assert self._admin is not None
+        await self._producer.stop()
+        await self._admin.close()
+
+    def make_app(self) -> Any:
+        app = make_kafka_app(
+            self.settings, buffered_messages=QUEUED_MESSAGES, buffered_bytes=QUEUED_BYTES, drain=DRAIN_S
+        )
+        self._apps.append(app)
+        return app
+
+    def claims(self, app: Any) -> Claims:
+        return KafkaClaims(app)
+
+    async def append(self, partition: int, values: Sequence[bytes], *, topic: str = "", **headers: bytes) -> None:
+        assert self._producer is not None
+        key, pairs, sent = f"key-{partition}".encode(), list(headers.items()), []
+        for value in values:
+            sent.append(
+                await self._producer.send(topic or self.topic, value, key=key, partition=partition, headers=pairs)
+            )
+        await asyncio.gather(*sent)
+
+    async def committed(self, partition: int) -> int:
+        offset, _ = await self.kept(TP(self.topic, partition))
+        return offset
+
+    async def kept(self, tp: TP) -> tuple[int, str]:
+        """Return the committed offset and its metadata; (0, "") where nothing was committed."""
+        assert self._admin is not None
+        kept = await self._admin.list_consumer_group_offsets(self.group, partitions=[TopicPartition(*tp)])
+        found = kept.get(TopicPartition(*tp))
+        return (0, "") if found is None or found.offset < 0 else (found.offset, found.metadata)
+
+    async def rebalance(self, app: Any) -> None:
+        # What aiokafka does by itself where a topic gets more partitions.
+        thread = app.consumer._thread
+        thread.thread_loop.call_soon_threadsafe(thread._consumer._coordinator.request_rejoin)
+
+
 def open_log(folder: Path, partitions: int = PARTITIONS) -> LocalLog:
     return LocalLog.open(
         folder, partitions=partitions, max_bytes=1 << 30, retain_records=1000, ballast_bytes=0, disk_floor_bytes=0
     )
+
+
+async def held(harness: Harness, app: Any) -> None:
+    """Wait until an app has all partitions of the topic, and knows how far they are."""
+    claims = harness.claims(app)
+
+    async def known() -> bool:
+        try:
+            for partition in range(PARTITIONS):
+                await claims.committed(TP(harness.topic, partition))
+        except PartitionLost:
+            return False
+        return len(app.consumer.assignment()) >= PARTITIONS
+
+    await eventually(known, "no partitions are assigned")
 
 
 async def eventually(condition: Callable[[], Any], what: str = "") -> None:

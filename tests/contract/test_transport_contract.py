@@ -12,15 +12,25 @@ import pytest
 
 from spanpulse_stream.log import Claim
 from spanpulse_stream.transport import failed
-from transports import PARTITIONS, Harness, LocalHarness, eventually
-
-HARNESSES = {"local": LocalHarness}
-STOP_WITHIN_S = 5.0
+from spanpulse_stream.partitions import TP
+from transports import PARTITIONS, Harness, KafkaHarness, LocalHarness, eventually, held
 
 
-@pytest.fixture(params=HARNESSES)
+def local(_request: pytest.FixtureRequest, folder: Path) -> Harness:
+    return LocalHarness(folder / "log")
+
+
+def kafka(request: pytest.FixtureRequest, _folder: Path) -> Harness:
+    return KafkaHarness(request.getfixturevalue("kafka"))
+
+
+HARNESSES = (local, kafka)
+STOP_WITHIN_S = 15.0
+
+
+@pytest.fixture(params=HARNESSES, ids=[harness.__name__ for harness in HARNESSES])
 async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    made = HARNESSES[request.param](tmp_path / "log")
+    made = request.param(request, tmp_path)
     await made.open()
     yield made
     await made.close()
@@ -214,20 +224,24 @@ async def test_an_app_that_is_stopped_did_not_fail(harness: Harness) -> None:
 async def test_a_claim_outlives_its_app_and_ends_with_its_commit(harness: Harness) -> None:
     await fill(harness, 30)
     app = await start(harness, Seen(), refuse((0, 0), (1, 0), (2, 0)))
-    claims = harness.claims(app)
-    assert await claims.claimed(1) is None
+    claims, one = harness.claims(app), TP(harness.topic, 1)
+    await held(harness, app)
+    assert await claims.claimed(one) is None
     claim = Claim(0, 20, '{"prices": "x"}')
-    await claims.claim(1, claim)
-    assert await claims.claimed(1) == claim
+    await claims.claim(one, claim)
+    assert await claims.claimed(one) == claim
     await app.stop()
 
     app = await start(harness, Seen(), refuse((0, 0), (1, 0), (2, 0)))
     claims = harness.claims(app)
-    assert [await claims.claimed(partition) for partition in range(PARTITIONS)] == [None, claim, None]
-    await claims.commit(1, 20)
-    assert await claims.claimed(1) is None
-    await claims.claim(1, Claim(20, 25, ""))
-    assert await claims.claimed(1) == Claim(20, 25, "")
+    await held(harness, app)
+    assert [await claims.claimed(TP(harness.topic, each)) for each in range(PARTITIONS)] == [None, claim, None]
+    assert [await claims.committed(TP(harness.topic, each)) for each in range(PARTITIONS)] == [0, 0, 0]
+    await claims.commit(one, 20)
+    assert await claims.claimed(one) is None
+    await claims.claim(one, Claim(20, 25, ""))
+    assert await claims.claimed(one) == Claim(20, 25, "")
+    assert await claims.committed(one) == 20
     assert await committed(harness) == [0, 20, 0]
 
 
@@ -241,13 +255,16 @@ async def test_acknowledging_a_part_of_a_claimed_range_commits_none_of_it(harnes
 
     await fill(harness, 30)
     app = await start(harness, Seen(), handle)
-    claim = Claim(0, 20, "v1")
-    await harness.claims(app).claim(1, claim)
+    await held(harness, app)
+    claim, one = Claim(0, 20, "v1"), TP(harness.topic, 1)
+    await harness.claims(app).claim(one, claim)
     claimed.set()
     await eventually(is_committed(harness, 30, 0, 30))
     await app.stop()
     assert await committed(harness) == [30, 0, 30]
-    assert await harness.claims(app).claimed(1) == claim
+    app = await start(harness, Seen(), refuse((1, 0)))
+    await held(harness, app)
+    assert await harness.claims(app).claimed(one) == claim
 
 
 async def test_a_rebalance_is_told_and_loses_nothing(harness: Harness) -> None:
@@ -260,7 +277,8 @@ async def test_a_rebalance_is_told_and_loses_nothing(harness: Harness) -> None:
 
     @app.on_partitions_revoked.connect
     async def on_revoked(_app: Any, revoked: Any, **_options: Any) -> None:
-        told.append(("revoked", {tp.partition for tp in revoked if tp.topic == harness.topic}))
+        if mine := {tp.partition for tp in revoked if tp.topic == harness.topic}:
+            told.append(("revoked", mine))
 
     @app.agent(app.topic(harness.topic), name="agent")
     async def agent(stream: Any) -> None:

@@ -5,23 +5,33 @@ from typing import Any
 
 import pytest
 
+from spanpulse_stream.partitions import TP
 from spanpulse_stream.pipeline import Enricher, Incoming, Steps
 
 NOW_S = 1_763_700_000.0
+PLACE = TP("t", 3)
 
 
 class Nothing:
     """Claims and a partition that have nothing to tell."""
 
-    def __init__(self) -> None:
-        self.opened: list[int] = []
+    gaps = False
 
-    async def claimed(self, _partition: int) -> None:
+    def __init__(self) -> None:
+        self.opened: list[TP] = []
+
+    async def committed(self, _tp: TP) -> int:
+        return 0
+
+    async def claimed(self, _tp: TP) -> None:
         return None
 
-    async def partition(self, number: int) -> Any:
-        self.opened.append(number)
+    async def partition(self, tp: TP) -> Any:
+        self.opened.append(tp)
         return self
+
+    def landed(self, first: int) -> int:
+        return first
 
     def compute(self, _batch: list[Incoming], _versions: str) -> None:
         return None
@@ -31,15 +41,12 @@ async def crash(error: BaseException) -> None:
     raise error
 
 
-@pytest.mark.parametrize(("taken_in", "opened"), [(1, []), (2, [3])])
-async def test_an_event_counts_in_the_generation_it_was_taken_in(taken_in: int, opened: list[int]) -> None:
+@pytest.mark.parametrize(("taken_in", "opened"), [(1, []), (2, [PLACE])])
+async def test_an_event_counts_in_the_generation_it_was_taken_in(taken_in: int, opened: list[TP]) -> None:
     nothing = Nothing()
     enricher = Enricher(nothing, Steps(nothing.partition, lambda: "v", crash), most_records=10)
     stream = SimpleNamespace(app=SimpleNamespace(consumer_generation_id=2))
-    tp = SimpleNamespace(topic="t", partition=3)
-    message = SimpleNamespace(
-        generation_id=taken_in, partition=3, tp=tp, offset=0, timestamp=NOW_S, headers={}, value=b"a"
-    )
+    message = SimpleNamespace(generation_id=taken_in, tp=PLACE, offset=0, timestamp=NOW_S, headers={}, value=b"a")
     await enricher._gather(stream, SimpleNamespace(message=message), within=5.0)
     assert nothing.opened == opened
     assert enricher._lanes.keys() == set(opened)

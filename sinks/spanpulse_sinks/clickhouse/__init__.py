@@ -4,6 +4,7 @@
 """
 
 from spanpulse_sinks.clickhouse._batch import TABLES, Batch, Mismatch, OffsetRange, WriteReport
+from spanpulse_sinks.clickhouse._check import WRITTEN_FIRST, highest_source
 from spanpulse_sinks.clickhouse._config import EmbeddedConfig, QueryLimits, Retention
 from spanpulse_sinks.clickhouse._database import Database
 from spanpulse_sinks.clickhouse._days import replace_tables, trim_seen
@@ -12,6 +13,7 @@ from spanpulse_sinks.clickhouse._durable import write_durably
 from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
 from spanpulse_sinks.clickhouse._errors import (
     DatabaseInUse,
+    Failure,
     NeedsRestart,
     QueryFailed,
     SchemaMissing,
@@ -27,13 +29,14 @@ from spanpulse_sinks.clickhouse._query import Cancel, Parameters, guest_query, q
 from spanpulse_sinks.clickhouse._removed import DayOfTable, days_of, note_removal, remove_day, removed_days
 from spanpulse_sinks.clickhouse._repair import LogReader, Rebuild, RepairReport, repair
 from spanpulse_sinks.clickhouse._unfinished import DamagedNote
-from spanpulse_sinks.clickhouse._workbench import Workbench, workbench
+from spanpulse_sinks.clickhouse._workbench import ReadBench, Workbench, workbench
 from spanpulse_sinks.clickhouse._writer import BatchWriter, Retry
 
 __all__ = [
     "GAMMA",
     "MEASURES",
     "TABLES",
+    "WRITTEN_FIRST",
     "Batch",
     "BatchWriter",
     "Cancel",
@@ -46,6 +49,7 @@ __all__ = [
     "DiskState",
     "EmbeddedConfig",
     "EmbeddedDatabase",
+    "Failure",
     "LogReader",
     "Mismatch",
     "Missing",
@@ -54,6 +58,7 @@ __all__ = [
     "Parameters",
     "QueryFailed",
     "QueryLimits",
+    "ReadBench",
     "Rebuild",
     "RepairReport",
     "Retention",
@@ -68,6 +73,7 @@ __all__ = [
     "disk_state",
     "free_bytes",
     "guest_query",
+    "highest_source",
     "note_removal",
     "percentiles",
     "purge_old_parts",

@@ -10,7 +10,15 @@ from typing import Any
 
 from spanpulse_sinks.clickhouse._batch import OffsetRange, Position, position_of
 
-__all__ = ["Landed", "landed", "newest_batch"]
+__all__ = ["WRITTEN_FIRST", "Landed", "highest_source", "landed", "newest_batch"]
+
+# Of every batch, however early its writing was interrupted, one of these has a row if any table has.
+WRITTEN_FIRST = {
+    "seen": "log_offset",
+    "span_rows": "log_offset",
+    "dead_letters": "log_offset",
+    "batches": "last_offset",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +48,9 @@ def newest_batch(client: Any, log_source: int) -> int | None:
     """Return the last offset of the newest committed batch of a source, None where there is none."""
     rows = client.query(f"SELECT max(last_offset), count() FROM batches WHERE log_source = {log_source}").result_rows
     return int(rows[0][0]) if rows[0][1] else None
+
+
+def highest_source(client: Any) -> int:
+    """Return the highest log source that the tables know, 0 for none. Raises ClickHouseError."""
+    each = " UNION ALL ".join(f"SELECT max(log_source) AS source FROM {table}" for table in WRITTEN_FIRST)
+    return int(client.query(f"SELECT max(source) FROM ({each})").result_rows[0][0])

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from spanpulse_sinks.clickhouse._config import Retention
-from spanpulse_sinks.clickhouse._workbench import Workbench
+from spanpulse_sinks.clickhouse._workbench import ReadBench, Workbench
 
 __all__ = ["DayOfTable", "corrects_lost", "days_of", "note_removal", "remove_day", "removed_days"]
 
@@ -39,7 +39,7 @@ class DayOfTable:
     bytes: int
 
 
-def days_of(bench: Workbench, tables: Collection[str]) -> list[DayOfTable]:
+def days_of(bench: ReadBench, tables: Collection[str]) -> list[DayOfTable]:
     """Return what ``tables`` hold by received day, the oldest first. Raises QueryFailed."""
     names = ", ".join(f"'{table}'" for table in tables)
     found = bench.rows(

@@ -12,26 +12,22 @@ from typing import Any
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from spanpulse_sinks.clickhouse._database import DatabaseSession
 from spanpulse_sinks.clickhouse._embedded import EmbeddedDatabase
 from spanpulse_sinks.clickhouse._errors import failure_of_query
 from spanpulse_sinks.clickhouse._handover import Handover
 
-__all__ = ["Workbench", "workbench"]
+__all__ = ["ReadBench", "Workbench", "workbench"]
 
 MARK = "/* w:maintenance */ "  # by which a closing database finds its statements
 MIB = 1024 * 1024
 
 
-class Workbench:
-    """Made by `workbench`."""
+class ReadBench:
+    """The reading half; it works on a server as well."""
 
-    def __init__(self, client: Any, handover: Handover) -> None:
+    def __init__(self, client: DatabaseSession) -> None:
         self._client = client
-        self._handover = handover
-
-    def command(self, sql: str) -> None:
-        """Run a statement that gives no rows. Raises ClickHouseError."""
-        self._client.command(MARK + sql)
 
     def read(self, sql: str) -> pa.Table:
         """Return the result of a query. Raises QueryFailed."""
@@ -45,6 +41,18 @@ class Workbench:
         """Return the rows of a query as values of Python. Raises QueryFailed."""
         found: list[dict[str, Any]] = self.read(sql).to_pylist()
         return found
+
+
+class Workbench(ReadBench):
+    """Made by `workbench`."""
+
+    def __init__(self, client: DatabaseSession, handover: Handover) -> None:
+        super().__init__(client)
+        self._handover = handover
+
+    def command(self, sql: str) -> None:
+        """Run a statement that gives no rows. Raises ClickHouseError."""
+        self._client.command(MARK + sql)
 
     def insert(self, table: str, rows: pa.RecordBatch) -> None:
         """Insert rows of one partition as one part. Raises ClickHouseError or OSError."""

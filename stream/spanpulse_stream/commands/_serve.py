@@ -1,10 +1,12 @@
-"""`spanpulse up`: start, say where, serve until a signal, stop; the exit code says how it ended."""
+"""Commands that run: start, say where, serve until a signal, stop; the exit code says how it ended."""
 
 import asyncio
 import json
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from rich.console import Console
 
@@ -18,7 +20,9 @@ from spanpulse_stream.price import OverrideError
 from spanpulse_stream.process import here, settle, tame_memory
 from spanpulse_stream.settings import Settings
 
-__all__ = ["CANNOT_START", "announce", "serve", "signalled"]
+__all__ = ["CANNOT_START", "announce", "serve", "serve_process", "signalled"]
+
+Progress = Callable[[str], None]
 
 FAILED = 1
 CANNOT_START = (
@@ -29,20 +33,62 @@ CANNOT_START = (
 
 
 def serve(settings: Settings, ready_file: Path | None) -> int:
-    """Run one process until SIGINT or SIGTERM (exit code 0) or until it cannot go on (1). Raises CANNOT_START."""
+    """Run `spanpulse up` until SIGINT or SIGTERM (exit code 0) or until it cannot go on (1). Raises CANNOT_START."""
+    goes_on = "nothing is lost: `spanpulse up` goes on where it stopped"
+    return serve_process(settings, ready_file, EmbeddedProcess.start, announce, goes_on)
+
+
+class Process(Protocol):
+    """What runs until it is stopped."""
+
+    @property
+    def addresses(self) -> dict[str, str | None]:
+        """The real addresses, `host:port` by setting; None for what is not served."""
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a thread is still inside the database's engine after `stop`."""
+
+    async def failed(self) -> BaseException:
+        """Wait until the process cannot go on, and return why."""
+
+    async def stop(self) -> None:
+        """Stop every part."""
+
+
+Started = TypeVar("Started", bound=Process)
+
+
+def serve_process(
+    settings: Settings,
+    ready_file: Path | None,
+    start: Callable[[Settings, Progress], Awaitable[Started]],
+    announce: Callable[[Started, Console], None],
+    goes_on: str,
+) -> int:
+    """Run one process until SIGINT or SIGTERM (exit code 0) or until it cannot go on (1).
+
+    ``announce`` says where it is; ``goes_on`` what a person is told who sees it fail. Raises what ``start`` raises.
+    """
     configure_logging(settings.log_level, settings.log_format)
     tame_memory()
     _remove(ready_file)
     try:
-        return asyncio.run(_serve(settings, ready_file))
+        return asyncio.run(_serve(settings, ready_file, start, announce, goes_on))
     finally:
         _remove(ready_file)
 
 
-async def _serve(settings: Settings, ready_file: Path | None) -> int:
+async def _serve(
+    settings: Settings,
+    ready_file: Path | None,
+    start: Callable[[Settings, Progress], Awaitable[Started]],
+    announce: Callable[[Started, Console], None],
+    goes_on: str,
+) -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     stopping = signalled()
-    starting = asyncio.create_task(EmbeddedProcess.start(settings, lambda line: console.print(f"{line} ...")))
+    starting = asyncio.ensure_future(start(settings, lambda line: console.print(f"{line} ...", markup=False)))
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         starting.cancel()
@@ -62,7 +108,7 @@ async def _serve(settings: Settings, ready_file: Path | None) -> int:
         await process.stop()
     if not stopping.done():
         console.print(f"spanpulse cannot go on: {failing.result()}", style="red", markup=False)
-        console.print("nothing is lost: `spanpulse up` goes on where it stopped", markup=False)
+        console.print(goes_on, markup=False)
     code = 0 if stopping.done() else FAILED
     if process.stuck:
         raise LeaveAtOnce(code)

@@ -1,6 +1,7 @@
 """Check that what was accepted is stored, once, and that the rollups say what the spans say."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,10 +9,11 @@ import typer
 from rich.console import Console
 
 from spanpulse_stream.commands._console import output_console
-from spanpulse_stream.commands._operate import operate
-from spanpulse_stream.commands._run import run_command
+from spanpulse_stream.commands._operate import Shown, operate
+from spanpulse_stream.commands._run import CommandError, run_command
 from spanpulse_stream.commands._show import count_of, plain_of
-from spanpulse_stream.settings import load_settings
+from spanpulse_stream.operations import MaintenanceError
+from spanpulse_stream.settings import Settings, load_settings
 
 __all__ = ["run"]
 
@@ -52,12 +54,24 @@ def _audit(
     Spans may arrive meanwhile. Nothing is changed.
     """
     settings = load_settings({"data": data}, file=config).settings
-    report = operate(settings, "audit", {"from": first, "to": last})
+    arguments = {"from": first, "to": last}
+    report = _of_cluster(settings, arguments) if settings.clickhouse_url else operate(settings, "audit", arguments)
     if as_json:
         print(json.dumps(report, indent=2))  # noqa: T201 -- what was asked for
     else:
         _show(report, output_console())
     return 0 if report["whole"] else WRONG
+
+
+def _of_cluster(settings: Settings, arguments: dict[str, str | None]) -> dict[str, Any]:
+    from spanpulse_sinks.clickhouse import QueryFailed  # noqa: PLC0415 -- takes a second or two
+    from spanpulse_stream.cluster import CANNOT_START, audit_cluster  # noqa: PLC0415
+
+    try:
+        with Shown.on_stderr() as bar:
+            return audit_cluster(settings, arguments, lambda progress: bar.show(asdict(progress)))
+    except (*CANNOT_START, MaintenanceError, QueryFailed) as error:
+        raise CommandError(str(error)) from None
 
 
 def _show(report: dict[str, Any], console: Console) -> None:

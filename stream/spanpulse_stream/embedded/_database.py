@@ -3,6 +3,7 @@
 import orjson
 
 from spanpulse_sinks.clickhouse import (
+    WRITTEN_FIRST,
     Cancel,
     DatabaseInUse,
     EmbeddedConfig,
@@ -15,15 +16,8 @@ from spanpulse_sinks.clickhouse import (
 from spanpulse_stream.embedded._folder import DataFolder, FolderUnusable
 from spanpulse_stream.settings import Settings
 
-__all__ = ["check_free", "committed_ends", "highest_source", "open_database", "reached_ends", "run_query"]
+__all__ = ["check_free", "committed_ends", "open_database", "reached_ends", "run_query"]
 
-# Of every batch, however early its writing was interrupted, one of these has a row if any table has.
-WRITTEN_FIRST = {
-    "seen": "log_offset",
-    "span_rows": "log_offset",
-    "dead_letters": "log_offset",
-    "batches": "last_offset",
-}
 ROLLUPS = ("rollup_minute", "rollup_service", "rollup_score")
 
 
@@ -55,13 +49,6 @@ def check_free(folder: DataFolder) -> None:
 def run_query(database: EmbeddedDatabase, sql: str, output_format: str, cancel: Cancel | None = None) -> bytes:
     """Return the result of an operator's query within the configured limits. Raises QueryFailed."""
     return guest_query(database, sql, output_format=output_format, cancel=cancel)
-
-
-def highest_source(database: EmbeddedDatabase) -> int:
-    """Return the highest log source that the tables know, 0 for none. Raises QueryFailed."""
-    each = " UNION ALL ".join(f"SELECT max(log_source) AS source FROM {table}" for table in WRITTEN_FIRST)  # noqa: S608
-    answer = query(database, f"SELECT toInt64(max(source)) AS highest FROM ({each})", output_format="JSONEachRow")  # noqa: S608
-    return int(orjson.loads(answer)["highest"])
 
 
 def committed_ends(database: EmbeddedDatabase) -> dict[int, int]:

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from spanpulse_sinks.clickhouse import EmbeddedDatabase
-from spanpulse_stream.embedded._database import committed_ends, highest_source, reached_ends
+from spanpulse_sinks.clickhouse import EmbeddedDatabase, highest_source
+from spanpulse_stream.embedded._database import committed_ends, reached_ends
 from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.log import LocalLog
 from spanpulse_stream.settings import Settings
@@ -23,7 +23,7 @@ def open_log(folder: DataFolder, settings: Settings, database: EmbeddedDatabase)
         retain_records=settings.log_retain_records,
         ballast_bytes=settings.ballast_bytes,
         disk_floor_bytes=settings.disk_floor_bytes,
-        sources_above=highest_source(database),
+        sources_above=highest_source(database.control),
         stored=committed_ends(database),
         reached=partial(reached_ends, database),
     )

@@ -17,6 +17,7 @@ from typing import Any
 from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, QueryFailed, WriteFailed, WriteReport
 from spanpulse_stream.log import TOPIC, LocalLog
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
+from spanpulse_stream.partitions import TP
 from spanpulse_stream.pipeline import Computed, Enricher, PartitionSteps, PriceBooks, Steps, Tools
 from spanpulse_stream.process import Recorder, versions_now
 from spanpulse_stream.settings import Settings
@@ -137,8 +138,8 @@ class Processors:
     async def _begin(self, url: str, tools: Tools) -> None:
         app = self._app = make_app(url)
 
-        async def partition(number: int) -> PartitionSteps:
-            source = await asyncio.to_thread(self.log.source, TOPIC, number)
+        async def partition(tp: TP) -> PartitionSteps:
+            source = await asyncio.to_thread(self.log.source, *tp)
             tools.writer.distrust(source)
             return PartitionSteps(source, tools)
 

@@ -14,14 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
-from spanpulse_sinks.clickhouse import EmbeddedDatabase, free_bytes, query
+from spanpulse_sinks.clickhouse import EmbeddedDatabase, free_bytes
 from spanpulse_stream.embedded._folder import DataFolder
 from spanpulse_stream.gateway import REFUSALS
 from spanpulse_stream.log import TOPIC, LocalLog, PartitionStats
 from spanpulse_stream.observe import Health, Metrics, catalog
-from spanpulse_stream.rollup import OTHER
+from spanpulse_stream.process import Stored
 from spanpulse_stream.settings import Settings
 
 __all__ = ["StatusReader"]
@@ -31,22 +29,6 @@ REQUESTED = (*SIGNALS, "metrics", "none")
 OUTCOMES = ("stored", "duplicate", "dead_lettered", "filtered")
 COUNTS = (*OUTCOMES, "unjoined")
 RATE_MINUTES = 5
-UNPRICED = """
-SELECT provider, model, toInt64(sum(requests_unpriced)) AS requests FROM rollup_quarter
-WHERE quarter > now() - INTERVAL 1 DAY GROUP BY provider, model HAVING requests > 0
-ORDER BY requests DESC, model LIMIT 20
-"""
-REMOVED = """
-SELECT received_day AS day, reason, toInt64(sum(row_count)) AS rows, toInt64(sum(byte_count)) AS bytes,
-    groupUniqArray(table_name) AS tables, toInt64(sumIf(row_count, table_name = 'span_rows')) AS spans
-FROM removed_days GROUP BY day, reason ORDER BY day DESC LIMIT 20
-"""
-CAPPED = ("service_name", "environment", "operation", "provider", "model", "prompt_name", "prompt_version")
-BEYOND_CAP = (
-    f"SELECT [{', '.join(f'sumIf(requests, {name} = {OTHER!r})' for name in CAPPED)}]::Array(Float64) AS counts"  # noqa: S608 -- names above
-    " FROM rollup_quarter WHERE quarter > now() - INTERVAL 1 DAY"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class StatusReader:
@@ -69,6 +51,7 @@ class StatusReader:
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> dict[str, Any]:
+        stored = Stored(self.database)
         reasons = [{"reason": each.condition.value, "detail": each.detail} for each in self.health.reasons()]
         sizes = self.folder.sizes()
         partitions = self._partitions()
@@ -81,7 +64,7 @@ class StatusReader:
             "reasons": reasons,
             "warnings": [{"reason": each.condition.value, "detail": each.detail} for each in self.health.warnings()],
             "addresses": self.addresses(),
-            "completeness": self._completeness(partitions),
+            "completeness": self._completeness(partitions, stored),
             "refused_requests_since_start": self._refused(),
             "lag": {
                 "records": sum(each.lag_records for each in partitions),
@@ -96,16 +79,13 @@ class StatusReader:
                 "used_bytes": sum(sizes.values()),
                 "max_bytes": self.settings.disk_max_bytes or None,
             },
-            "removed_days": self._rows(REMOVED),
-            "unpriced": self._rows(UNPRICED),
-            "requests_beyond_cap": self._beyond_cap(),
+            **stored.shown(),
         }
 
-    def _completeness(self, partitions: list[PartitionStats]) -> dict[str, int]:
+    def _completeness(self, partitions: list[PartitionStats], stored: Stored) -> dict[str, int]:
         """Return what became of every record that was ever accepted, as the log stood at one moment."""
         ends = " OR ".join(f"(log_source = {each.source} AND last_offset < {each.committed})" for each in partitions)
-        sums = ", ".join(f"toInt64(sum({name})) AS {name}" for name in COUNTS)
-        counts = self._rows(f"SELECT {sums} FROM batches WHERE {ends}")[0]  # noqa: S608 -- numbers of our own
+        counts = stored.counts(COUNTS, ends)
         accepted = sum(each.accepted_records for each in partitions)
         pending = sum(each.lag_records for each in partitions)
         known = sum(counts[name] for name in OUTCOMES)
@@ -117,11 +97,6 @@ class StatusReader:
             "unaccounted": accepted - known - pending,
             "refused_since_start": int(refused),
         }
-
-    def _beyond_cap(self) -> dict[str, int]:
-        """Return dimension -> requests of the last day whose value came when the day's places were full."""
-        (row,) = self._rows(BEYOND_CAP)
-        return {name: int(count) for name, count in zip(CAPPED, row["counts"], strict=True) if count}
 
     def _refused(self) -> dict[str, int]:
         """Return HTTP status -> requests that were refused with it."""
@@ -139,7 +114,3 @@ class StatusReader:
         """Return records accepted a second over the last whole minutes."""
         end = int(self.wall_clock() // 60) * 60_000
         return sum(self.log.accepted(end - RATE_MINUTES * 60_000, end).values()) / (RATE_MINUTES * 60)
-
-    def _rows(self, sql: str) -> list[dict[str, Any]]:
-        lines = query(self.database, sql, output_format="JSONEachRow").splitlines()
-        return [orjson.loads(line) for line in lines]

@@ -23,6 +23,7 @@ from spanpulse_stream.gateway._receiver import Receiver
 from spanpulse_stream.gateway._resource import partition_of, resource_key
 from spanpulse_stream.gateway._server import CannotListen, HttpServer
 from spanpulse_stream.gateway._split import Piece, split_request
+from spanpulse_stream.gateway._tls import ServerTls, TlsMisconfigured
 from spanpulse_stream.gateway._wire import fields as wire_fields
 from spanpulse_stream.log import TOPIC, LogFull, Message, MessageLog, Signal
 
@@ -46,7 +47,9 @@ __all__ = [
     "RequestLimits",
     "RequestRefused",
     "Sender",
+    "ServerTls",
     "Signal",
+    "TlsMisconfigured",
     "check_binding",
     "check_page_binding",
     "is_tenant",

@@ -102,14 +102,21 @@ def _detail(kind: bytes, content: bytes) -> bytes:
     return length_delimited(3, length_delimited(1, kind) + length_delimited(2, content))
 
 
-def accepted(signal: Signal, rejected: Sequence[Rejected], *, as_json: bool = False) -> Answer:
-    """Return 200: empty, or with a partial success that names the number of ``rejected`` records and why."""
-    if not rejected:
-        return partial_success("", 0, "", as_json=as_json)
-    reasons = Counter(piece.reason for piece in rejected).most_common(NAMED_REASONS)
-    named = ", ".join(f"{reason} ({count})" for reason, count in reasons)
-    message = f"{len(rejected)} {PARTS[signal]} cannot be read and were kept as dead letters: {named}"
-    return partial_success(REJECTED[signal], len(rejected), message, as_json=as_json)
+def accepted(
+    signal: Signal, rejected: Sequence[Rejected], *, lost: int = 0, why_lost: str = "", as_json: bool = False
+) -> Answer:
+    """Return 200: empty, or with a partial success that names the number of records that were not taken, and why.
+
+    ``rejected`` ones are unreadable and kept as dead letters; ``lost`` ones are not kept, for the reason ``why_lost``.
+    """
+    said = []
+    if rejected:
+        reasons = Counter(piece.reason for piece in rejected).most_common(NAMED_REASONS)
+        named = ", ".join(f"{reason} ({count})" for reason, count in reasons)
+        said.append(f"{len(rejected)} {PARTS[signal]} cannot be read and were kept as dead letters: {named}")
+    if lost:
+        said.append(f"{lost} {PARTS[signal]} were not taken: {why_lost}")
+    return partial_success(REJECTED[signal], len(rejected) + lost, "; ".join(said), as_json=as_json)
 
 
 def partial_success(counter: str, rejected: int, message: str, *, as_json: bool) -> Answer:

@@ -21,6 +21,7 @@ from spanpulse_stream.gateway._body import ClientGone
 from spanpulse_stream.gateway._limits import RequestLimits
 from spanpulse_stream.gateway._receiver import Kind, Receiver
 from spanpulse_stream.gateway._server import CannotListen, bind
+from spanpulse_stream.gateway._tls import HANDSHAKE_S, ServerTls
 
 __all__ = ["GrpcServer"]
 
@@ -40,17 +41,26 @@ IDLE_MS = 300_000
 class GrpcServer:
     """Gives requests that come over gRPC to ``receiver``, from ``start`` to ``stop``.
 
-    ``setting`` is the port's name in the settings, for messages; ``stop_within`` seconds bound the stop.
+    ``setting`` is the port's name in the settings, for messages; ``stop_within`` seconds bound the stop. With ``tls``
+    nothing else is spoken.
     """
 
     def __init__(
-        self, receiver: Receiver, *, host: str, port: int, setting: str = "otlp_grpc", stop_within: float = 5.0
+        self,
+        receiver: Receiver,
+        *,
+        host: str,
+        port: int,
+        setting: str = "otlp_grpc",
+        stop_within: float = 5.0,
+        tls: ServerTls | None = None,
     ) -> None:
         self._receiver = receiver
         self._host = host
         self._port = port
         self._setting = setting
         self._stop_within = stop_within
+        self._tls = tls
         limits = receiver.options.limits
         self._slots = asyncio.Semaphore(max(1, limits.budget // limits.max_body_bytes))
         self._waiting = 0
@@ -73,11 +83,22 @@ class GrpcServer:
         # grpcio does not say why it cannot bind; a socket of our own does.
         bind(self._host, self._port, self._setting).close()
         try:
-            self._bound = server.add_insecure_port(f"{_bracketed(self._host) or '[::]'}:{self._port}")
+            self._bound = self._add_port(server, f"{_bracketed(self._host) or '[::]'}:{self._port}")
         except RuntimeError as error:
             raise CannotListen(f"cannot listen on {self._host} port {self._port}: {error}") from None
         await server.start()
         self._server = server
+
+    def _add_port(self, server: Any, address: str) -> int:
+        """Listen with or without TLS and return the port. Raises RuntimeError."""
+        bound: int
+        if (tls := self._tls) is None:
+            bound = server.add_insecure_port(address)
+        else:
+            pairs, mutual = [(tls.key, tls.certificate)], tls.client_ca is not None
+            credentials = grpc.ssl_server_credentials(pairs, tls.client_ca, require_client_auth=mutual)
+            bound = server.add_secure_port(address, credentials)
+        return bound
 
     async def stop(self) -> None:
         """Refuse new requests, wait for those in flight, then cut the rest. May be called again."""
@@ -144,6 +165,7 @@ def _options(limits: RequestLimits) -> list[tuple[str, Any]]:
         ("grpc.max_allowed_incoming_connections", limits.most_connections),
         ("grpc.max_concurrent_streams", STREAMS),
         ("grpc.max_connection_idle_ms", IDLE_MS),
+        ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_S * 1000)),
     ]
 
 

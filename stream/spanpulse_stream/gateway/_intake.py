@@ -20,10 +20,11 @@ __all__ = ["Intake", "Sender", "messages_of", "prepare"]
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends: ``tenant`` by its key, ``peer`` by its address."""
+    """Who sends: ``tenant`` by its key, ``peer`` by its address; ``key`` is the SHA-256 of the key, b'' for none."""
 
     tenant: str
     peer: str
+    key: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,19 +54,24 @@ class ApiKeys:
         return bool(self.entries)
 
     def tenant(self, headers: Headers) -> str | None:
-        """Return the sender's tenant, or None where its key is missing or wrong.
+        """Return the sender's tenant, or None where its key is missing or wrong."""
+        found = self.entry(headers)
+        return None if found is None else found[0]
+
+    def entry(self, headers: Headers) -> tuple[str, bytes] | None:
+        """Return the sender's tenant and the SHA-256 of its key, or None where its key is missing or wrong.
 
         The key stands in `authorization: Bearer KEY` or `x-api-key: KEY`; names of headers are lowercase, as in
         ASGI. Takes the same time whichever key matches.
         """
         if not self.entries:
-            return DEFAULT_TENANT
+            return DEFAULT_TENANT, b""
         key = _presented(headers)
         digest = sha256(key[:LONGEST_KEY]).digest()
         found = None
         for tenant, expected in self.entries:
             if compare_digest(digest, expected):
-                found = tenant
+                found = tenant, expected
         return found if len(key) <= LONGEST_KEY else None
 
 

@@ -14,13 +14,18 @@ __all__ = ["OtlpOptions"]
 
 @dataclass(frozen=True, slots=True)
 class OtlpOptions:
-    """How the receiver is set: ``partitions`` of the log, who may send, the limits, and from which web pages."""
+    """How the receiver is set: ``partitions`` of the log, who may send, the limits, and from which web pages.
+
+    ``quota_bytes`` and ``quota_records`` are what one key may send a second, 0 for any number.
+    """
 
     partitions: int = 1
     keys: ApiKeys = field(default_factory=ApiKeys)
     limits: RequestLimits = field(default_factory=RequestLimits)
     decoding: Limits = field(default_factory=Limits)
     cors: Cors = field(default_factory=Cors)
+    quota_bytes: int = 0
+    quota_records: int = 0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -37,4 +42,6 @@ class OtlpOptions:
             ),
             Limits(max_attributes=settings.max_attributes, max_depth=settings.max_depth),
             Cors.of(settings.cors_origins),
+            settings.quota_bytes,
+            settings.quota_records,
         )

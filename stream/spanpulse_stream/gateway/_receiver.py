@@ -2,8 +2,9 @@
 
 A request is answered with success only after every message of it is durable in the log, all of them in one append;
 anything else means that nothing of it was taken, but for a failure of the log itself (503), after which the sender
-repeats it and the pipeline drops what it has seen. Bodies and keys are never logged. Metrics are answered and not
-kept. Refusals carry HTTP's status; what carries another protocol translates it.
+repeats it and the pipeline drops what it has seen. What the log can never take is named in a partial success. Bodies
+and keys are never logged. Metrics are answered and not kept. Refusals carry HTTP's status; what carries another
+protocol translates it.
 """
 
 import asyncio
@@ -21,7 +22,8 @@ from spanpulse_stream.gateway._keys import Headers
 from spanpulse_stream.gateway._limits import Budget, Reservation
 from spanpulse_stream.gateway._metrics import not_kept
 from spanpulse_stream.gateway._options import OtlpOptions
-from spanpulse_stream.log import LogFull, MessageLog, Signal
+from spanpulse_stream.gateway._quotas import Quotas
+from spanpulse_stream.log import LogAway, LogClosed, LogFull, MessageLog, MessagesRefused, Signal
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
 
 __all__ = ["Kind", "Receiver"]
@@ -50,6 +52,7 @@ class Receiver:
         self._state: State = "starting"
         limits = options.limits
         self._budget = Budget(limits.most_requests, limits.budget, limits.most_json_bytes)
+        self._quotas = Quotas(options.quota_bytes, options.quota_records, time.monotonic, metrics)
         self._threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="otlp")
         metrics.watch(catalog.RECEIVER_IN_FLIGHT, lambda: self._budget.requests)
         metrics.watch(catalog.RECEIVER_IN_FLIGHT_BYTES, lambda: self._budget.bytes)
@@ -71,14 +74,16 @@ class Receiver:
         self._metrics.add(catalog.RECEIVER_REQUESTS, 1, NO_SIGNAL, str(status))
 
     def sender(self, headers: Headers, peer: str) -> Sender:
-        """Return who sends, by the key in its headers. Raises RequestRefused (401, 503)."""
+        """Return who sends, by the key in its headers. Raises RequestRefused (401, 429, 503)."""
         if self._state != "serving":
             raise RequestRefused(503, f"the receiver is {self._state}", retry_after_s=RETRY_AFTER_S)
-        tenant = self.options.keys.tenant(headers)
-        if tenant is None:
+        entry = self.options.keys.entry(headers)
+        if entry is None:
             message = "no valid API key; send it as 'authorization: Bearer KEY' or 'x-api-key: KEY'"
             raise RequestRefused(401, message, headers=[(b"www-authenticate", b"Bearer")])
-        return Sender(tenant, peer)
+        sender = Sender(entry[0], peer, entry[1])
+        self._quotas.check(sender)
+        return sender
 
     def open(self) -> Reservation:
         """Begin to receive a body, within a `with` block."""
@@ -111,11 +116,18 @@ class Receiver:
             limits = self.options.limits
             return await self._in_thread(partial(not_kept, body, encoding, limits, held, as_json=as_json))
         intake = await self._prepare(body, kind, encoding, sender, held, as_json=as_json)
-        await self._append(intake)
+        self._quotas.charge(sender, intake.size, intake.records)
+        try:
+            lost, why_lost = await self._append(intake)
+        except BaseException:
+            self._quotas.give_back(sender, intake.size, intake.records)
+            raise
         self._metrics.add(catalog.RECEIVER_BYTES, intake.size, kind, "decompressed")
-        self._metrics.add(catalog.RECEIVER_RECORDS, intake.records, kind, "accepted")
+        self._metrics.add(catalog.RECEIVER_RECORDS, intake.records - lost, kind, "accepted")
         self._metrics.add(catalog.RECEIVER_RECORDS, len(intake.rejected), kind, "rejected")
-        return accepted(kind, intake.rejected, as_json=as_json)
+        if lost:
+            self._metrics.add(catalog.RECEIVER_RECORDS, lost, kind, "too_large")
+        return accepted(kind, intake.rejected, lost=lost, why_lost=why_lost, as_json=as_json)
 
     async def _guarded(self, receiving: Awaitable[Answer]) -> Answer:
         try:
@@ -154,16 +166,27 @@ class Receiver:
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    async def _append(self, intake: Intake) -> None:
+    async def _append(self, intake: Intake) -> tuple[int, str]:
+        """Append what a request holds; return how many records the log will never take, and why not."""
         if not intake.messages:
-            return
+            return 0, ""
         try:
             await self._log.append(intake.messages)
+        except MessagesRefused as refusal:
+            logger.warning("the log will never take %d records: %s", refusal.records, refusal)
+            return refusal.records, str(refusal)
         except LogFull as full:
             self._health.report(Condition.LOG_FULL, str(full), for_seconds=LOG_FULL_SHOWN_S)
             raise RequestRefused(429, str(full), retry_after_s=full.retry_after_s, records=intake.records) from None
+        except LogAway as away:
+            raise RequestRefused(503, str(away), retry_after_s=away.retry_after_s, records=intake.records) from None
+        except LogClosed:
+            raise RequestRefused(
+                503, "the receiver is stopping", retry_after_s=RETRY_AFTER_S, records=intake.records
+            ) from None
         except Exception:
             logger.exception("the log did not take a request")
             raise RequestRefused(
                 503, "the log failed; try again", retry_after_s=RETRY_AFTER_S, records=intake.records
             ) from None
+        return 0, ""

@@ -16,6 +16,7 @@ import uvicorn
 
 from spanpulse_stream.gateway._limits import RequestLimits
 from spanpulse_stream.gateway._protocol import bounded_protocol
+from spanpulse_stream.gateway._tls import ServerTls, behind_tls
 
 __all__ = ["CannotListen", "HttpServer", "bind"]
 
@@ -82,6 +83,7 @@ class HttpServer:
 
     ``setting`` is the port's name in the settings, for messages; ``stop_within`` seconds bound the stop;
     ``on_refused`` hears the status of what never reaches the application, and is answered in plain text with ``plain``.
+    With ``tls`` nothing else is spoken.
     """
 
     def __init__(
@@ -95,15 +97,19 @@ class HttpServer:
         stop_within: float = 5.0,
         on_refused: Callable[[int], None] = lambda _status: None,
         plain: bool = False,
+        tls: ServerTls | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._setting = setting
         limits = limits or RequestLimits()
+        protocol: Any = bounded_protocol(limits, on_refused, plain=plain)
+        if tls is not None:
+            protocol = behind_tls(tls, limits, protocol)
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=bounded_protocol(limits, on_refused, plain=plain),
+                http=protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

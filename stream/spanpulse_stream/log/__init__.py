@@ -6,7 +6,7 @@
 
 from spanpulse_stream.log._imported import LAST, ChunkName
 from spanpulse_stream.log._local import LocalLog
-from spanpulse_stream.log._messages import TOPIC, LogFull, Message, MessageLog, Signal
+from spanpulse_stream.log._messages import TOPIC, LogAway, LogFull, Message, MessageLog, MessagesRefused, Signal
 from spanpulse_stream.log._records import (
     Claim,
     Imported,
@@ -28,6 +28,7 @@ __all__ = [
     "Claim",
     "Imported",
     "LocalLog",
+    "LogAway",
     "LogClosed",
     "LogDamaged",
     "LogFull",
@@ -37,6 +38,7 @@ __all__ = [
     "LogUnusable",
     "Message",
     "MessageLog",
+    "MessagesRefused",
     "OffsetOutOfRange",
     "PartitionStats",
     "Record",

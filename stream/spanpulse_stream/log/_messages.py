@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-__all__ = ["TOPIC", "LogFull", "Message", "MessageLog", "Signal"]
+__all__ = ["TOPIC", "LogAway", "LogFull", "Message", "MessageLog", "MessagesRefused", "Signal"]
 
 TOPIC = "spanpulse.otlp"
 Signal = Literal["traces", "logs"]
@@ -19,6 +19,25 @@ class LogFull(Exception):  # noqa: N818 -- a state, not a fault
     def __init__(self, retry_after_s: float, reason: str = "the log is full") -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
+
+
+class LogAway(Exception):  # noqa: N818 -- a state, not a fault
+    """The log cannot be reached, or did not answer in time; the sender may try again after ``retry_after_s`` seconds.
+
+    Some of the messages may be in the log all the same.
+    """
+
+    def __init__(self, retry_after_s: float, reason: str) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class MessagesRefused(Exception):  # noqa: N818 -- an answer, not a fault
+    """The log will never take some of the messages, which hold ``records`` records; all others are durable."""
+
+    def __init__(self, records: int, reason: str) -> None:
+        super().__init__(reason)
+        self.records = records
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +56,7 @@ class MessageLog(Protocol):
     """A durable log."""
 
     async def append(self, messages: Sequence[Message]) -> None:
-        """Append all messages or none, and return once they are durable. Raises LogFull."""
+        """Append all messages, and return once they are durable.
+
+        Raises LogFull, before anything was appended; LogAway; MessagesRefused.
+        """

@@ -6,6 +6,7 @@ batch is whole in every table. What an operation changes in several steps it wri
 folder), so that `finish`, at the next start and before the first batch, brings it to its end.
 """
 
+from spanpulse_stream.maintenance._audit_shared import audit_shared
 from spanpulse_stream.maintenance._backup_copy import note_damage
 from spanpulse_stream.maintenance._backup_manifest import Manifest, Wrong, check_files
 from spanpulse_stream.maintenance._context import Context
@@ -21,6 +22,7 @@ __all__ = [
     "Manifest",
     "Operation",
     "Wrong",
+    "audit_shared",
     "check_files",
     "note_damage",
     "restore",

@@ -10,22 +10,21 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from spanpulse_sinks.clickhouse import Workbench, days_of
+from spanpulse_sinks.clickhouse import days_of
 from spanpulse_stream.day import DAY_MS, date_of, number_of
 from spanpulse_stream.log import TOPIC
 from spanpulse_stream.maintenance._audit_batches import BatchAudit
 from spanpulse_stream.maintenance._audit_rollups import RollupAudit
 from spanpulse_stream.maintenance._audit_rows import DayRows
+from spanpulse_stream.maintenance._audit_scope import days_gone, full_dimensions
 from spanpulse_stream.maintenance._context import Context
-from spanpulse_stream.maintenance._rebuild_days import below, corrects_gone, days_asked, spans_gone, today
+from spanpulse_stream.maintenance._rebuild_days import days_asked, today
 from spanpulse_stream.maintenance._rebuild_swap import Asides, aside_of, asides
-from spanpulse_stream.pipeline import CALL_ROLLUPS, ROLLUPS
-from spanpulse_stream.rollup import DimensionCaps
+from spanpulse_stream.pipeline import ROLLUPS
 
-__all__ = ["audit", "full_dimensions"]
+__all__ = ["audit"]
 
 MOST_FINDINGS = 5_000
-HELD_AGAINST = ("span_rows", "span_updates", "seen", "dead_letters", "scores", *ROLLUPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def audit(context: Context, arguments: Mapping[str, Any]) -> dict[str, Any]:
         moment = _look(context, beside)
         found = days_of(beside.bench, ("batches", "span_rows", *ROLLUPS))
         present = sorted({each.day for each in found if days.first <= each.day <= days.last})
-        gone, unchecked = _gone(context, beside, present)
+        gone, unchecked = days_gone(context.database.config.retention, beside.bench, present)
         more = 0
         for finding in _findings(context, beside, moment, present, gone):
             if len(findings) < MOST_FINDINGS:
@@ -125,35 +124,3 @@ def _accepted(context: Context, moment: _Moment, batches: BatchAudit, days: Sequ
                 minute = datetime.fromtimestamp(at // 1000, UTC).isoformat()
                 where = {"day": str(day), "minute": minute, "tenant": tenant, "signal": signal}
                 yield {"check": "accepted", **where, "table": "batches", "expected": expected, "found": found}
-
-
-def _gone(context: Context, beside: Asides, days: Sequence[date]) -> tuple[dict[str, list[date]], list[dict[str, str]]]:
-    """Return table -> days whose rows need not be there, or cannot be held against anything, and why."""
-    gone: dict[str, list[date]] = {table: [] for table in HELD_AGAINST}
-    unchecked = []
-    in_state = {each.day for each in days_of(beside.bench, ("seen",))}
-    for day in days:
-        reasons = {table: spans_gone(context, beside.bench, day, table) for table in HELD_AGAINST if table != "seen"}
-        for table in ROLLUPS:
-            reasons[table] = reasons[table] or reasons["scores" if table == "rollup_score" else "span_rows"]
-        corrects = reasons["span_rows"] or corrects_gone(context, beside.bench, day)
-        for table in CALL_ROLLUPS:
-            reasons[table] = reasons[table] or corrects
-        # The state is trimmed by whole days as soon as nothing needs it.
-        gone["seen"] += [day] if day not in in_state else []
-        for table, why in reasons.items():
-            if why is not None:
-                gone[table].append(day)
-                unchecked.append({"day": str(day), "table": table, "why": why})
-    return gone, unchecked
-
-
-def full_dimensions(bench: Workbench, day: date, ends: Mapping[int, int]) -> set[str]:
-    """Return the dimensions of which some tenant has no place left on a day."""
-    limit_of = DimensionCaps(lambda _source, _day: ()).limit_of
-    rows = bench.rows(
-        "SELECT dimension, toInt64(max(n)) AS most FROM (SELECT log_source, tenant, dimension, count() AS n"
-        f" FROM dimension_values WHERE toDate(received_at) = '{day}' AND {below(ends)}"
-        " GROUP BY log_source, tenant, dimension) GROUP BY dimension"
-    )
-    return {row["dimension"] for row in rows if row["most"] >= limit_of(row["dimension"])}

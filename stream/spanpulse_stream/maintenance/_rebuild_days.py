@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from spanpulse_sinks.clickhouse import Workbench, days_of
-from spanpulse_stream.maintenance._context import Context
+from spanpulse_sinks.clickhouse import ReadBench, Retention, days_of
 from spanpulse_stream.operations import MaintenanceError
 from spanpulse_stream.pipeline import ROLLUPS
 
@@ -63,7 +62,7 @@ def days_asked(arguments: Mapping[str, Any]) -> Days:
     return Days(first, last)
 
 
-def received(bench: Workbench, days: Days, ends: Mapping[int, int]) -> list[Received]:
+def received(bench: ReadBench, days: Days, ends: Mapping[int, int]) -> list[Received]:
     """Return the days that have batches, spans or rollups, the oldest first; rows from ``ends`` on are left out.
 
     Raises QueryFailed.
@@ -87,15 +86,15 @@ def below(ends: Mapping[int, int], offset: str = "log_offset") -> str:
     return f"({' OR '.join(each)})" if ends else "false"
 
 
-def committed_ends(bench: Workbench) -> dict[int, int]:
+def committed_ends(bench: ReadBench) -> dict[int, int]:
     """Return log source -> the offset behind the last one of a whole batch. Raises QueryFailed."""
     rows = bench.rows("SELECT toInt64(log_source) AS s, max(last_offset) + 1 AS e FROM batches GROUP BY s")
     return {row["s"]: row["e"] for row in rows}
 
 
-def spans_gone(context: Context, bench: Workbench, day: date, table: str = "span_rows") -> str | None:
+def spans_gone(retention: Retention, bench: ReadBench, day: date, table: str = "span_rows") -> str | None:
     """Return why the spans of a received day may be gone, None where they must be there. Raises QueryFailed."""
-    kept = context.database.config.retention.days(table)
+    kept = retention.days(table)
     if day + timedelta(days=kept) <= today():
         return f"retention keeps spans for {kept} days"
     reasons = bench.rows(
@@ -104,7 +103,7 @@ def spans_gone(context: Context, bench: Workbench, day: date, table: str = "span
     return f"removed: {', '.join(row['reason'] for row in reasons)}" if reasons else None
 
 
-def corrects_gone(context: Context, bench: Workbench, day: date) -> str | None:
+def corrects_gone(retention: Retention, bench: ReadBench, day: date) -> str | None:
     """Return why the calls of a day cannot be counted again: it corrects spans of an earlier one that may be gone.
 
     What a correction changed is the difference of two states of its span, and nothing else says what that was. Raises
@@ -115,7 +114,7 @@ def corrects_gone(context: Context, bench: Workbench, day: date) -> str | None:
         f" WHERE toDate(received_at) = '{day}' AND toDate(target_received_at) != '{day}' ORDER BY day"
     )
     for target in (row["day"] for row in targets):
-        if why := spans_gone(context, bench, target):
+        if why := spans_gone(retention, bench, target):
             return f"it corrects spans received on {target}, which may be gone: {why}"
     return None
 

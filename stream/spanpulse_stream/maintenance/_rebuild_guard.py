@@ -29,9 +29,10 @@ def kept_back(
     if not found.batches and not found.spans and (why := _unaccounted(bench, ends)):
         return dict.fromkeys(tables, why)
     day, audit = found.day, BatchAudit(bench.read, [found.day], ends, {})
-    spans = spans_gone(context, bench, day) or _differ("spans", audit.rows("spans"))
-    calls = spans or corrects_gone(context, bench, day) or _differ("corrections", audit.rows("corrections"))
-    scores = spans_gone(context, bench, day, "scores") or _differ("scores", _scores(bench, audit, day, ends))
+    retention = context.database.config.retention
+    spans = spans_gone(retention, bench, day) or _differ("spans", audit.rows("spans"))
+    calls = spans or corrects_gone(retention, bench, day) or _differ("corrections", audit.rows("corrections"))
+    scores = spans_gone(retention, bench, day, "scores") or _differ("scores", _scores(bench, audit, day, ends))
     whys = {**dict.fromkeys(CALL_ROLLUPS, calls), "rollup_service": spans, "rollup_score": scores}
     return {table: why for table in tables if (why := whys[table])}
 

@@ -196,7 +196,7 @@ def _days(
     found = []
     for each in days_of(bench, ("span_rows",)):
         if asked.first <= each.day <= asked.last:
-            if why := spans_gone(context, bench, each.day):
+            if why := spans_gone(context.database.config.retention, bench, each.day):
                 skipped.append({"day": str(each.day), "why": why})
             else:
                 found.append(each)

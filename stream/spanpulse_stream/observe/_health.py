@@ -24,6 +24,7 @@ class Condition(Enum):
     LOG_FULL = "log_full"
     DISK_LOW = "disk_low"
     DATABASE_FAILING = "database_failing"
+    KAFKA_FAILING = "kafka_failing"
     DISK_NEAR_CAP = "disk_near_cap"  # from here on warnings: the process serves as before
     OPERATION_UNFINISHED = "operation_unfinished"
 
@@ -53,7 +54,7 @@ class Health:
         self._clock = clock
         self._stalled_after = stalled_after
         self._lock = threading.Lock()
-        self._partitions: dict[int, _Partition] = {}
+        self._partitions: dict[int | str, _Partition] = {}
         self._paused = False
         self._reported: dict[Condition, tuple[str, float]] = {
             Condition.STARTING: ("not every part has started", float("inf"))
@@ -86,7 +87,7 @@ class Health:
             for partition in self._partitions.values():
                 partition.since = now
 
-    def progress(self, partition: int, *, committed: int | None = None, end: int | None = None) -> None:
+    def progress(self, partition: int | str, *, committed: int | None = None, end: int | None = None) -> None:
         """Say how far a partition is: the next offset to commit, and the next one to be appended.
 
         Either may be reported alone. May be called for every append and commit, or every second.
@@ -105,7 +106,7 @@ class Health:
                 if idle and end > known.committed:
                     known.since = now
 
-    def forget(self, partition: int) -> None:
+    def forget(self, partition: int | str) -> None:
         """Drop a partition that belongs to another process now."""
         with self._lock:
             self._partitions.pop(partition, None)
@@ -132,10 +133,15 @@ class Health:
 
     def _stalled(self, now: float, after: float) -> list[Reason]:
         found: list[Reason] = []
-        for number, partition in [] if self._paused else sorted(self._partitions.items()):
+        for number, partition in [] if self._paused else sorted(self._partitions.items(), key=_place):
             waited = now - partition.since
             if partition.end > partition.committed and waited > after:
                 waiting = partition.end - partition.committed
                 detail = f"partition {number}: {waiting} messages wait, no progress for {waited:.1f} s"
                 found.append(Reason(Condition.PIPELINE_STALLED, detail))
         return found
+
+
+def _place(item: tuple[int | str, _Partition]) -> tuple[int, str]:
+    """Return what partitions are sorted by: numbers as numbers."""
+    return (item[0], "") if isinstance(item[0], int) else (0, item[0])

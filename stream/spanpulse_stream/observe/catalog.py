@@ -63,7 +63,10 @@ RECEIVER_RECORDS: Final = _metric(
     ("signal", "outcome"),
     "records",
     "Spans and log records: accepted (durable in the log), refused (429 or 503), "
-    "rejected (accepted, but unreadable: they become dead letters)",
+    "rejected (accepted, but unreadable: they become dead letters), too_large (for the log: said, and not kept)",
+)
+RECEIVER_OVER_QUOTA: Final = _metric(
+    Kind.COUNTER, "receiver_over_quota", ("tenant", "quota"), "requests", "Requests refused (429) over a quota"
 )
 IMPORT_CHUNKS: Final = _metric(
     Kind.COUNTER, "import_chunks", (), "chunks", "Chunks of imported files that were appended"
@@ -101,6 +104,45 @@ LOG_PENDING_AGE: Final = _metric(
 )
 LOG_COMMITS: Final = _metric(
     Kind.COUNTER, "log_commits", (), "commits", "Durable commits of the local log; small requests share one"
+)
+
+# -- Kafka, as the gateway writes it ------------------------------------------------------------------------------
+KAFKA_PRODUCED_MESSAGES: Final = _metric(
+    Kind.COUNTER,
+    "kafka_produced_messages",
+    (),
+    "messages",
+    "Messages that Kafka acknowledged; each may hold many exports",
+)
+KAFKA_PRODUCED_BYTES: Final = _metric(
+    Kind.COUNTER, "kafka_produced_bytes", (), "bytes", "Bytes of those messages before compression"
+)
+KAFKA_PRODUCE_ERRORS: Final = _metric(
+    Kind.COUNTER, "kafka_produce_errors", ("error",), "batches", "Batches that Kafka refused, or that were given up"
+)
+KAFKA_ACKNOWLEDGE_SECONDS: Final = _metric(
+    Kind.HISTOGRAM,
+    "kafka_acknowledge_seconds",
+    (),
+    "seconds",
+    "From giving a batch to the producer to its acknowledgement",
+    LATENCY,
+)
+KAFKA_HELD_BYTES: Final = _metric(
+    Kind.GAUGE, "kafka_held_bytes", (), "bytes", "Bytes held for Kafka: waiting and under way"
+)
+
+# -- workers of a cluster ------------------------------------------------------------------------------------------
+KAFKA_LAG: Final = _metric(
+    Kind.GAUGE, "kafka_lag_messages", ("topic", "partition"), "messages", "Messages in Kafka and not yet committed"
+)
+KAFKA_PARTITIONS: Final = _metric(Kind.GAUGE, "kafka_partitions", (), "partitions", "Partitions that this worker has")
+PIPELINE_SKIPPED: Final = _metric(
+    Kind.COUNTER,
+    "pipeline_skipped_messages",
+    ("topic",),
+    "messages",
+    "Messages left out because the database had them, though they were not committed",
 )
 
 # -- pipeline -----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from spanpulse_stream.pipeline._compute import Computed, compute
 from spanpulse_stream.pipeline._cut import BatchCutter, Incoming, OffsetGap
 from spanpulse_stream.pipeline._enrich import Enricher
 from spanpulse_stream.pipeline._history import History
+from spanpulse_stream.pipeline._lane import incoming
 from spanpulse_stream.pipeline._memory import PartitionMemory
 from spanpulse_stream.pipeline._partition import PartitionSteps, Tools
 from spanpulse_stream.pipeline._rebuild import CALL_ROLLUPS, ROLLUPS, caps_below, rebuilt_day, rollups_of
@@ -40,6 +41,7 @@ __all__ = [
     "Versions",
     "caps_below",
     "compute",
+    "incoming",
     "offset_ranges",
     "rebuilt_day",
     "rollups_of",

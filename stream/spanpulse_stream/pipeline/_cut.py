@@ -1,8 +1,10 @@
-"""Cutting a partition's messages into batches: contiguous offsets, one UTC day of receipt, bounded size.
+"""Cutting a partition's messages into batches: offsets in order, one UTC day of receipt, bounded size.
 
 While a claim is outstanding (the process died between claim and commit), the first batch is exactly the claimed
-range, however the messages arrive and whatever the bounds are now. Order and contiguity are checked: a gap is a
-defect of the transport and raises `OffsetGap`, because a batch with a hole would lose what lies in it.
+range, however the messages arrive and whatever the bounds are now. Order is checked, and contiguity where the log has
+no gaps: one is then a defect of the transport and raises `OffsetGap`, because a batch with a hole would lose what lies
+in it. Kafka's offsets have gaps (marks of transactions, what was deleted); there a batch is a range whose missing
+offsets hold nothing.
 """
 
 from collections import deque
@@ -17,7 +19,7 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 
 
 class OffsetGap(Exception):  # noqa: N818 -- what happened, as the log says it
-    """Offsets of a partition did not follow each other."""
+    """Offsets of a partition did not follow each other, or went back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Incoming:
     signal: str  # traces, logs
     records: int
     value: bytes
+    encoding: str = "otlp_proto"  # or otlp_json
 
     @property
     def day(self) -> int:
@@ -44,11 +47,12 @@ class BatchCutter:
     than that is a batch of its own. ``records`` and ``bytes`` count what was added and not yet given out.
     """
 
-    def __init__(self, most_records: int, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, most_records: int, most_bytes: int = MOST_BYTES, *, gaps: bool = False) -> None:
         self.records = 0
         self.bytes = 0
         self._most_records = most_records
         self._most_bytes = most_bytes
+        self._gaps = gaps
         self._pending: deque[Incoming] = deque()
         self._claim_end: int | None = None
         self._last: int | None = None
@@ -67,7 +71,7 @@ class BatchCutter:
 
     @property
     def incomplete(self) -> bool:
-        """Whether messages of a claimed range are still to come."""
+        """Whether messages of a claimed range are still to come; with gaps, whether they may be."""
         return self._claim_end is not None and self._last is not None and self._last < self._claim_end - 1
 
     def expect(self, first: int, end: int) -> None:
@@ -77,7 +81,7 @@ class BatchCutter:
 
     def add(self, message: Incoming) -> None:
         """Take the partition's next message. Raises OffsetGap."""
-        if self._last is not None and message.offset != self._last + 1:
+        if self._last is not None and not self._follows(message.offset, self._last):
             raise OffsetGap(f"offset {message.offset} after {self._last}")
         self._last = message.offset
         self._pending.append(message)
@@ -85,13 +89,24 @@ class BatchCutter:
         self.bytes += len(message.value)
 
     def take(self) -> list[Incoming]:
-        """Return the next batch of what was added; [] if there is none, or not yet the whole of a claimed range."""
+        """Return the next batch of what was added; [] if there is none, or not yet the whole of a claimed range.
+
+        Where nothing is left of a claimed range, the batch is what comes behind it.
+        """
         if not self._pending or self.incomplete:
             return []
+        return self._claimed() or self._bounded()
+
+    def _follows(self, offset: int, last: int) -> bool:
+        return offset > last if self._gaps else offset == last + 1
+
+    def _claimed(self) -> list[Incoming]:
+        batch: list[Incoming] = []
         if self._claim_end is not None:
-            end, self._claim_end = self._claim_end, None
-            return [self._next() for _ in range(end - self._pending[0].offset)]
-        return self._bounded()
+            while self._pending and self._pending[0].offset < self._claim_end:
+                batch.append(self._next())
+            self._claim_end = None
+        return batch
 
     def _bounded(self) -> list[Incoming]:
         batch = [self._next()]

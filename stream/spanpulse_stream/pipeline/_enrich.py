@@ -2,39 +2,59 @@
 
 The agent only gathers events; a worker task turns what has gathered into the next batch, so batches grow with
 the load. While one batch is written, the next is computed; it is claimed only after the one before it is
-committed. Guarantee: an event is acknowledged after its batch is whole in the database, never before; when `run`
-has ended, no step runs any more. Not guaranteed: that a batch is computed once; a failure ends the app, and the
-next one replays the claimed range.
+committed. Guarantee: an event is acknowledged after its batch is whole in the database, never before; what belongs to
+a partition that was taken away is neither claimed nor committed; when `run` has ended, no step runs any more. Not
+guaranteed: that a batch is computed once, or that a step that runs for a partition that was taken away is stopped; a
+failure ends the app, and the next one replays the claimed range.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import Any, TypeVar
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 from spanpulse_stream.log import Claim
+from spanpulse_stream.partitions import TP, PartitionLost
 from spanpulse_stream.pipeline._cut import MOST_BYTES, BatchCutter, Incoming
-from spanpulse_stream.pipeline._lane import Lane
+from spanpulse_stream.pipeline._lane import Lane, incoming
 from spanpulse_stream.pipeline._steps import Claims, Steps
 
 __all__ = ["Enricher"]
 
-Result = TypeVar("Result")
+LOG = logging.getLogger(__name__)
+RELEASE_WITHIN_S = 20.0
 
 
 class Enricher:
     """Runs the steps over a stream of events of many partitions; for one `run`.
 
     A batch holds at most ``most_records`` and ``most_bytes`` of message values. Intake pauses while twice as many
-    records, or as many bytes, wait for their batch; but not before a claimed range is complete.
+    records, or as many bytes, wait for their batch; but not before a claimed range is complete. A partition that is
+    taken away is waited for at most ``release_within`` seconds, while its batch is written. ``read`` says what a
+    message of Faust's holds.
     """
 
-    def __init__(self, claims: Claims, steps: Steps, *, most_records: int, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self,
+        claims: Claims,
+        steps: Steps,
+        *,
+        most_records: int,
+        most_bytes: int = MOST_BYTES,
+        release_within: float = RELEASE_WITHIN_S,
+        read: Callable[[Any], Incoming] = incoming,
+    ) -> None:
         self._claims = claims
         self._steps = steps
         self._most_records = most_records
         self._most_bytes = most_bytes
-        self._lanes: dict[int, Lane] = {}
+        self._release_within = release_within
+        self._read = read
+        self._lanes: dict[TP, Lane] = {}
+        self._released: dict[TP, int] = {}  # the generation in which it was taken away
+        self._unfinished: dict[TP, asyncio.Task[None]] = {}  # writes of lanes that were dropped
+        self._running: set[asyncio.Task[Any]] = set()
         self._wake = asyncio.Event()  # there is something to cut, or a write failed
         self._timer: asyncio.TimerHandle | None = None  # will wake
         self._room = asyncio.Event()
@@ -59,19 +79,45 @@ class Enricher:
             await self._end(worker)
 
     async def _gather(self, stream: Any, event: Any, within: float) -> None:
-        message = event.message
-        if message.generation_id != stream.app.consumer_generation_id:
+        message, tp = event.message, event.message.tp
+        if self._is_over(stream.app, message):
             return  # taken before a rebalance; it comes again, here or elsewhere
-        if (lane := self._lanes.get(message.partition)) is None:
-            lane = self._lanes[message.partition] = await self._open(message.tp)
-        lane.add(stream, event)
+        lane = self._lanes.get(tp) or await self._open(stream.app, message)
+        if lane is None or lane.dropped:
+            return
+        if message.offset < lane.first:
+            await stream.ack(event)
+            self._steps.skipped(tp, 1)
+            return
+        lane.add(self._read(message), stream, event)
         self._make_room()
         self._wake_within(within if self._room.is_set() and not lane.cutter.full else 0)
 
-    async def _open(self, tp: Any) -> Lane:
-        steps = await self._steps.partition(tp.partition)
-        claim = await self._claims.claimed(tp.partition)
-        return Lane(tp, steps, BatchCutter(self._most_records, self._most_bytes), claim)
+    def _is_over(self, app: Any, message: Any) -> bool:
+        """Whether the partition was taken away since the message was read."""
+        generation = message.generation_id
+        return bool(generation != app.consumer_generation_id or self._released.get(message.tp) == generation)
+
+    async def _open(self, app: Any, message: Any) -> Lane | None:
+        """Return a new lane for a message's partition; None if it was taken away meanwhile."""
+        tp = message.tp
+        if unfinished := self._unfinished.get(tp):
+            await asyncio.wait({unfinished})  # or it and the new lane would write the same batch at once
+            self._unfinished.pop(tp, None)
+        try:
+            steps = await self._steps.partition(tp)
+            committed, claim = await self._claims.committed(tp), await self._claims.claimed(tp)
+            first = await self._begin(asyncio.to_thread(steps.landed, committed))
+            if first > committed:
+                LOG.warning("%s %d: the database has offsets %d to %d, which were not committed", *tp, committed, first)
+                await self._claims.commit(tp, first)
+        except PartitionLost:
+            return None
+        if self._is_over(app, message):
+            return None
+        cutter = BatchCutter(self._most_records, self._most_bytes, gaps=self._claims.gaps)
+        lane = self._lanes[tp] = Lane(tp, steps, cutter, first, claim)
+        return lane
 
     async def _work(self, within: float) -> None:
         try:
@@ -79,11 +125,12 @@ class Enricher:
                 await self._wake.wait()
                 self._wake.clear()
                 for lane in list(self._lanes.values()):
-                    lane.check()
-                    if batch := lane.cutter.take():
-                        self._make_room()
-                        await self._enrich(lane, batch)
-                cutters = [lane.cutter for lane in self._lanes.values()]
+                    if self._is_mine(lane):
+                        lane.check()
+                        if batch := lane.cutter.take():
+                            self._make_room()
+                            await self._enrich(lane, batch)
+                cutters = self._cutters()
                 if any(cutter.waiting for cutter in cutters):
                     self._wake_within(0 if any(cutter.full for cutter in cutters) else within)
         except Exception as error:
@@ -91,23 +138,53 @@ class Enricher:
             raise
 
     async def _enrich(self, lane: Lane, batch: list[Incoming]) -> None:
-        versions = lane.claim.versions if lane.claim else self._steps.versions()
-        computed = await _in_thread(lane.steps.compute, batch, versions)
-        await lane.settled()
-        if self._lanes.get(lane.partition) is not lane:
-            return  # it was taken away meanwhile
-        claim = Claim(batch[0].offset, batch[-1].offset + 1, versions)
-        if lane.claim is None:
-            await self._claims.claim(lane.partition, claim)
-        lane.claim = None
-        lane.writing = asyncio.create_task(self._write(lane, computed, claim))
+        """Compute a batch, claim it and begin to write it; leave it alone if its partition is taken away."""
+        claim = lane.replayed(batch)
+        versions = claim.versions if claim else self._steps.versions()
+        computing = self._begin(asyncio.to_thread(lane.steps.compute, batch, versions))
+        if not (await lane.outlasts(computing) and await lane.outlasts(lane.writing) and self._is_mine(lane)):
+            return
+        if claim is None:
+            claim = Claim(batch[0].offset, batch[-1].offset + 1, versions)
+            try:
+                await self._claims.claim(lane.tp, claim)
+            except PartitionLost:
+                self._lose(lane)
+            if not self._is_mine(lane):
+                return  # whoever has it next replays the claim
+        lane.writing = self._begin(self._write(lane, computing.result(), claim))
         lane.writing.add_done_callback(self._after_write)
 
     async def _write(self, lane: Lane, computed: Any, claim: Claim) -> None:
         await asyncio.to_thread(lane.steps.write, computed)
+        if lane.dropped:
+            return
         for stream, event in lane.pop(claim):
             await stream.ack(event)
-        await self._claims.commit(lane.partition, claim.end)
+        try:
+            await self._claims.commit(lane.tp, claim.end)
+        except PartitionLost:
+            self._lose(lane)
+
+    def _lose(self, lane: Lane) -> None:
+        """Cut no more of a partition that is another's; `_release` follows, and until then its events are left."""
+        lane.drop()
+        self._make_room()
+
+    def _is_mine(self, lane: Lane) -> bool:
+        return self._lanes.get(lane.tp) is lane and not lane.dropped
+
+    def _begin(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+        """Run something that `_end` waits for."""
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._after)
+        return task
+
+    def _after(self, task: "asyncio.Task[Any]") -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody may be waiting for it any more
 
     def _after_work(self, worker: "asyncio.Task[None]") -> None:
         if not worker.cancelled() and worker.exception() is not None:
@@ -130,9 +207,12 @@ class Enricher:
             self._timer = None
         self._wake.set()
 
+    def _cutters(self) -> list[BatchCutter]:
+        return [lane.cutter for lane in self._lanes.values() if not lane.dropped]
+
     def _make_room(self) -> None:
         """Let the agent take more, or have it wait."""
-        cutters = [lane.cutter for lane in self._lanes.values()]
+        cutters = self._cutters()
         records, size = sum(cutter.records for cutter in cutters), sum(cutter.bytes for cutter in cutters)
         crowded = records > 2 * self._most_records or size > self._most_bytes
         if crowded and not any(cutter.incomplete for cutter in cutters):
@@ -140,31 +220,25 @@ class Enricher:
         else:
             self._room.set()
 
-    async def _release(self, _app: Any, revoked: Any, **_options: Any) -> None:
-        """Forget partitions that were taken away, once what is being written of them is whole."""
-        lanes = [lane for lane in self._lanes.values() if lane.tp in revoked]
-        for lane in lanes:
-            del self._lanes[lane.partition]
-            await lane.settled()
+    async def _release(self, app: Any, revoked: Iterable[TP], **_options: Any) -> None:
+        """Forget partitions that were taken away, once what is being written of them is whole, or takes too long."""
+        self._released.update(dict.fromkeys(revoked, app.consumer_generation_id))
+        lanes = [lane for tp in revoked if (lane := self._lanes.pop(tp, None))]
         self._make_room()
+        if writing := {lane.writing for lane in lanes if lane.writing}:
+            await asyncio.wait(writing, timeout=self._release_within)
+        for lane in lanes:
+            lane.drop()
+            if lane.writing is not None and not lane.writing.done():
+                LOG.warning("%s %d was taken away while a batch of it is written", *lane.tp)
+                self._unfinished[lane.tp] = lane.writing
 
     async def _end(self, worker: "asyncio.Task[None]") -> None:
         """Cut no more, and wait for the steps that run: what they use may be closed next."""
         worker.cancel()
         if self._timer is not None:
             self._timer.cancel()
-        await _finished(lambda: [worker, *(lane.writing for lane in self._lanes.values() if lane.writing)])
-
-
-async def _in_thread(function: Callable[..., Result], *arguments: object) -> Result:
-    """Run a function in a thread; when cancelled, wait for its end all the same."""
-    running = asyncio.create_task(asyncio.to_thread(function, *arguments))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await _finished(lambda: [running])
-        running.exception()  # nobody wants it any more
-        raise
+        await _finished(lambda: [worker, *self._running])
 
 
 async def _finished(tasks: Callable[[], list["asyncio.Task[Any]"]]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spanpulse_stream.log import Claim
+from spanpulse_stream.partitions import TP
 from spanpulse_stream.pipeline._cut import BatchCutter, Incoming
 from spanpulse_stream.pipeline._steps import Partition
 
@@ -12,38 +13,61 @@ __all__ = ["Lane", "incoming"]
 
 
 class Lane:
-    """One partition: what waits to be cut, what waits to be acknowledged, and the batch that is being written."""
+    """One partition: what waits to be cut, what waits to be acknowledged, and the batch that is being written.
 
-    def __init__(self, tp: Any, steps: Partition, cutter: BatchCutter, claim: Claim | None) -> None:
+    Everything before ``first`` is done. A lane that was dropped neither claims nor commits any more, whatever of it
+    still runs; the partition gets a new one when it comes back.
+    """
+
+    def __init__(self, tp: TP, steps: Partition, cutter: BatchCutter, first: int, claim: Claim | None) -> None:
         self.tp = tp
-        self.partition: int = tp.partition
         self.steps = steps
         self.cutter = cutter
-        self.claim = claim  # of an earlier process, until the range it names is written
+        self.first = first
         self.writing: asyncio.Task[None] | None = None
+        self._claim = claim if claim is not None and claim.end > first else None  # of an earlier worker
         self._events: dict[int, tuple[Any, Any]] = {}
-        if claim is not None:
-            cutter.expect(claim.first, claim.end)
+        self._dropped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._claim is not None:
+            cutter.expect(max(self._claim.first, first), self._claim.end)
 
-    def add(self, stream: Any, event: Any) -> None:
-        """Take the partition's next event. Raises OffsetGap."""
-        message = incoming(event.message)
+    @property
+    def dropped(self) -> bool:
+        """Whether the partition was taken away."""
+        return self._dropped.done()
+
+    def drop(self) -> None:
+        """Give the partition up."""
+        if not self.dropped:
+            self._dropped.set_result(None)
+
+    def add(self, message: Incoming, stream: Any, event: Any) -> None:
+        """Take the partition's next event, which is the message. Raises OffsetGap."""
         self.cutter.add(message)
         self._events[message.offset] = (stream, event)
 
+    def replayed(self, batch: list[Incoming]) -> Claim | None:
+        """Return the claim of an earlier worker that a batch fulfils, None for a batch that nobody claimed."""
+        claim, self._claim = self._claim, None
+        return claim if claim is not None and batch[0].offset < claim.end else None
+
     def pop(self, claim: Claim) -> Iterator[tuple[Any, Any]]:
-        """Yield the events of a range, with their streams, and forget them."""
-        return (self._events.pop(offset) for offset in range(claim.first, claim.end))
+        """Yield the events up to the end of a range, with their streams, and forget them."""
+        while self._events and (offset := next(iter(self._events))) < claim.end:
+            yield self._events.pop(offset)
 
     def check(self) -> None:
         """Raise what made the last write fail, if it did."""
         if self.writing is not None and self.writing.done():
             self.writing.result()
 
-    async def settled(self) -> None:
-        """Wait for the batch that is being written. Raises what made it fail."""
-        if self.writing is not None:
-            await asyncio.shield(self.writing)
+    async def outlasts(self, task: "asyncio.Task[Any] | None") -> bool:
+        """Wait for a task, or until the lane is dropped; tell whether it was not. Raises what the task does."""
+        if task is not None:
+            await asyncio.wait({task, self._dropped}, return_when=asyncio.FIRST_COMPLETED)
+            if not self.dropped:
+                task.result()
+        return not self.dropped
 
 
 def incoming(message: Any) -> Incoming:

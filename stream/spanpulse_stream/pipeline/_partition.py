@@ -14,6 +14,7 @@ from spanpulse_sinks.clickhouse import BatchWriter, Database, WriteReport
 from spanpulse_stream.pipeline._books import PriceBooks
 from spanpulse_stream.pipeline._compute import Computed, compute
 from spanpulse_stream.pipeline._cut import Incoming
+from spanpulse_stream.pipeline._encoding import as_protobuf
 from spanpulse_stream.pipeline._history import History
 from spanpulse_stream.pipeline._memory import PartitionMemory
 from spanpulse_stream.pipeline._tally import Tally
@@ -26,13 +27,17 @@ __all__ = ["PartitionSteps", "Tools"]
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What all partitions of a process share. ``written`` hears of each batch, in the thread that wrote it."""
+    """What all partitions of a process share. ``written`` hears of each batch, in the thread that wrote it.
+
+    ``shared``: other processes write to the same tables, so the database may know more than what was committed.
+    """
 
     database: Database
     writer: BatchWriter
     books: PriceBooks
     written: Callable[[Computed, WriteReport], None]
     seed: int
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +59,21 @@ class PartitionSteps:
         self._before: Future[None] = Future()  # becomes done when what was computed last is whole
         self._before.set_result(None)
 
+    def landed(self, first: int) -> int:
+        """Return the offset behind the newest whole batch, where that is above ``first``. Raises ClickHouseError.
+
+        Batches of a source are written in order, so all below it is there. Where nobody else writes, what is committed
+        is what the database has, and nobody is asked.
+        """
+        newest = self._tools.writer.newest_batch(self._source) if self._tools.shared else None
+        return first if newest is None else max(first, newest + 1)
+
     def compute(self, batch: list[Incoming], versions: str) -> Pending:
         """Return what a batch adds to the tables.
 
         Raises QueryFailed, UnknownPriceVersion, or what the write of the batch before it raised.
         """
+        batch = [as_protobuf(message) for message in batch]
         named = Versions.load(versions)
         before, first = self._before, batch[0].offset
 

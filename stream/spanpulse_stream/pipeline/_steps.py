@@ -5,26 +5,43 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from spanpulse_stream.log import Claim
+from spanpulse_stream.partitions import TP
 from spanpulse_stream.pipeline._cut import Incoming
 
 __all__ = ["Claims", "Partition", "Steps"]
 
 
 class Claims(Protocol):
-    """Claims and commits of partitions, kept in the log itself."""
+    """Claims and commits of partitions, kept in the log itself.
 
-    async def claimed(self, partition: int) -> Claim | None:
+    All methods raise PartitionLost where the partition is no longer this worker's. Commits never go back.
+    """
+
+    @property
+    def gaps(self) -> bool:
+        """Whether offsets may be missing between messages."""
+
+    async def committed(self, tp: TP) -> int:
+        """Return the next offset to process: the committed one, or the first one kept where none was ever committed."""
+
+    async def claimed(self, tp: TP) -> Claim | None:
         """Return the claim that starts at the committed offset, if there is one."""
 
-    async def claim(self, partition: int, claim: Claim) -> None:
+    async def claim(self, tp: TP, claim: Claim) -> None:
         """Commit ``claim.first`` and record the claim, in one durable step."""
 
-    async def commit(self, partition: int, offset: int) -> None:
+    async def commit(self, tp: TP, offset: int) -> None:
         """Commit ``offset`` (the next one to read), which ends the claim."""
 
 
 class Partition(Protocol):
     """The steps of one partition; its state is a function of the partition's log."""
+
+    def landed(self, first: int) -> int:
+        """Return the offset behind what the database holds from ``first`` on without a hole; ``first`` for nothing.
+
+        Runs in a thread, before anything else.
+        """
 
     def compute(self, batch: list[Incoming], versions: str) -> Any:
         """Return what the batch writes. Runs in a thread; may wait for the write before it."""
@@ -33,10 +50,18 @@ class Partition(Protocol):
         """Write it once, in a thread. Returns when it is whole; raises when it gave up."""
 
 
+def _nothing(_tp: TP, _messages: int) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """How the agent gets at the pure part: a partition's steps, and today's versions; ``crash`` ends the app."""
+    """How the agent gets at the pure part: a partition's steps, and today's versions; ``crash`` ends the app.
 
-    partition: Callable[[int], Awaitable[Partition]]
+    ``skipped`` hears of messages that were left out because the database has them.
+    """
+
+    partition: Callable[[TP], Awaitable[Partition]]
     versions: Callable[[], str]
     crash: Callable[[BaseException], Awaitable[None]]
+    skipped: Callable[[TP, int], None] = _nothing

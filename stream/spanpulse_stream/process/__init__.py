@@ -4,12 +4,14 @@ from spanpulse_stream.process._kernels import warm_up
 from spanpulse_stream.process._reach import exporter_variables, here
 from spanpulse_stream.process._recorder import Recorder
 from spanpulse_stream.process._runtime import give_back_memory, settle, tame_memory
+from spanpulse_stream.process._stored import Stored
 from spanpulse_stream.process._versions import versions_now
 from spanpulse_stream.process._web import Lag, Surroundings, WebPort
 
 __all__ = [
     "Lag",
     "Recorder",
+    "Stored",
     "Surroundings",
     "WebPort",
     "exporter_variables",

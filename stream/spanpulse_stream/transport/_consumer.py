@@ -10,20 +10,19 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Final
 
-from faust.transport import consumer
 from faust.types import TP, ConsumerMessage
 
 from spanpulse_stream.log import LocalLog, Record
+from spanpulse_stream.transport._careful import CarefulConsumer
 from spanpulse_stream.transport._keys import partition_of_key
 from spanpulse_stream.transport._reader import PartitionReader
 
 __all__ = ["Consumer"]
 
 LOG_APPEND_TIME: Final = 1  # Kafka's timestamp type
-LOOK_EVERY_S: Final = 0.25  # whether an agent can still acknowledge
 
 
-class Consumer(consumer.Consumer):
+class Consumer(CarefulConsumer):
     """Reads the log for the agents of one app; there is no other member in its group."""
 
     logger = logging.getLogger("faust.transport.log")
@@ -32,8 +31,6 @@ class Consumer(consumer.Consumer):
         self._source: LocalLog = transport.log
         self._reader = PartitionReader(transport.log)
         self._assigned: set[TP] = set()
-        self._crowded: set[str] = set()  # topics whose agent has enough to do
-        self._wake = asyncio.Event()
         self._unsubscribe: Callable[[], None] = _nothing
         super().__init__(transport, *args, **kwargs)
 
@@ -42,7 +39,7 @@ class Consumer(consumer.Consumer):
         loop = asyncio.get_running_loop()
 
         def grown(_partitions: frozenset[tuple[str, int]]) -> None:
-            loop.call_soon_threadsafe(self._wake.set)
+            loop.call_soon_threadsafe(self.wake.set)
 
         self._unsubscribe = self._source.subscribe(grown)
 
@@ -79,32 +76,15 @@ class Consumer(consumer.Consumer):
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         generation, idle = self.app.consumer_generation_id, True
-        self._wake.clear()
+        self.wake.clear()
         for tp in sorted(self._get_active_partitions()):
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-            if self._may_flow(tp, generation) and await self._reader.ready(tp):
-                while self._may_flow(tp, generation) and (record := self._reader.take(tp)):
+            if self.may_flow(tp, generation) and await self._reader.ready(tp):
+                while self.may_flow(tp, generation) and (record := self._reader.take(tp)):
                     idle = False
                     yield tp, self._to_message(tp, record)
         if idle:
-            await self.wait(self._wake, timeout=timeout)
-
-    def _may_flow(self, tp: TP, generation: int) -> bool:
-        return self.flow_active and generation == self.app.consumer_generation_id and tp.topic not in self._crowded
-
-    def on_buffer_full(self, tp: TP) -> None:
-        """Hold the topic back: its partitions share the agent's queue, and a full one would stop other agents."""
-        self._crowded.add(tp.topic)
-
-    def on_buffer_drop(self, tp: TP) -> None:
-        """Let the topic flow again."""
-        self._crowded.discard(tp.topic)
-        self._wake.set()
-
-    def resume_partitions(self, tps: Iterable[TP]) -> None:
-        """Deliver from partitions again."""
-        super().resume_partitions(tps)
-        self._wake.set()
+            await self.wait(self.wake, timeout=timeout)
 
     def _to_message(self, tp: TP, record: Record) -> ConsumerMessage:
         return ConsumerMessage(
@@ -125,16 +105,8 @@ class Consumer(consumer.Consumer):
         raise NotImplementedError("getmany does all")
 
     def ack(self, message: Any) -> bool:
-        """Mark a message as acknowledged; not one that Faust skipped, or gave out before a rebalance."""
-        current = message.generation_id == self.app.consumer_generation_id
-        return bool(current and message.tracked and super().ack(message))
-
-    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
-        """Commit what agents acknowledged; nothing after a crash, for Faust goes on to acknowledge for the dead."""
-        return not self.app.crashed and bool(await super().commit(topics, start_new_transaction))
-
-    async def on_task_error(self, exc: BaseException) -> None:
-        """Commit nothing when an agent raised: it is dead, and the app does not know yet."""
+        """Mark a message as acknowledged, if that counts."""
+        return self.counts(message) and bool(super().ack(message))
 
     def _new_offset(self, tp: TP) -> int | None:
         """Return the first offset that is not acknowledged, None where that is the committed one."""
@@ -151,23 +123,6 @@ class Consumer(consumer.Consumer):
             await self._source.commit(tp.topic, tp.partition, offset)
         return True
 
-    async def wait_empty(self) -> None:
-        """Let agents acknowledge what they have taken, as long as the app allows, and commit that."""
-        deadline = self.loop.time() + self.app.drain
-        while self._unacked_messages and not self._hopeless() and (left := deadline - self.loop.time()) > 0:
-            await self._wait_for_ack(min(left, LOOK_EVERY_S))
-            self._clean_unacked_messages()
-        await self.commit_and_end_transactions()
-
-    async def _wait_for_ack(self, timeout: float) -> None:  # noqa: ASYNC109 -- Faust's
-        self._waiting_for_ack = self.loop.create_future()
-        await asyncio.wait({self._waiting_for_ack}, timeout=timeout)
-        self._waiting_for_ack = None
-
-    def _hopeless(self) -> bool:
-        """Tell whether nobody is left to acknowledge anything."""
-        return bool(self.should_stop or self.app.crashed)
-
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Deliver from the committed offsets on, or from the first offsets kept."""
         await self.seek_wait(
@@ -177,7 +132,7 @@ class Consumer(consumer.Consumer):
 
     async def _seek(self, partition: TP, offset: int) -> None:
         self._reader.seek(partition, offset)
-        self._wake.set()
+        self.wake.set()
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Deliver from the given offsets on."""

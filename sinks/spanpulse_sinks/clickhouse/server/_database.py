@@ -16,6 +16,7 @@ from clickhouse_connect.driver.httputil import get_pool_manager
 from spanpulse_sinks.clickhouse._errors import SinkError
 from spanpulse_sinks.clickhouse._migrate import check_schema, migrate
 from spanpulse_sinks.clickhouse._pool import Pool
+from spanpulse_sinks.clickhouse._workbench import ReadBench
 from spanpulse_sinks.clickhouse.server._breaker import Breaker
 from spanpulse_sinks.clickhouse.server._config import QUERY_SETTINGS, ServerConfig
 from spanpulse_sinks.clickhouse.server._inserts import ServerInserts
@@ -24,7 +25,7 @@ from spanpulse_sinks.clickhouse.server._session import ServerSession
 __all__ = ["ServerDatabase"]
 
 LEND_WITHIN_S = 10.0
-KILL_WITHIN_S = 5.0
+BENCH_WITHIN_S = 3600
 COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -54,6 +55,11 @@ class ServerDatabase:
             database.close()
             raise
         return database
+
+    @staticmethod
+    def reach(config: ServerConfig) -> None:
+        """Ask the server for nothing but an answer. Raises ClickHouseError."""
+        _client(config, None).close()
 
     @classmethod
     def prepare(cls, config: ServerConfig) -> int:
@@ -93,6 +99,10 @@ class ServerDatabase:
     def reader(self, *, within: float = LEND_WITHIN_S) -> AbstractContextManager[Any]:
         """Lend a session that reads, waiting at most ``within`` seconds for it. Raises QueryFailed."""
         return self._readers.lend(within)
+
+    def bench(self) -> ReadBench:
+        """Return what maintenance reads with: long queries, in Arrow."""
+        return ReadBench(self._session({**QUERY_SETTINGS, "max_execution_time": BENCH_WITHIN_S}))
 
     def kill(self, mark: str) -> None:
         """End the running queries of this user whose `log_comment` begins with ``mark``."""

@@ -1,0 +1,44 @@
+"""`spanpulse gateway`: OTLP in, messages of Kafka out, answered once Kafka has them.
+
+It keeps nothing: any number run side by side. Not guaranteed: that a request which was answered 503 left nothing in
+Kafka; it is sent again, and the workers drop what they have seen.
+"""
+
+from typing import ClassVar
+
+from spanpulse_stream.cluster._process import ClusterProcess
+from spanpulse_stream.gateway import GrpcServer, HttpServer, OtlpApp, OtlpOptions, Receiver
+from spanpulse_stream.kafka import KafkaLog
+
+__all__ = ["GatewayProcess"]
+
+
+class GatewayProcess(ClusterProcess):
+    """The receiver in front of Kafka."""
+
+    name: ClassVar[str] = "gateway"
+
+    async def begin(self) -> None:
+        """Bind all ports, then connect; until Kafka answers, requests are told to come again.
+
+        Raises InvalidKey, BindingRefused, KafkaMisconfigured, CannotListen or OSError.
+        """
+        settings = self.settings
+        options = OtlpOptions.from_settings(settings)
+        log = KafkaLog(settings, self.metrics, self.health)
+        receiver = Receiver(log, options, self.metrics, self.health)
+        self.stack.callback(receiver.close)
+        await self.serve_web()
+        await log.start()
+        self.stack.push_async_callback(log.aclose)
+        http = HttpServer(
+            OtlpApp(receiver),
+            host=settings.host,
+            port=settings.otlp_http,
+            setting="otlp_http",
+            on_refused=receiver.refused,
+        )
+        await self.serve("otlp_http", http)
+        await self.serve("otlp_grpc", GrpcServer(receiver, host=settings.host, port=settings.otlp_grpc))
+        receiver.serve()
+        self.stack.callback(receiver.stop)

@@ -1,0 +1,116 @@
+"""`spanpulse worker`: takes partitions of the topics, computes batches of them and writes each once to ClickHouse.
+
+As many as there are partitions share the work. What ends a worker loses nothing: another one, or the next start, reads
+the claim and replays it. A database that is away is waited for (`clickhouse_patience`), and Kafka is not read
+meanwhile; whatever else fails ends the process with code 1. Not guaranteed: that `stop` finishes what waits in Kafka;
+it finishes the batches that are being written, within seconds.
+"""
+
+import asyncio
+import secrets
+import threading
+from typing import Any, ClassVar
+
+from spanpulse_sinks.clickhouse import BatchWriter, Retry, WriteFailed, WriteReport
+from spanpulse_stream.cluster._database import connect_server
+from spanpulse_stream.cluster._process import ClusterProcess
+from spanpulse_stream.cluster._reading import reading
+from spanpulse_stream.cluster._watch import WorkerWatch
+from spanpulse_stream.kafka import KafkaUnusable, LogSources, check_topics, connection, read_topics, wait_for_brokers
+from spanpulse_stream.observe import Condition, catalog
+from spanpulse_stream.partitions import TP
+from spanpulse_stream.pipeline import Computed, Enricher, PartitionSteps, PriceBooks, Steps, Tools
+from spanpulse_stream.process import Recorder, versions_now, warm_up
+from spanpulse_stream.transport import KafkaClaims, failed, make_kafka_app
+
+__all__ = ["WorkerProcess"]
+
+MOST_BATCH_BYTES = 32 * 1024 * 1024
+LONGEST_WAIT_S = 5.0
+
+
+class WorkerProcess(ClusterProcess):
+    """The stream processors of a cluster."""
+
+    name: ClassVar[str] = "worker"
+
+    async def begin(self) -> None:
+        """Wait for Kafka and ClickHouse, then take partitions.
+
+        Raises KafkaMisconfigured, KafkaUnusable, SettingsError, SinkError, ServerUnreachable, OverrideError,
+        CannotListen.
+        """
+        settings = self.settings
+        connection(settings, "spanpulse-worker")  # its mistakes are told before anything is waited for
+        await self.serve_web()
+        compiled = asyncio.create_task(asyncio.to_thread(warm_up))
+        books = await asyncio.to_thread(PriceBooks, settings.prices, settings.data / "prices")
+        self._stopping = threading.Event()
+        self.database = await connect_server(settings, self.progress)
+        self.stack.push_async_callback(asyncio.to_thread, self.database.close)
+        await wait_for_brokers(settings, self.progress)
+        if problems := await check_topics(settings):
+            raise KafkaUnusable("; ".join(problems))
+        await compiled
+        retry = Retry(most=LONGEST_WAIT_S, patience=settings.clickhouse_patience, sleep=self._wait)
+        writer = BatchWriter(self.database, retry=retry)
+        tools = Tools(
+            self.database, writer, books, self._recorded(Recorder(self.metrics)), secrets.randbits(64), shared=True
+        )
+        await self._take_part(tools)
+
+    async def stop(self) -> None:
+        """Stop every part; a write that waits for the database gives up first."""
+        if (stopping := getattr(self, "_stopping", None)) is not None:
+            stopping.set()
+        await super().stop()
+
+    async def _take_part(self, tools: Tools) -> None:
+        """Join the group."""
+        settings = self.settings
+        app = make_kafka_app(settings)
+        claims, sources = KafkaClaims(app), LogSources(settings)
+
+        async def partition(tp: TP) -> PartitionSteps:
+            source = await sources.of(*tp)
+            await asyncio.to_thread(tools.writer.distrust, source)
+            return PartitionSteps(source, tools)
+
+        def skipped(tp: TP, messages: int) -> None:
+            self.metrics.add(catalog.PIPELINE_SKIPPED, messages, tp.topic)
+
+        versions = versions_now(settings, tools.books).dump()
+        enricher = Enricher(
+            claims,
+            Steps(partition, lambda: versions, app.crash, skipped),
+            most_records=settings.batch_records,
+            most_bytes=MOST_BATCH_BYTES,
+            read=reading(settings),
+        )
+
+        async def enrich(stream: Any) -> None:
+            await enricher.run(stream, within=settings.batch_within)
+
+        topic = app.topic(*read_topics(settings), key_serializer="raw", value_serializer="raw")
+        app.agent(topic, name="enrich")(enrich)
+        self.stack.push_async_callback(app.stop)
+        await app.start()
+        self.keep(self._until_ended(app))
+        self.keep(WorkerWatch(app, claims, self.metrics, self.health).run())
+
+    async def _until_ended(self, app: Any) -> None:
+        reason = await failed(app)
+        self.fail(reason or RuntimeError("the stream processors stopped by themselves"))
+
+    def _recorded(self, recorder: Recorder) -> Any:
+        def written(computed: Computed, report: WriteReport) -> None:
+            recorder.written(computed, report)
+            self.health.clear(Condition.DATABASE_FAILING)
+
+        return written
+
+    def _wait(self, seconds: float) -> None:
+        """Wait before a batch is tried again, in the writer's thread."""
+        self.health.report(Condition.DATABASE_FAILING, "ClickHouse does not take a batch; it is tried again")
+        if self._stopping.wait(seconds):
+            raise WriteFailed("the worker stops before ClickHouse takes the batch; the next one replays it")

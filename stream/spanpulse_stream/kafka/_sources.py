@@ -1,0 +1,158 @@
+"""Numbers of log sources: one for each partition of each incarnation of a topic, given out once and never again.
+
+The number is the offset of the partition's first record in a topic of one partition that is kept for ever, plus a base
+that `spanpulse init` wrote first and that lies above every source the database had seen. Kafka orders the records, so
+workers that number the same partition at the same time agree without knowing of each other. A topic that is deleted and
+made again has another id and gets new numbers, for its offsets begin at 0 again.
+
+Not guaranteed: numbers without gaps; and two Kafka clusters may not feed one database, for neither knows what the other
+gave out. A sources topic that lost its first records is refused, never guessed from.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from spanpulse_stream.kafka._broker import reaching
+from spanpulse_stream.kafka._described import topic_ids
+from spanpulse_stream.kafka._failures import KafkaAway, TopicsRefused
+from spanpulse_stream.kafka._source_records import BASE_KEY, LARGEST_SOURCE, Numbered, SourceTable, base_value
+from spanpulse_stream.kafka._topics import OwnTopics
+from spanpulse_stream.settings import Settings
+
+__all__ = ["LogSources"]
+
+LONGEST_REQUEST_S = 5.0
+WITHIN_S = 30.0
+"""Enough for a leader that is away to be replaced, which takes ten seconds, and for the requests that waited for it."""
+NEW_TOPIC = "delete it, and run `spanpulse init`: it makes it anew, with numbers above all that were given out"
+
+
+class LogSources:
+    """Gives out numbers and remembers them. Connections are opened when they are needed; nothing is to be closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topic = OwnTopics.of(settings).sources
+        self._incarnation: UUID | None = None
+        self._table = SourceTable()
+        self._lock = asyncio.Lock()
+        self._within_s = max(WITHIN_S, 3 * settings.kafka_timeout)
+
+    @classmethod
+    async def found(cls, settings: Settings, base: int) -> int:
+        """Write the base where there is none; returns the one that holds, which is the first that was written.
+
+        ``base``: above every source that the database has seen. Raises KafkaAway, KafkaMisconfigured, TopicsRefused
+        where the database has seen sources that are yet to be given out, and ValueError for a base that is no source.
+        """
+        if not 0 < base <= LARGEST_SOURCE:
+            raise ValueError(f"the base {base} is not a source: 1 to {LARGEST_SOURCE}")
+        sources = cls(settings)
+        async with sources._asking():
+            return await sources._found(base)
+
+    async def of(self, topic: str, partition: int) -> int:
+        """Return the number of one partition; like `of_each`."""
+        return (await self.of_each([(topic, partition)]))[topic, partition]
+
+    async def of_each(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Return the number of each partition of a topic as it is now, and give one out where there is none.
+
+        Raises KafkaAway, KafkaMisconfigured, or TopicsRefused where a topic is missing or `spanpulse init` did not run.
+        """
+        wanted = list(partitions)
+        async with self._asking():
+            numbered = await self._identify(wanted)
+            if missing := self._missing(numbered.values()):
+                await self._read_until(0)
+                if missing := self._missing(missing):
+                    await self._read_until(await self._write([(each.key(), b"") for each in missing]) + 1)
+            return {place: self._number(each) for place, each in numbered.items()}
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[None]:
+        """One after another and with a limit on the time; what aiokafka raises becomes what we raise."""
+        try:
+            async with self._lock, asyncio.timeout(self._within_s):
+                yield
+        except TimeoutError:
+            raise KafkaAway(f"topic {self._topic}: Kafka did not answer within {self._within_s:.0f} s") from None
+        except KafkaError as error:
+            raise KafkaAway(f"topic {self._topic}: {error!r}") from None
+        except OverflowError as error:
+            raise TopicsRefused(f"topic {self._topic}: {error}") from None
+
+    async def _found(self, base: int) -> int:
+        await self._identify([])
+        await self._read_until(0, needs_base=False)
+        if self._table.base is None:
+            written = await self._write([(BASE_KEY, base_value(base))])
+            await self._read_until(written + 1)
+        held = self._table.base
+        assert held is not None
+        if base > (following := held + self._table.read):
+            raise TopicsRefused(
+                f"topic {self._topic} would give out {following} next, but the database has sources up to {base - 1}, "
+                f"so this is not the topic that numbered them: {NEW_TOPIC}"
+            )
+        return held
+
+    async def _identify(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Numbered]:
+        """Look up the ids of the topics as they are now; a sources topic that was made anew is read anew."""
+        wanted = list(partitions)
+        ids = await topic_ids(self._settings, {self._topic, *(topic for topic, _ in wanted)})
+        for topic in (self._topic, *(topic for topic, _ in wanted)):
+            if topic not in ids:
+                raise TopicsRefused(f"topic {topic} is missing: run `spanpulse init`")
+        if ids[self._topic] != self._incarnation:
+            self._incarnation, self._table = ids[self._topic], SourceTable()
+        return {(topic, partition): Numbered(topic, ids[topic], partition) for topic, partition in wanted}
+
+    def _missing(self, numbered: Iterable[Numbered]) -> list[Numbered]:
+        return [each for each in numbered if self._table.number(each) is None]
+
+    def _number(self, numbered: Numbered) -> int:
+        number = self._table.number(numbered)
+        if number is None:
+            raise TopicsRefused(f"topic {self._topic} lost a record that it had acknowledged: {NEW_TOPIC}")
+        return number
+
+    async def _read_until(self, least: int, *, needs_base: bool = True) -> None:
+        """Read to the topic's end, and to the offset ``least`` where a broker does not yet count so far."""
+        place = TopicPartition(self._topic, 0)
+        consumer = AIOKafkaConsumer(**await self._options(), enable_auto_commit=False, auto_offset_reset="none")
+        try:
+            await consumer.start()
+            if (await consumer.beginning_offsets([place]))[place] > 0:
+                raise TopicsRefused(f"topic {self._topic} lost its first records: {NEW_TOPIC}")
+            end = max(least, (await consumer.end_offsets([place]))[place])
+            consumer.assign([place])
+            consumer.seek(place, self._table.read)
+            while self._table.read < end:
+                for record in (await consumer.getmany(place, timeout_ms=1000)).get(place, ()):
+                    self._table.add(record.offset, record.key, record.value)
+        finally:
+            await consumer.stop()
+        if needs_base and self._table.base is None:
+            raise TopicsRefused(f"topic {self._topic} has no base: run `spanpulse init`")
+
+    async def _write(self, records: Iterable[tuple[bytes, bytes]]) -> int:
+        """Write records and return the highest offset, once every replica in sync has them."""
+        producer = AIOKafkaProducer(**await self._options(), acks="all", enable_idempotence=True)
+        try:
+            await producer.start()
+            sent = [await producer.send(self._topic, value, key=key, partition=0) for key, value in records]
+            offsets: list[int] = [(await each).offset for each in sent]
+        finally:
+            await producer.stop()
+        return max(offsets)
+
+    async def _options(self) -> dict[str, Any]:
+        options = await reaching(self._settings, "spanpulse-sources")
+        return {**options, "request_timeout_ms": int(min(self._settings.kafka_timeout, LONGEST_REQUEST_S) * 1000)}

@@ -1,0 +1,46 @@
+"""Which errors of Kafka pass, and what is raised for those that do not.
+
+CommitGaveUp   brokers took no commit for as long as is waited for
+Stale          the group has given this member's partitions to others, or is about to
+"""
+
+from typing import Final
+
+from aiokafka.errors import (
+    CommitFailedError,
+    ConsumerStoppedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    KafkaTimeoutError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+
+__all__ = ["FENCED", "CommitGaveUp", "Stale", "passes"]
+
+FENCED: Final = (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+"""What brokers, or aiokafka, answer a member of an older generation."""
+
+
+class CommitGaveUp(Exception):  # noqa: N818 -- what happened
+    """Kafka took no commit for as long as was waited; nothing is lost, a restart goes on at what is committed."""
+
+
+class Stale(Exception):  # noqa: N818 -- what it is
+    """What was asked belongs to an assignment that is over."""
+
+
+def passes(error: BaseException) -> bool:
+    """Tell whether another attempt can help: brokers restart, leaders and coordinators move, the network breaks."""
+    if isinstance(error, FENCED):
+        return False
+    if isinstance(error, KafkaError):
+        return bool(error.retriable) or isinstance(error, KafkaTimeoutError)
+    return isinstance(error, (TimeoutError, OSError)) and not isinstance(error, ConsumerStoppedError)

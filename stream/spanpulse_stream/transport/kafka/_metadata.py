@@ -1,0 +1,41 @@
+"""Claims as the metadata of a committed offset.
+
+The offset is where the claim starts; the metadata says where it ends and what it names. Metadata of others (tools,
+other programs in the group) means that there is no claim.
+"""
+
+import json
+from typing import Final
+
+from spanpulse_stream.log import Claim
+
+__all__ = ["MOST_METADATA", "ClaimTooLarge", "claim_of", "metadata_of"]
+
+MOST_METADATA: Final = 4096
+"""Characters that brokers take, unless they are set otherwise (offset.metadata.max.bytes)."""
+
+
+class ClaimTooLarge(ValueError):  # noqa: N818 -- what it is
+    """A claim names more than Kafka keeps with an offset."""
+
+
+def metadata_of(claim: Claim) -> str:
+    """Return the metadata of a claim; ASCII alone. Raises ClaimTooLarge."""
+    metadata = json.dumps({"end": claim.end, "v": claim.versions}, separators=(",", ":"))
+    if len(metadata) > MOST_METADATA:
+        raise ClaimTooLarge(f"a claim takes {len(metadata)} characters, and Kafka keeps {MOST_METADATA} with an offset")
+    return metadata
+
+
+def claim_of(offset: int, metadata: str) -> Claim | None:
+    """Return the claim that a committed offset and its metadata are, if they are one."""
+    try:
+        found = json.loads(metadata)
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or set(found) != {"end", "v"}:
+        return None
+    end, versions = found["end"], found["v"]
+    if type(end) is not int or end <= offset or not isinstance(versions, str):
+        return None
+    return Claim(offset, end, versions)

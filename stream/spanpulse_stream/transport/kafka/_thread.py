@@ -1,0 +1,140 @@
+"""The thread in which aiokafka runs, and what the driver's consumer asks of it.
+
+Heartbeats go on there while the main loop is busy. Guarantee: what is asked is answered, or raises, also when the
+thread ends meanwhile; a rebalance never waits for a main loop that stops. Not guaranteed: that the group is left at
+the end; a coordinator that does not answer is not waited for, and the session times out.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from itertools import count
+from time import monotonic
+from typing import Any, Final, TypeVar
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import ConsumerStoppedError
+from faust.transport.consumer import ensure_TPset
+from faust.transport.drivers import aiokafka as driver
+
+from spanpulse_stream.partitions import TP
+from spanpulse_stream.transport.kafka._errors import Stale
+from spanpulse_stream.transport.kafka._fetch import Fetched, fetch
+from spanpulse_stream.transport.kafka._session import Session
+from spanpulse_stream.transport.kafka._start import started
+
+__all__ = ["Listener", "Thread"]
+
+LOG: Final = logging.getLogger("faust.transport.kafka")
+LEAVE_WITHIN_S: Final = 6.0
+
+Answer = TypeVar("Answer")
+
+
+class Listener(ConsumerRebalanceListener):
+    """Tells the main loop of rebalances."""
+
+    def __init__(self, thread: "Thread") -> None:
+        self._thread = thread
+
+    async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
+        """Wait until the main loop has given the partitions up."""
+        self._thread.app.on_rebalance_start()
+        await self._thread.tell(self._thread.on_partitions_revoked(ensure_TPset(revoked)))
+
+    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        """Begin a session, and wait until the main loop knows."""
+        session = self._thread.begin()
+        self._thread.app.consumer_generation_id = session.number
+        await self._thread.tell(self._thread.on_partitions_assigned(ensure_TPset(assigned), session.number))
+
+
+class Thread(driver.AIOKafkaConsumerThread):
+    """Runs an AIOKafkaConsumer; its sessions are numbered."""
+
+    logger = LOG
+
+    def __post_init__(self) -> None:
+        """Prepare what Faust's does not."""
+        super().__post_init__()
+        self._numbers = count(1)
+        self._session: Session | None = None
+
+    async def on_start(self) -> None:
+        """Start the consumer, once a broker answers."""
+        self.time_started = monotonic()
+        cluster = self.transport.cluster
+        options = cluster.consumer_options(self.app.conf.id)
+        self._consumer = await started(
+            lambda: AIOKafkaConsumer(**options), cluster.brokers, sleep=self.sleep, stopping=lambda: self.should_stop
+        )
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group."""
+        if self._method_queue is not None:
+            await self._method_queue.stop()
+        if self._consumer is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_WITHIN_S):
+                    await self._consumer.stop()
+
+    def on_crash(self, msg: str, *fmt: Any, **_kwargs: Any) -> None:
+        """Say why the thread ended; Faust's prints it."""
+        LOG.error(msg.format(*fmt))
+
+    def begin(self) -> Session:
+        """Begin the session of the assignment that has just come."""
+        self._session = Session.begin(next(self._numbers), self._ensure_consumer())
+        return self._session
+
+    async def tell(self, telling: Coroutine[Any, Any, None]) -> None:
+        """Have the main loop hear of a rebalance, and wait until it has done what that takes, unless it stops."""
+        told, stopped = asyncio.ensure_future(telling), asyncio.ensure_future(self._stopped.wait())
+        await asyncio.wait({told, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if told.done():
+            told.result()
+
+    async def ask(self, asked: Coroutine[Any, Any, Answer]) -> Answer:
+        """Run something in the thread, from the main loop. Raises ConsumerStoppedError where it has ended."""
+        if self._consumer is None or self.should_stop or self.thread_loop.is_closed():
+            asked.close()
+            raise ConsumerStoppedError
+        running = asyncio.run_coroutine_threadsafe(asked, self.thread_loop)
+        try:
+            return await asyncio.wrap_future(running)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise ConsumerStoppedError from None
+
+    async def fetch(self, number: int, tps: Collection[TP], within: float) -> Fetched:
+        """Return records of a session. Raises Stale, KafkaError, ConsumerStoppedError."""
+        return await fetch(self._of(number), tps, within)
+
+    async def commit(self, number: int, offsets: Mapping[TP, tuple[int, str]]) -> None:
+        """Commit offsets with their metadata, in one attempt. Raises Stale, KafkaError."""
+        await self._of(number).commit(offsets)
+
+    async def open(self, number: int) -> dict[TP, tuple[int, tuple[int, str] | None]]:
+        """Return where each partition of a session starts, and what is committed of it, and fetch from there on.
+
+        Raises Stale, KafkaError.
+        """
+        session = self._of(number)
+        committed = await session.committed()
+        tps = {TP(*tp) for tp in session.assignment.tps}
+        new = tps - committed.keys()
+        starts = await session.first_offsets(new) if new else {}
+        starts |= {tp: offset for tp, (offset, _) in committed.items()}
+        for tp, offset in starts.items():
+            session.seek(tp, offset)
+        return {tp: (offset, committed.get(tp)) for tp, offset in starts.items()}
+
+    def _of(self, number: int) -> Session:
+        if self._session is None or self._session.number != number:
+            raise Stale
+        return self._session

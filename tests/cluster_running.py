@@ -1,0 +1,221 @@
+"""A cluster on this machine: real Kafka, a ClickHouse façade, and the processes of spanpulse, to be killed and frozen."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from clickhouse_running import ClickHouse
+from kafka_running import Kafka
+from spanpulse_stream.cluster._lag import GroupLag, PartitionLag
+from spanpulse_stream.kafka import read_topics
+from spanpulse_stream.settings import Settings
+
+START_WITHIN = 90.0
+STOP_WITHIN = 40.0
+DRAIN_WITHIN = 180.0
+PARTITIONS = 4
+PORTS = {"gateway": ("--otlp-http", "0", "--otlp-grpc", "0", "--web", "0"), "worker": ("--web", "0"), "dashboard": ("--web", "0")}
+
+
+class NotReady(Exception):  # noqa: N818
+    """The process ended, or took too long, before it was ready; the message is its output."""
+
+
+class Role:
+    """One `spanpulse gateway`, `worker` or `dashboard` after another."""
+
+    def __init__(self, kind: str, folder: Path, environ: Mapping[str, str]) -> None:
+        self.kind = kind
+        self._folder = folder
+        self._ready = folder / "ready.json"
+        self._output = folder / "output.txt"
+        self._environ = dict(environ)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.addresses: dict[str, str | None] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def output(self) -> str:
+        """What all processes of this role have printed."""
+        return self._output.read_text("utf-8", "replace") if self._output.exists() else ""
+
+    @property
+    def running(self) -> bool:
+        """Whether its process lives."""
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def otlp(self) -> str:
+        """The OTLP/HTTP endpoint of a gateway."""
+        return f"http://{self.addresses['otlp_http']}"
+
+    @property
+    def web(self) -> str:
+        """The web endpoint."""
+        return f"http://{self.addresses['web']}"
+
+    def start(self, *, wait: bool = True, options: tuple[str, ...] | None = None) -> Self:
+        """Start it; with ``wait`` until it is ready. Raises NotReady."""
+        self._ready.unlink(missing_ok=True)
+        places = PORTS[self.kind] if options is None else options
+        command = [sys.executable, "-m", "spanpulse", self.kind, *places, "--ready-file", str(self._ready)]
+        with self._output.open("ab") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**self._environ, "SPANPULSE_DATA": str(self._folder / "data")},
+                cwd=self._folder,
+                start_new_session=True,
+            )
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self, within: float = START_WITHIN) -> None:
+        """Wait for the ready file. Raises NotReady."""
+        assert self.process is not None
+        deadline = time.monotonic() + within
+        while not self._ready.exists():
+            if self.process.poll() is not None:
+                raise NotReady(f"{self.kind}: exit code {self.process.returncode}:\n{self.output[-6000:]}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise NotReady(f"{self.kind}: not ready within {within} s:\n{self.output[-6000:]}")
+            time.sleep(0.02)
+        self.addresses = json.loads(self._ready.read_text())
+
+    def stop(self) -> int:
+        """End it as an orchestrator does, and return the exit code."""
+        assert self.process is not None
+        if self.running:
+            os.kill(self.process.pid, signal.SIGTERM)
+        return self.process.wait(STOP_WITHIN)
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        assert self.process is not None
+        if self.running:
+            os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait(STOP_WITHIN)
+
+    def freeze(self) -> None:
+        """Stop it with SIGSTOP."""
+        assert self.process is not None
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self.process is not None
+        os.kill(self.process.pid, signal.SIGCONT)
+
+
+class Cluster:
+    """Everything, on free ports. `init` first; roles are made by `role`."""
+
+    def __init__(
+        self, folder: Path, kafka: Kafka, clickhouse: ClickHouse, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self.folder = folder
+        self.kafka = kafka
+        self.clickhouse = clickhouse
+        self._roles: list[Role] = []
+        bare = {name: value for name, value in os.environ.items() if not name.startswith("SPANPULSE_")}
+        self.own = {
+            "SPANPULSE_KAFKA_BROKERS": ",".join(kafka.bootstrap),
+            "SPANPULSE_KAFKA_TOPIC_PREFIX": f"t{os.urandom(4).hex()}",
+            "SPANPULSE_KAFKA_GROUP": f"g{os.urandom(4).hex()}",
+            "SPANPULSE_KAFKA_PARTITIONS": str(PARTITIONS),
+            "SPANPULSE_KAFKA_COLLECTOR_TOPICS": "[]",
+            "SPANPULSE_KAFKA_SESSION_TIMEOUT": "6",
+            "SPANPULSE_CLICKHOUSE_URL": clickhouse.url,
+            **(environ or {}),
+        }
+        self.environ = {**bare, **self.own}
+        self._client = httpx.Client(timeout=60)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that all its processes share."""
+        from spanpulse_stream.settings import load_settings  # noqa: PLC0415
+
+        return load_settings(environ=self.own).settings
+
+    def init(self) -> str:
+        """Run `spanpulse init` and return what it printed."""
+        command = [sys.executable, "-m", "spanpulse", "init"]
+        done = subprocess.run(
+            command, env=self.environ, cwd=self.folder, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    def role(self, kind: str, **environ: str) -> Role:
+        """Make a process of a role, which is not started."""
+        role = Role(kind, self.folder / f"{kind}-{len(self._roles)}", {**self.environ, **environ})
+        self._roles.append(role)
+        return role
+
+    def sql(self, query: str) -> list[dict[str, Any]]:
+        """Return the rows of a query."""
+        database = self.own.get("SPANPULSE_CLICKHOUSE_DATABASE", "spanpulse")
+        answer = self._client.post(
+            self.clickhouse.url, params={"database": database}, content=f"{query}\nFORMAT JSONEachRow".encode()
+        )
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return [json.loads(line) for line in answer.text.splitlines()]
+
+    def one(self, expression: str) -> Any:
+        """Return the one value of `SELECT expression`, which may go on with FROM."""
+        (row,) = self.sql(f"SELECT {expression}")
+        (value,) = row.values()
+        return value
+
+    def lag(self) -> list[PartitionLag]:
+        """Return how far the workers are behind."""
+
+        async def read() -> list[PartitionLag]:
+            group = GroupLag(self.settings, read_topics(self.settings))
+            try:
+                return await group.read()
+            finally:
+                await group.close()
+
+        return asyncio.run(read())
+
+    def drain(self, within: float = DRAIN_WITHIN) -> None:
+        """Wait until nothing waits in Kafka."""
+        deadline = time.monotonic() + within
+        while waiting := [each for each in self.lag() if each.messages]:
+            assert time.monotonic() < deadline, f"still waiting: {waiting}\n{self.outputs()}"
+            time.sleep(0.2)
+
+    def outputs(self) -> str:
+        """Return the ends of what every process has printed."""
+        return "\n".join(f"--- {role.kind}:\n{role.output[-3000:]}" for role in self._roles)
+
+    def close(self) -> None:
+        """End every process."""
+        for role in self._roles:
+            if role.running:
+                role.thaw()
+                role.kill()
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
