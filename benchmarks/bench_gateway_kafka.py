@@ -14,25 +14,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+import httpx
 import psutil
 
 from kafka_running import Kafka, make_topic
-from spanpulse_stream.decode import warm_up
-from spanpulse_stream.gateway import HttpServer, OtlpApp, OtlpOptions, Receiver
-from spanpulse_stream.kafka._log import KafkaLog
-from spanpulse_stream.observe import Health, Metrics
-from spanpulse_stream.process import tame_memory
-from spanpulse_stream.settings import Settings
 
+CHILD = Path(__file__).parent.parent / "tests" / "gateway_child.py"
 PARTITIONS = 12
-BAR = {"none": 60_000, "zstd": 40_000}
 
 
 class Used(NamedTuple):
@@ -41,39 +36,25 @@ class Used(NamedTuple):
     spans_per_second: float
     p50: float
     p99: float
-    peak_memory: int
-
-
-async def serve(bootstrap: str, prefix: str, compression: str) -> None:
-    """Be the gateway until standard input ends."""
-    tame_memory()
-    warm_up()
-    settings = Settings(
-        kafka_brokers=tuple(bootstrap.split(",")), kafka_topic_prefix=prefix, kafka_compression=compression
-    )  # type: ignore[call-arg]
-    metrics, health = Metrics(), Health(time.monotonic)
-    log = KafkaLog(settings, metrics, health)
-    await log.start()
-    receiver = Receiver(log, OtlpOptions.from_settings(settings), metrics, health)
-    receiver.serve()
-    async with HttpServer(OtlpApp(receiver), host="127.0.0.1", port=0, setting="otlp_http") as server:
-        while health.reasons()[1:]:
-            await asyncio.sleep(0.05)
-        print(server.address, flush=True)
-        await asyncio.to_thread(sys.stdin.read)
-    await log.aclose()
-    receiver.close()
-    print(metrics.exposition().decode(), file=sys.stderr)
+    resident: int
 
 
 @contextmanager
 def gateway(kafka: Kafka, compression: str) -> Iterator[tuple[str, psutil.Process]]:
+    """Run the gateway on a new topic; gives its address."""
     prefix = f"bench-{time.time_ns()}"
     asyncio.run(make_topic(kafka, PARTITIONS, name=f"{prefix}.otlp", max_message_bytes=str(8 << 20)))
-    command = [sys.executable, __file__, "--serve", ",".join(kafka.bootstrap), prefix, compression]
+    settings = {"kafka_brokers": kafka.bootstrap, "kafka_topic_prefix": prefix, "kafka_compression": compression}
+    command = [sys.executable, str(CHILD), json.dumps(settings)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout and process.stdin
-        yield process.stdout.readline().decode().strip(), psutil.Process(process.pid)
+        assert process.stdout
+        assert process.stdin
+        otlp, _, web = [process.stdout.readline().decode().strip() for _ in range(3)]
+        for _ in range(200):
+            if httpx.get(f"http://{web}/readyz").is_success:
+                break
+            time.sleep(0.1)
+        yield otlp, psutil.Process(process.pid)
         process.stdin.close()
 
 
@@ -83,7 +64,7 @@ def load(address: str, seconds: float, rate: float) -> dict[str, Any]:
     command += ["--spans-per-second", str(rate)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds * 4 + 120)
     found: dict[str, Any] = json.loads(done.stdout)
-    assert not found["refused"] and not found["failed"], found
+    assert not found["refused"] + found["failed"], found
     return found
 
 
@@ -108,7 +89,7 @@ def report(name: str, rounds: list[Used]) -> None:
     print(
         f"{name:<22} {median.spans_per_cpu_second:9,.0f} spans per CPU-second of the gateway, "
         f"{median.spans_per_second:8,.0f} spans/s, p50 {median.p50 * 1e3:.0f} ms, p99 {median.p99 * 1e3:.0f} ms, "
-        f"broker {median.broker_cpu_share:.2f} of its CPU, resident {median.peak_memory / 1e6:.0f} MB"
+        f"broker {median.broker_cpu_share:.2f} of its CPU, resident {median.resident / 1e6:.0f} MB"
     )
     print(f"{'':<22} rounds: " + ", ".join(f"{used.spans_per_cpu_second:,.0f}" for used in rounds), flush=True)
 
@@ -119,11 +100,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--rate", type=float, default=0.0)
     parser.add_argument("--compression", nargs="+", default=["none", "zstd"])
-    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.serve:
-        asyncio.run(serve(*given.serve))
-        return
     with tempfile.TemporaryDirectory() as folder, Kafka.start(Path(folder), heap_mb=512, java_options=()) as kafka:
         for compression in given.compression:
             print(f"load average {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores")

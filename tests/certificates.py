@@ -31,12 +31,11 @@ class Authority:
             *("-keyout", str(self._key), "-out", str(self.certificate)),
         )
 
-    def issue(self, name: str, *, password: str = "") -> Issued:
-        """Make a key, with a password if one is given, and a certificate for 127.0.0.1 and localhost."""
+    def issue(self, name: str) -> Issued:
+        """Make a key, and a certificate for 127.0.0.1 and localhost."""
         issued = Issued(self._folder / f"{self._name}-{name}.pem", self._folder / f"{self._name}-{name}.key")
         openssl(
-            *("req", "-x509", "-CA", str(self.certificate), "-CAkey", str(self._key), *CURVE, "-days", "2"),
-            *(["-passout", f"pass:{password}"] if password else ["-nodes"]),
+            *("req", "-x509", "-CA", str(self.certificate), "-CAkey", str(self._key), *CURVE, "-nodes", "-days", "2"),
             *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"),
             *("-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth,clientAuth"),
             *("-keyout", str(issued.key), "-out", str(issued.certificate)),

@@ -119,7 +119,7 @@ class Faults:
         self.call("POST", "/release" if number is None else f"/release/{number}")
 
     def refuse(self, *, drop: bool = False) -> None:
-        """Close the data port; ``drop`` resets connections whose requests are not answered yet."""
+        """Close the data port; ``drop`` cuts connections whose requests are not answered yet."""
         self.call("POST", "/refuse", {"drop": drop})
 
     def open(self) -> None:
@@ -265,6 +265,8 @@ class ClickHouse:
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
         self.frozen = True
+        while psutil.Process(self.process.pid).status() != psutil.STATUS_STOPPED:
+            time.sleep(0.001)
 
     def thaw(self) -> None:
         """Let it go on."""

@@ -18,13 +18,14 @@ from clickhouse_running import ClickHouse
 from kafka_running import Kafka
 from spanpulse_stream.cluster._lag import GroupLag, PartitionLag
 from spanpulse_stream.kafka import read_topics
-from spanpulse_stream.settings import Settings
+from spanpulse_stream.settings import Settings, load_settings
 
 START_WITHIN = 90.0
 STOP_WITHIN = 40.0
 DRAIN_WITHIN = 180.0
 PARTITIONS = 4
-PORTS = {"gateway": ("--otlp-http", "0", "--otlp-grpc", "0", "--web", "0"), "worker": ("--web", "0"), "dashboard": ("--web", "0")}
+WEB = ("--web", "0")
+PORTS = {"gateway": ("--otlp-http", "0", "--otlp-grpc", "0", *WEB), "worker": WEB, "dashboard": WEB}
 
 
 class NotReady(Exception):  # noqa: N818
@@ -147,8 +148,6 @@ class Cluster:
     @property
     def settings(self) -> Settings:
         """The settings that all its processes share."""
-        from spanpulse_stream.settings import load_settings  # noqa: PLC0415
-
         return load_settings(environ=self.own).settings
 
     def init(self) -> str:
@@ -199,6 +198,11 @@ class Cluster:
         while waiting := [each for each in self.lag() if each.messages]:
             assert time.monotonic() < deadline, f"still waiting: {waiting}\n{self.outputs()}"
             time.sleep(0.2)
+
+    def status(self) -> dict[str, Any]:
+        """Return the part of `spanpulse status` that sums are checked with."""
+        known = "stored + duplicate + dead_lettered + filtered"
+        return {"completeness": {"unaccounted": self.one(f"toInt64(sum(accepted) - sum({known})) FROM batches")}}
 
     def outputs(self) -> str:
         """Return the ends of what every process has printed."""

@@ -22,12 +22,17 @@ async def admin_of(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-async def options(kafka: Kafka, topic: str) -> dict[str, str]:
-    """Return every option of a topic as it holds."""
+async def options(kafka: Kafka, topic: str, within: float = 60) -> dict[str, str]:
+    """Return every option of a topic as it holds; one of several brokers may learn of a new topic later."""
+    deadline = time.monotonic() + within
     async with admin_of(kafka) as admin:
-        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
-    ((_, _, _, _, entries),) = answer.resources
-    return {entry[0]: entry[1] for entry in entries}
+        while True:
+            (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+            ((code, message, _, _, entries),) = answer.resources
+            if not code:
+                return {entry[0]: entry[1] for entry in entries}
+            assert time.monotonic() < deadline, message
+            await asyncio.sleep(0.02)
 
 
 async def partitions(kafka: Kafka, topic: str) -> int:

@@ -38,7 +38,8 @@ class Broker:
 
     def format(self, cluster: str, options: Sequence[str]) -> None:
         """Make its empty log."""
-        command = [*self._java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self.properties)]
+        command = [*self._java, "kafka.tools.StorageTool", "format", f"--config={self.properties}"]
+        command += [f"--cluster-id={cluster}"]  # which may begin with a dash
         done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=FORMAT_WITHIN)
         if done.returncode:
             raise NotUp(done.stdout[-2000:] + done.stderr[-2000:])

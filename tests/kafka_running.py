@@ -50,10 +50,10 @@ class Kafka:
         self, folder: Path, brokers: int, security: str, properties: Mapping[str, str], java_options: Sequence[str]
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="kafka-", dir=folder))
-        self._watchdog = Watchdog(self._folder)
-        atexit.register(self.stop)
         self._brokers = [Broker(self._folder, node, java_options) for node in range(1, brokers + 1)]
         self._ports = free_ports(brokers)
+        self._watchdog = Watchdog(self._folder)
+        atexit.register(self.stop)
         try:
             self._security = Security(security, self._folder)
             self._configure({**self._security.properties, **properties})

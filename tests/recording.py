@@ -16,13 +16,14 @@ from spanpulse_stream.pipeline import Incoming, Steps
 
 @dataclass(frozen=True)
 class Batch:
-    """What a batch holds: offsets [first, end) of a partition, its versions and a digest of all contents."""
+    """What a batch holds: ``count`` messages in the offsets [first, end) of a partition, and a digest of them."""
 
     topic: str
     partition: int
     first: int
     end: int
     versions: str
+    count: int
     digest: str
 
 
@@ -94,7 +95,7 @@ def describe(tp: TP, batch: list[Incoming], versions: str) -> Batch:
     for message in batch:
         digest.update(repr((message.appended_at, message.tenant, message.signal, message.records)).encode())
         digest.update(message.value)
-    return Batch(*tp, batch[0].offset, batch[-1].offset + 1, versions, digest.hexdigest())
+    return Batch(*tp, batch[0].offset, batch[-1].offset + 1, versions, len(batch), digest.hexdigest())
 
 
 def recording_steps(app: Any, journal: Journal, versions: str = "v1") -> Steps:

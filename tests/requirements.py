@@ -7,6 +7,7 @@ run which must hold everything cannot pass by leaving things out.
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -16,7 +17,7 @@ import pytest
 
 from kafka_jars import NoKafka, jars, java
 
-__all__ = ["chromium", "need_chromium", "need_java", "need_openssl", "need_strace", "small_file_system"]
+__all__ = ["chromium", "need_chromium", "need_java", "need_openssl", "need_program", "need_strace", "small_file_system"]
 
 REQUIRED = {name.strip() for name in os.environ.get("SPANPULSE_REQUIRE", "").split(",")}
 
@@ -71,6 +72,15 @@ def need_openssl() -> None:
     """Skip or fail without the command that makes certificates."""
     if shutil.which("openssl") is None:
         missing("openssl", "the command openssl is not here")
+
+
+def need_program(name: str) -> str:
+    """Return the path of a program, from PATH or beside this interpreter; skip or fail without it."""
+    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    if found is None:
+        missing(name, f"{name} is not here")
+    assert found is not None
+    return found
 
 
 @contextmanager

@@ -1,7 +1,19 @@
 """What a database must hold after load was acknowledged: each span once, in the span table and in every rollup."""
 
-from running import Running
+from typing import Any, Protocol
+
 from spanpulse_stream.traffic import LoadGenerator
+
+
+class Stored(Protocol):
+    """What has the database: one process, or a cluster."""
+
+    def sql(self, query: str) -> list[dict[str, Any]]:
+        """Return the rows of a query."""
+
+    def status(self) -> dict[str, Any]:
+        """Return what `spanpulse status` shows."""
+
 
 SLICES = 16  # of the spans: a query may take 256 MiB, less than all ids of a long run
 SPANS = "SELECT toInt64(count()) AS n FROM span_rows"
@@ -17,7 +29,7 @@ ROLLUPS = {
 MONEY = "SELECT toString(sum(cost)) AS cost, toInt64(sum(input_tokens)) AS i, toInt64(sum(output_tokens)) AS o"
 
 
-def check(running: Running, load: LoadGenerator, least: int, most: int) -> int:
+def check(running: Stored, load: LoadGenerator, least: int, most: int) -> int:
     """Assert that between ``least`` (acknowledged) and ``most`` (sent) requests are there, each whole and once.
 
     Returns how many are.

@@ -1,17 +1,19 @@
 """What the transport suite needs of a log with a Faust driver: one harness class each."""
 
 import asyncio
+import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import OffsetAndMetadata
 
 from kafka_running import Kafka, make_topic
-from spanpulse_stream.log import TOPIC, LocalLog, Message
+from spanpulse_stream.log import TOPIC, Claim, LocalLog, Message
 from spanpulse_stream.partitions import TP, PartitionLost
 from spanpulse_stream.pipeline import Claims
 from spanpulse_stream.transport import KafkaClaims, LogClaims, make_app, make_kafka_app, register_log, unregister_log
@@ -44,6 +46,12 @@ class Harness(Protocol):
         """Append messages with the key `key-<partition>`, durably."""
 
     async def committed(self, partition: int) -> int: ...
+
+    async def claimed(self, partition: int) -> Claim | None:
+        """Return what the log itself has as the claim at the committed offset."""
+
+    async def make_claim(self, partition: int, claim: Claim) -> None:
+        """Leave a claim behind, while no app runs."""
 
     async def rebalance(self, app: Any) -> None:
         """Have the group of a running app revoke its partitions and assign them again."""
@@ -87,6 +95,12 @@ class LocalHarness:
     async def committed(self, partition: int) -> int:
         return self.log.committed(TOPIC, partition)
 
+    async def claimed(self, partition: int) -> Claim | None:
+        return self.log.claimed(TOPIC, partition)
+
+    async def make_claim(self, partition: int, claim: Claim) -> None:
+        await self.log.claim(TOPIC, partition, claim)
+
     async def rebalance(self, app: Any) -> None:
         # It has no other members; a subscription to more topics makes it assign everything anew.
         await app.consumer.subscribe([TOPIC, self.other_topic])
@@ -114,10 +128,19 @@ class KafkaHarness:
         self.other_topic = await self.add_topic()
         self._admin = AIOKafkaAdminClient(**self.kafka.client_options(), request_timeout_ms=5000)
         self._producer = AIOKafkaProducer(
-            **self.kafka.client_options(), max_request_size=MOST_MESSAGE_BYTES, compression_type="zstd"
+            **self.kafka.client_options(),
+            max_request_size=MOST_MESSAGE_BYTES,
+            compression_type="zstd",
+            enable_idempotence=True,  # what is appended again because a broker ended is there once
+            request_timeout_ms=120_000,
         )
         await self._admin.start()
         await self._producer.start()
+
+    @property
+    def admin(self) -> AIOKafkaAdminClient:
+        assert self._admin is not None
+        return self._admin
 
     async def add_topic(self) -> str:
         return await make_topic(
@@ -131,9 +154,8 @@ class KafkaHarness:
         for app in self._apps:
             await app.stop()
         assert self._producer is not None
-        assert self._admin is not None
         await self._producer.stop()
-        await self._admin.close()
+        await self.admin.close()
 
     def make_app(self) -> Any:
         app = make_kafka_app(
@@ -147,21 +169,33 @@ class KafkaHarness:
 
     async def append(self, partition: int, values: Sequence[bytes], *, topic: str = "", **headers: bytes) -> None:
         assert self._producer is not None
-        key, pairs, sent = f"key-{partition}".encode(), list(headers.items()), []
-        for value in values:
-            sent.append(
-                await self._producer.send(topic or self.topic, value, key=key, partition=partition, headers=pairs)
-            )
-        await asyncio.gather(*sent)
+        place = {"topic": topic or self.topic, "partition": partition, "key": f"key-{partition}".encode()}
+        pairs = list(headers.items())
+        await asyncio.gather(*[await self._producer.send(value=value, headers=pairs, **place) for value in values])
 
     async def committed(self, partition: int) -> int:
         offset, _ = await self.kept(TP(self.topic, partition))
         return offset
 
+    async def claimed(self, partition: int) -> Claim | None:
+        offset, metadata = await self.kept(TP(self.topic, partition))
+        found = json.loads(metadata or "null")
+        return Claim(offset, found["end"], found["v"]) if found else None
+
+    async def make_claim(self, partition: int, claim: Claim) -> None:
+        await self.keep(TP(self.topic, partition), claim.first, json.dumps({"end": claim.end, "v": claim.versions}))
+
+    async def keep(self, tp: TP, offset: int, metadata: str = "") -> None:
+        """Commit an offset as tools do, while the group has no members."""
+        tool = AIOKafkaConsumer(**self.kafka.client_options(), group_id=self.group, enable_auto_commit=False)
+        await tool.start()
+        tool.assign([TopicPartition(*tp)])
+        await tool.commit({TopicPartition(*tp): OffsetAndMetadata(offset, metadata)})
+        await tool.stop()
+
     async def kept(self, tp: TP) -> tuple[int, str]:
         """Return the committed offset and its metadata; (0, "") where nothing was committed."""
-        assert self._admin is not None
-        kept = await self._admin.list_consumer_group_offsets(self.group, partitions=[TopicPartition(*tp)])
+        kept = await self.admin.list_consumer_group_offsets(self.group, partitions=[TopicPartition(*tp)])
         found = kept.get(TopicPartition(*tp))
         return (0, "") if found is None or found.offset < 0 else (found.offset, found.metadata)
 
@@ -175,6 +209,18 @@ def open_log(folder: Path, partitions: int = PARTITIONS) -> LocalLog:
     return LocalLog.open(
         folder, partitions=partitions, max_bytes=1 << 30, retain_records=1000, ballast_bytes=0, disk_floor_bytes=0
     )
+
+
+def local(_request: Any, folder: Path) -> Harness:
+    return LocalHarness(folder / "log")
+
+
+def kafka(request: Any, _folder: Path) -> Harness:
+    return KafkaHarness(request.getfixturevalue("kafka"))
+
+
+HARNESSES: Final = (local, kafka)
+"""What makes a harness, of a test's `request` and `tmp_path`."""
 
 
 async def held(harness: Harness, app: Any) -> None:

@@ -12,7 +12,9 @@ TIMEOUT_S = 4.0
 
 def main() -> int:
     """Ask /readyz on the web port of this container."""
-    connection = http.client.HTTPConnection("127.0.0.1", int(os.environ.get("SPANPULSE_WEB", "8642")), timeout=TIMEOUT_S)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", int(os.environ.get("SPANPULSE_WEB", "8642")), timeout=TIMEOUT_S
+    )
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()

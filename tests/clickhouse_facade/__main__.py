@@ -77,8 +77,7 @@ def main() -> None:
     sys.stdout.flush()
 
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
-    server.refuse()
-    faults.remove()
+    server.refuse()  # a write that a rule holds is not done any more
     deadline = time.monotonic() + STOP_WITHIN_S
     while handler.running.count and time.monotonic() < deadline:
         engine.kill()

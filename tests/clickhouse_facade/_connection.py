@@ -5,6 +5,7 @@ For one thread at a time. After a failure the engine keeps what the query had wr
 next result; so each failure is followed by a query whose result is thrown away.
 """
 
+import errno
 import json
 import os
 import re
@@ -90,10 +91,13 @@ class Connection:
         By a file, for `send_insert` of the engine answers "ok" to inserts that were killed or refused.
         """
         assert statement.data is not None
-        opened = os.open(self._file, os.O_WRONLY | os.O_CREAT, 0o600)
-        with open(opened, "wb") as file:  # noqa: PTH123 -- of an open file, which it does not cut to nothing first
-            file.write(statement.data)
-            file.truncate()
+        try:
+            opened = os.open(self._file, os.O_WRONLY | os.O_CREAT, 0o600)
+            with open(opened, "wb") as file:  # noqa: PTH123 -- of an open file, which it does not cut to nothing first
+                file.write(statement.data)
+                file.truncate()
+        except OSError as error:
+            raise ServerError(243 if error.errno == errno.ENOSPC else 425, f"Cannot write the data: {error}") from error
         return _result(self._run(statement.with_file(self._quoted)), inserted=True)
 
     def execute_own(self, word: bytes, text: bytes) -> None:

@@ -18,8 +18,10 @@ DETOUR = re.compile(
     r"|: While executing File(?:: data for INSERT was parsed from file)?"
 )
 # What a query or its data is to blame for, by their numbers: CANNOT_PARSE_*, SYNTAX_ERROR, TYPE_MISMATCH and so on.
-BAD_REQUEST = (6, 8, 15, 25, 26, 27, 36, 37, 38, 41, 44, 53, 62, 72, 117, 123, 167, 168, 223, 321, 376, 427, 441)
-BAD_REQUEST += (675, 676)
+BAD_REQUEST = (
+    *(6, 8, 15, 25, 26, 27, 36, 37, 38, 41, 44, 53, 62, 72, 117, 123, 167, 168, 223, 321, 376, 427, 441),
+    *(675, 676),
+)
 UNKNOWN = (46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 152, 336, 511)
 STATUSES = {
     **dict.fromkeys(BAD_REQUEST, 400),

@@ -48,8 +48,13 @@ class Answer:
 def read_request(connection: socket.socket, source: BufferedReader) -> Request | None:
     """Read the next request, or None where the client has closed. Raises Malformed, OSError."""
     line = _line(source)
-    if line is None:
-        return None
+    try:
+        return _request(connection, source, line) if line is not None else None
+    except ValueError as error:
+        raise Malformed(str(error)) from error
+
+
+def _request(connection: socket.socket, source: BufferedReader, line: str) -> Request:
     words = line.split()
     if len(words) != 3 or not words[2].startswith("HTTP/1."):
         raise Malformed(line[:100])
@@ -88,9 +93,10 @@ def send_answer(connection: socket.socket, request: Request, answer: Answer, *, 
         connection.sendall(head)
         return
     body = memoryview(answer.body)
-    if answer.sent is not None:
+    if answer.sent is not None:  # the chunk may be whole, but the last one never comes
         begun = b"%x\r\n" % len(body) if chunked else b""
-        connection.sendall(head + begun + body[: answer.sent])
+        ended = b"\r\n" if chunked and answer.sent == len(body) else b""
+        connection.sendall(head + begun + body[: answer.sent] + ended)
     elif not chunked:
         connection.sendall(head + body)
     elif len(body) <= CHUNK:

@@ -1,7 +1,7 @@
 """The data port: a thread accepts, each connection has a thread of its own; it can be closed and opened again.
 
 `refuse` closes the port, so that connecting is refused, and the connections: idle ones at once, the others when their
-request is answered, or with ``drop`` all at once by a reset.
+request is answered, or with ``drop_all`` at once too.
 """
 
 import socket
@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
+from typing import cast
 
 from clickhouse_facade._handler import Dropped
 from clickhouse_facade._http import KEEP_ALIVE_S, Answer, Malformed, Request, drop, read_request, send_answer
@@ -68,9 +70,7 @@ class Server:
                 listener.shutdown(socket.SHUT_RDWR)  # else accept would keep it open
             listener.close()
         for client in at_once:
-            with suppress(OSError):
-                if drop_all:
-                    drop(client.connection, reset=True)
+            with suppress(OSError):  # its thread closes it: closed here, its number could be another's by then
                 client.connection.shutdown(socket.SHUT_RDWR)
 
     def _accept(self, listener: socket.socket) -> None:
@@ -83,7 +83,7 @@ class Server:
             threading.Thread(target=self._serve, args=(connection,), name="client", daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with suppress(OSError, Malformed, ValueError):
+        with suppress(OSError, Malformed):
             if self._tls is not None:
                 connection.settimeout(HANDSHAKE_WITHIN_S)
                 connection = self._tls.wrap_socket(connection, server_side=True)
@@ -100,7 +100,7 @@ class Server:
 
     def _answer_all(self, client: _Client) -> None:
         connection = client.connection
-        with connection.makefile("rb", 1 << 16) as source:
+        with cast("BufferedReader", connection.makefile("rb", 1 << 16)) as source:
             while not client.last:
                 client.busy = False
                 connection.settimeout(KEEP_ALIVE_S)

@@ -1,15 +1,13 @@
-"""The ClickHouse server of the tests, asked by the real client: what a server does, it does; what a rule says as well."""
+"""The ClickHouse server of the tests, asked by the real client: it does what a server does."""
 
 import gzip
 import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,59 +15,18 @@ import httpx
 import psutil
 import pyarrow as pa
 import pytest
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError, StreamFailureError
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
+from clickhouse_asking import PASSWORD, ROWS, USER, WITHIN, client, count, eventually, no_rules, post, server, table
 from clickhouse_running import ClickHouse, Tls
 from spanpulse_sinks.clickhouse import EmbeddedConfig
 from spanpulse_sinks.clickhouse._migrate import migrations
 
-USER, PASSWORD = "writer", "a pass:word"
-WITHIN = 30.0
-ROWS = [[1, "one"], [2, "two"]]
+__all__ = ["client", "no_rules", "server", "table"]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
-    with ClickHouse.start(tmp_path_factory.mktemp("clickhouse"), user=USER, password=PASSWORD) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def no_rules(server: ClickHouse) -> Iterator[None]:
-    yield
-    server.faults.clear()
-    server.faults.open()
-
-
-@pytest.fixture
-def client(server: ClickHouse) -> Iterator[Any]:
-    with server.client(query_retries=0) as made:
-        yield made
-
-
-@pytest.fixture
-def table(client: Any, request: pytest.FixtureRequest) -> str:
-    name = f"t{abs(hash(request.node.nodeid))}"
-    client.command(
-        f"CREATE TABLE {name} (a UInt64, b String) ENGINE = MergeTree ORDER BY a"
-        " SETTINGS non_replicated_deduplication_window = 100"
-    )
-    return name
-
-
-def count(client: Any, table: str) -> int:
-    return int(client.query(f"SELECT count() FROM {table}").result_rows[0][0])
-
-
-def post(server: ClickHouse, sql: str | bytes, **parameters: str) -> httpx.Response:
-    return httpx.post(server.url, params=parameters, content=sql, auth=(USER, PASSWORD), timeout=WITHIN)
-
-
-def eventually(holds: Any) -> None:
-    deadline = time.monotonic() + WITHIN
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def code_of(answer: httpx.Response) -> str:
+    return str(answer.headers.get("X-ClickHouse-Exception-Code", ""))
 
 
 @pytest.mark.parametrize("compress", ["lz4", "zstd", "gzip", False])
@@ -140,8 +97,8 @@ def test_settings_are_those_of_a_request_alone(client: Any, server: ClickHouse) 
 def test_unknown_settings_are_an_error_and_leave_nothing(server: ClickHouse) -> None:
     for name, code in (("no_such_setting", "115"), ("not-a-name", "115"), ("max_threads", "27")):
         answer = post(server, "SELECT 1", **{"max_block_size": "7", name: "word"})
-        assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) in {(404, "115"), (400, "27")}
-        assert answer.headers["X-ClickHouse-Exception-Code"] == code
+        assert (answer.status_code, code_of(answer)) in {(404, "115"), (400, "27")}
+        assert code_of(answer) == code
     assert post(server, "SELECT getSetting('max_block_size') != 7").text == "1\n"
 
 
@@ -154,7 +111,12 @@ def test_unknown_settings_are_an_error_and_leave_nothing(server: ClickHouse) -> 
         ("SELECT * FROM no_such_table", 404, 60, "UNKNOWN_TABLE"),
         ("SELECT throwIf(1)", 500, 395, "FUNCTION_THROW_IF_VALUE_IS_NON_ZERO"),
         ("INSERT INTO no_such_table FORMAT CSV 1", 404, 60, "UNKNOWN_TABLE"),
-        ("SELECT sleepEachRow(1) FROM numbers(9) SETTINGS max_execution_time = 0.1, max_block_size = 1", 408, 159, ""),
+        (
+            "SELECT sleepEachRow(0.2) FROM numbers(99) SETTINGS max_execution_time = 0.1, max_block_size = 1",
+            408,
+            159,
+            "",
+        ),
     ],
 )
 def test_errors_are_those_of_a_server(
@@ -203,7 +165,7 @@ def test_only_its_user_is_served(server: ClickHouse) -> None:
 def test_get_and_readonly_cannot_write(server: ClickHouse) -> None:
     sql = {"query": "CREATE TABLE from_get (a UInt8) ENGINE = Memory"}
     answer = httpx.get(server.url, params=sql, auth=(USER, PASSWORD))
-    assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (500, "164")
+    assert (answer.status_code, code_of(answer)) == (500, "164")
     for readonly in ("1", "2"):
         with server.client(settings={"readonly": readonly, "max_threads": 3}) as reader:
             for _ in range(2):
@@ -229,21 +191,18 @@ def test_a_session_keeps_settings_database_and_temporary_tables(server: ClickHou
     assert post(server, "SELECT currentDatabase()").text == "default\n"
     assert post(server, "SELECT * FROM mine", session_id="another").status_code == 404
     answer = post(server, "SELECT 1", session_id="never", session_check="1")
-    assert answer.headers["X-ClickHouse-Exception-Code"] == "372"
+    assert code_of(answer) == "372"
 
 
 def test_a_session_and_an_id_are_for_one_query_at_a_time(server: ClickHouse) -> None:
-    fault = server.faults.add("hold", kind="select", pattern="held", count=1)
+    long = "SELECT sleepEachRow(0.2) FROM numbers(1000) SETTINGS max_block_size = 1"
     with ThreadPoolExecutor() as pool:
-        held = pool.submit(post, server, "SELECT 'held', sleep(1)", session_id="busy", query_id="once")
-        fault.wait_waiting()
-        fault.release()
-        answers = []
-        while not held.done():
-            answers.append(post(server, "SELECT 1", session_id="busy").headers.get("X-ClickHouse-Exception-Code"))
-            answers.append(post(server, "SELECT 1", query_id="once").headers.get("X-ClickHouse-Exception-Code"))
-    assert held.result().text == "held\t0\n"
-    assert {"373", "216"} <= set(answers)
+        running = pool.submit(post, server, long, session_id="busy", query_id="once")
+        eventually(lambda: code_of(post(server, "SELECT 1", session_id="busy")) == "373")
+        assert code_of(post(server, "SELECT 1", query_id="once")) == "216"
+        post(server, "KILL QUERY WHERE query_id = 'once'")
+        assert code_of(running.result()) == "394"
+    assert post(server, "SELECT 1", session_id="busy", query_id="once").text == "1\n"
 
 
 def test_a_token_drops_what_comes_again(client: Any, table: str) -> None:
@@ -284,30 +243,30 @@ def test_kill_query_ends_it_from_another_connection(server: ClickHouse, client: 
     with ThreadPoolExecutor() as pool:
         running = pool.submit(post, server, slow, query_id="to-kill")
         eventually(lambda: client.command(f"KILL QUERY WHERE {where} SYNC") != "")
-        assert running.result().headers["X-ClickHouse-Exception-Code"] == "394"
+        assert code_of(running.result()) == "394"
 
 
 def test_a_killed_insert_is_an_error(server: ClickHouse, client: Any, table: str) -> None:
-    client.command(f"CREATE TABLE slow (a UInt64) ENGINE = Null")
+    client.command("CREATE TABLE slow (a UInt64) ENGINE = Null")
     client.command(f"CREATE MATERIALIZED VIEW slowly TO slow AS SELECT a + sleepEachRow(0.2) AS a FROM {table}")
-    rows = b"".join(b"%d,x\n" % number for number in range(10))
+    rows = b"".join(b"%d,x\n" % number for number in range(300))
+    options = {"query_id": "slow-insert", "function_sleep_max_microseconds_per_block": "100000000"}
     with ThreadPoolExecutor() as pool:
-        query = f"INSERT INTO {table} FORMAT CSV"
-        running = pool.submit(post, server, rows, query=query, query_id="slow-insert")
+        running = pool.submit(post, server, rows, query=f"INSERT INTO {table} FORMAT CSV", **options)
         eventually(lambda: client.command("KILL QUERY WHERE query_id = 'slow-insert'") != "")
-        assert running.result().headers["X-ClickHouse-Exception-Code"] == "394"
+        assert code_of(running.result()) == "394"
     client.command("DROP TABLE slowly")
     client.command("DROP TABLE slow")
 
 
 def test_a_reader_that_left_is_not_answered_any_longer(server: ClickHouse, client: Any) -> None:
-    slow = "SELECT 'left', sleepEachRow(0.2) FROM numbers(1000)"
+    slow = b"SELECT 'left', sleepEachRow(0.2) FROM numbers(1000)"
     running = "SELECT count() FROM system.processes WHERE query LIKE '%''left''%' AND query NOT LIKE '%processes%'"
-    settings = {"readonly": "1", "max_block_size": "1", "cancel_http_readonly_queries_on_client_close": "1"}
-    with ThreadPoolExecutor() as pool, httpx.Client(auth=(USER, PASSWORD)) as leaving:
-        asked = pool.submit(leaving.post, server.url, params=settings, content=slow, timeout=2)
+    address = "/?readonly=1&max_block_size=1&cancel_http_readonly_queries_on_client_close=1"
+    who = f"X-ClickHouse-User: {USER}\r\nX-ClickHouse-Key: {PASSWORD}\r\nContent-Length: {len(slow)}"
+    with socket.create_connection(("127.0.0.1", server.port)) as leaving:
+        leaving.sendall(f"POST {address} HTTP/1.1\r\n{who}\r\n\r\n".encode() + slow)
         eventually(lambda: client.command(running) == 1)
-        assert isinstance(asked.exception(), httpx.TimeoutException)
     eventually(lambda: client.command(running) == 0)
 
 
@@ -321,171 +280,6 @@ def test_the_schema_of_the_project_is_made_over_http_twice(server: ClickHouse) -
         tables = {name for (name,) in client.query("SHOW TABLES").result_rows}
         assert {"span_rows", "batches", "rollup_minute", "spans"} <= tables
         assert client.query("SELECT * FROM spans").result_rows == []
-
-
-@pytest.mark.parametrize(("action", "applied"), [("reset", 0), ("drop_before", 0), ("drop_after", 1)])
-def test_a_connection_lost_before_or_after_the_write(
-    server: ClickHouse, client: Any, table: str, action: str, applied: int
-) -> None:
-    fault = server.faults.add(action, kind="insert", pattern=f"INTO {table}")
-    with pytest.raises(OperationalError):
-        client.raw_insert(
-            table, insert_block=(part for part in (b"1,", b"one\n")), fmt="CSV"
-        )  # which cannot be repeated
-    assert fault.fired == 1
-    assert server.faults.applied(table) == count(client, table) == applied
-
-
-def test_the_client_repeats_an_insert_itself_and_the_token_drops_it(
-    server: ClickHouse, client: Any, table: str
-) -> None:
-    server.faults.add("drop_after", kind="insert", pattern=table, count=1)
-    client.raw_insert(table, insert_block=b"1,one\n", fmt="CSV", settings={"insert_deduplication_token": "x"})
-    assert [each["token"] for each in server.faults.inserts(table)] == ["x", "x"]
-    assert count(client, table) == 1
-
-
-def test_refused_connections(server: ClickHouse, client: Any) -> None:
-    server.faults.refuse()
-    with pytest.raises(OperationalError, match="refused"):
-        client.query("SELECT 1")
-    assert not client.ping()
-    server.faults.open()
-    assert client.ping()
-    fault = server.faults.add("hold", kind="select")
-    with ThreadPoolExecutor() as pool:
-        held = pool.submit(post, server, "SELECT 1")
-        fault.wait_waiting()
-        server.faults.refuse(drop=True)
-        assert isinstance(held.exception(), httpx.TransportError)
-        fault.remove()
-
-
-def test_an_answer_that_never_comes(server: ClickHouse, table: str) -> None:
-    with server.client(send_receive_timeout=1, autogenerate_session_id=False) as client:
-        fault = server.faults.add("hang", kind="insert", pattern=table)
-        with pytest.raises(OperationalError, match="timed out"):
-            client.raw_insert(table, insert_block=b"1,one\n", fmt="CSV")
-        fault.wait_waiting()
-        fault.release()
-        eventually(lambda: fault.waiting == 0)
-        assert count(client, table) == 0
-
-
-def test_a_late_answer(server: ClickHouse, client: Any, table: str) -> None:
-    fault = server.faults.add("slow", kind="insert", pattern=table, seconds=60)
-    with ThreadPoolExecutor() as pool:
-        sent = pool.submit(post, server, b"1,one\n", query=f"INSERT INTO {table} FORMAT CSV")
-        fault.wait_waiting()
-        assert count(client, table) == 1
-        assert not sent.done()
-        fault.release()
-        assert sent.result().status_code == 200
-
-
-def test_a_write_of_a_client_that_has_gone(server: ClickHouse, table: str) -> None:
-    with server.client(send_receive_timeout=1, autogenerate_session_id=False) as client:
-        fault = server.faults.add("hold", kind="insert", pattern=table, count=1)
-        with pytest.raises(OperationalError):
-            client.raw_insert(table, insert_block=b"1,one\n", fmt="CSV", settings={"insert_deduplication_token": "x"})
-        client.raw_insert(table, insert_block=b"2,two\n", fmt="CSV", settings={"insert_deduplication_token": "y"})
-        assert count(client, table) == 1
-        fault.release()
-        eventually(lambda: count(client, table) == 2)
-
-
-@pytest.mark.parametrize("status", [500, 502])
-def test_the_answer_of_a_proxy(server: ClickHouse, client: Any, table: str, status: int) -> None:
-    server.faults.add("error_500", status=status)
-    for request in (lambda: client.query("SELECT 1"), lambda: client.insert(table, ROWS)):
-        with pytest.raises(DatabaseError, match=f"HTTP status {status}") as caught:
-            request()
-        assert caught.value.code is None
-    server.faults.clear()
-    assert count(client, table) == 0
-
-
-@pytest.mark.parametrize(
-    ("code", "text", "status", "said"),
-    [
-        (252, "", 500, "Too many parts"),
-        (252, "partitions", 500, "Too many partitions for single INSERT block"),
-        (241, "", 500, "memory limit exceeded"),
-        (164, "", 500, "readonly mode"),
-        (159, "", 408, "Timeout exceeded"),
-        (202, "", 500, "Too many simultaneous queries"),
-        (209, "", 503, "SOCKET_TIMEOUT"),
-        (210, "", 500, "NETWORK_ERROR"),
-        (242, "", 500, "TABLE_IS_READ_ONLY"),
-        (243, "", 500, "NOT_ENOUGH_SPACE"),
-        (319, "", 500, "UNKNOWN_STATUS_OF_INSERT"),
-        (425, "", 500, "SYSTEM_ERROR"),
-        (999, "", 500, "Coordination::Exception"),
-        (516, "", 403, "AUTHENTICATION_FAILED"),
-        (194, "", 401, "REQUIRED_PASSWORD"),
-        (33, "as the test says", 500, "as the test says"),
-    ],
-)
-def test_any_error_on_demand(
-    server: ClickHouse, client: Any, table: str, code: int, text: str, status: int, said: str
-) -> None:
-    server.faults.add("code", kind="insert", pattern=table, code=code, text=text)
-    answer = post(server, b"1,one\n", query=f"INSERT INTO {table} FORMAT CSV")
-    assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (status, str(code))
-    with pytest.raises(ClickHouseError, match=said) as caught:
-        client.raw_insert(table, insert_block=b"1,one\n", fmt="CSV")
-    assert caught.value.code == code
-    assert count(client, table) == 0
-
-
-@pytest.mark.parametrize("summary", [True, False])
-def test_a_lie(server: ClickHouse, client: Any, table: str, summary: bool) -> None:
-    server.faults.add("lie", kind="insert", pattern=table, summary=summary, count=2)
-    assert client.insert(table, ROWS).written_rows == (2 if summary else 0)
-    arrow = pa.table({"a": pa.array([1, 2, 3], pa.uint64()), "b": ["x", "y", "z"]})
-    assert client.insert_arrow(table, arrow).written_rows == (3 if summary else 0)
-    assert count(client, table) == 0
-    assert client.insert(table, ROWS).written_rows == 2
-    assert count(client, table) == 2
-
-
-@pytest.mark.parametrize("compress", ["lz4", False])
-@pytest.mark.parametrize("code", [0, 241])
-def test_half_an_answer(server: ClickHouse, compress: str | bool, code: int) -> None:
-    server.faults.add("half", kind="select", pattern="cityHash64", code=code)
-    with server.client(compress=compress, autogenerate_session_id=False) as client:
-        with pytest.raises((StreamFailureError, OperationalError)) as caught:
-            client.query("SELECT number, cityHash64(number) FROM numbers(100000)")
-        assert caught.value.code == (code or None)
-        assert client.query("SELECT 1").result_rows == [(1,)]
-
-
-def test_rules_choose_by_kind_text_place_and_chance(server: ClickHouse, client: Any) -> None:
-    def outcomes(times: int) -> list[bool]:
-        return [post(server, "SELECT 'chosen'").status_code == 200 for _ in range(times)]
-
-    first = server.faults.add("code", kind="insert", code=241)
-    second = server.faults.add("code", pattern="not there", code=241)
-    third = server.faults.add("code", kind="ping", code=241)
-    placed = server.faults.add("code", pattern="chosen", code=241, skip=1, count=2)
-    assert outcomes(5) == [True, False, False, True, True]
-    assert not client.ping()
-    assert [rule.fired for rule in (first, second, third, placed)] == [0, 0, 1, 2]
-    drawn = []
-    for _ in range(2):
-        server.faults.clear()
-        server.faults.add("code", pattern="chosen", code=241, probability=0.5, seed=7)
-        drawn.append(outcomes(20))
-    assert drawn[0] == drawn[1]
-    assert 0 < sum(drawn[0]) < 20
-    told = server.faults.counters()
-    assert told["fired"]["code"] >= 3
-    assert told["errors"]["241"] >= 3
-    with pytest.raises(ValueError, match="no rule"):
-        server.faults.add("explode")
-
-
-# The process
 
 
 def test_it_is_killed_frozen_and_started_again_at_its_place(tmp_path: Path) -> None:
@@ -527,8 +321,9 @@ def test_it_ends_with_the_tests_even_frozen(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": tests}) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        assert psutil.Process(pid).status() == psutil.STATUS_STOPPED
-        parent.send_signal(signal.SIGKILL)
+        status = psutil.Process(pid).status()
+        parent.kill()
+    assert status == psutil.STATUS_STOPPED
     eventually(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
@@ -546,4 +341,5 @@ def test_tls_with_and_without_a_certificate_of_the_client(tmp_path: Path) -> Non
             server.client()
         with socket.create_connection(("127.0.0.1", server.port)) as plain:
             plain.sendall(b"GET /ping HTTP/1.1\r\n\r\n")
-            assert not plain.recv(100).startswith(b"HTTP")
+            with suppress(ConnectionError):
+                assert not plain.recv(100).startswith(b"HTTP")

@@ -11,20 +11,10 @@ from typing import Any
 import pytest
 
 from spanpulse_stream.log import Claim
-from spanpulse_stream.transport import failed
 from spanpulse_stream.partitions import TP
-from transports import PARTITIONS, Harness, KafkaHarness, LocalHarness, eventually, held
+from spanpulse_stream.transport import failed
+from transports import HARNESSES, PARTITIONS, Harness, eventually, held
 
-
-def local(_request: pytest.FixtureRequest, folder: Path) -> Harness:
-    return LocalHarness(folder / "log")
-
-
-def kafka(request: pytest.FixtureRequest, _folder: Path) -> Harness:
-    return KafkaHarness(request.getfixturevalue("kafka"))
-
-
-HARNESSES = (local, kafka)
 STOP_WITHIN_S = 15.0
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,13 +50,21 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     need_openssl()
     folder = tmp_path_factory.mktemp("certificates")
     authority, other = Authority(folder), Authority(folder, "other")
+    server = authority.issue("server")
     return Files(
         authority,
-        authority.issue("server"),
+        server,
         authority.issue("client"),
         other.issue("client"),
-        authority.issue("locked", password="0123456789"),
+        Issued(server.certificate, lock(server.key)),
     )
+
+
+def lock(key: Path) -> Path:
+    locked = key.with_suffix(".locked")
+    command = ["openssl", "pkey", "-in", key, "-aes256", "-passout", "pass:0123456789", "-out", locked]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    return locked
 
 
 def settings(server: Issued, client_ca: Path | None = None) -> Settings:

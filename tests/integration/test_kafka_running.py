@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from kafka_jars import jars
@@ -84,3 +86,13 @@ def test_the_jars_are_resolved_once(kafka: Kafka) -> None:
     written = marker.stat().st_mtime_ns
     jars.cache_clear()
     assert (jars() / "complete").stat().st_mtime_ns == written
+
+
+def test_a_half_resolution_is_made_again(kafka: Kafka, tmp_path: Path) -> None:
+    if shutil.which("mvn") is None:
+        pytest.skip("the jars are here, and Maven is not")
+    half = tmp_path / jars().name
+    half.mkdir()
+    (half / "half.jar").touch()
+    assert jars(tmp_path) == half
+    assert {file.name for file in half.iterdir()} == {file.name for file in jars().iterdir()}

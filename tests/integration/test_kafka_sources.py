@@ -3,12 +3,13 @@
 import asyncio
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 
 from kafka_asking import admin_of, delete_topic, write
 from kafka_running import Kafka, make_topic
-from spanpulse_stream.kafka import LogSources, OwnTopics, TopicsRefused, ensure_topics
+from spanpulse_stream.kafka import LogSources, OwnTopics, TopicsRefused, ensure_topics, topic_ids
+from spanpulse_stream.kafka._source_records import Numbered
 from spanpulse_stream.settings import Settings
 
 BASE = 1000
@@ -31,6 +32,11 @@ async def test_all_agree_who_ask_at_the_same_time(kafka: Kafka) -> None:
     assert set(first) == set(places)
     assert len(set(first.values())) == 4
     assert min(first.values()) > BASE
+    # Who read before the others wrote has written too, and later: that changes nothing.
+    topic_id = (await topic_ids(settings, [topic]))[topic]
+    late = [(Numbered(place[0], topic_id, place[1]).key(), b"") for place in reversed(places)]
+    await write(kafka, OwnTopics.of(settings).sources, late)
+    assert await LogSources(settings).of_each(places) == first
 
 
 async def test_one_instance_may_be_asked_by_several_tasks(kafka: Kafka) -> None:
@@ -40,11 +46,14 @@ async def test_one_instance_may_be_asked_by_several_tasks(kafka: Kafka) -> None:
     assert set(numbers) == {BASE + 1, BASE + 2}
 
 
-async def test_a_restart_gives_the_same_numbers(kafka: Kafka) -> None:
+async def test_a_restart_is_waited_for_and_gives_the_same_numbers(kafka: Kafka) -> None:
     settings, topic = await ready(kafka)
     before = [await LogSources(settings).of(topic, partition) for partition in (2, 0)]
     await asyncio.to_thread(kafka.kill, 0)
+    patient = LogSources(settings.model_copy(update={"kafka_timeout": 40.0}))
+    waiting = asyncio.create_task(patient.of(topic, 2))
     await asyncio.to_thread(kafka.start_broker, 0)
+    assert await waiting == before[0]
     sources = LogSources(settings)
     assert [await sources.of(topic, partition) for partition in (2, 0)] == before
     assert await sources.of(topic, 1) not in before
@@ -96,8 +105,12 @@ async def test_what_others_write_counts_for_nothing(kafka: Kafka) -> None:
     )
     assert await LogSources.found(settings, BASE) == BASE
     await write(kafka, own.sources, [(b"base", b'{"base": 1}'), (b'["t", "no id", 0]', None)])
+    async with AIOKafkaProducer(**kafka.client_options(), transactional_id=own.sources) as producer:
+        for _ in range(2):  # the mark of each takes an offset and is no record
+            async with producer.transaction():
+                await producer.send_and_wait(own.sources, b"", partition=0)
     number = await LogSources(settings).of(own.otlp, 0)
-    assert number == BASE + 7
+    assert number == BASE + 11
     assert await LogSources(settings).of(own.otlp, 0) == number
 
 

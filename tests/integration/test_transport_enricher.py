@@ -15,23 +15,24 @@ import pytest
 
 from recording import Batch, Journal, recording_steps
 from spanpulse_stream.log import TOPIC, Claim, Message
+from spanpulse_stream.partitions import TP
 from spanpulse_stream.pipeline import Enricher
 from spanpulse_stream.transport import failed
-from transports import PARTITIONS, LocalHarness, eventually, open_log
+from transports import HARNESSES, PARTITIONS, Harness, LocalHarness, eventually, held, open_log
 
 CHILD = Path(__file__).parent.parent / "transport_child.py"
 CHILD_PARTITIONS = 2
 
 
-@pytest.fixture
-async def local(tmp_path: Path) -> Any:
-    harness = LocalHarness(tmp_path / "log")
-    await harness.open()
-    yield harness
-    await harness.close()
+@pytest.fixture(params=HARNESSES, ids=[harness.__name__ for harness in HARNESSES])
+async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    made = request.param(request, tmp_path)
+    await made.open()
+    yield made
+    await made.close()
 
 
-async def start(harness: LocalHarness, journal: Journal, versions: str = "v1", **bounds: int) -> Any:
+async def start(harness: Harness, journal: Journal, versions: str = "v1", **bounds: int) -> Any:
     """Start an app with an enricher, `app.enricher`; ``bounds`` are the enricher's."""
     app = harness.make_app()
     options = {"most_records": 10, **bounds}
@@ -51,7 +52,7 @@ def values(count: int, start: int = 0) -> list[bytes]:
     return [b"value-%d" % number for number in range(start, start + count)]
 
 
-async def all_committed(harness: LocalHarness, end: int, partitions: int = PARTITIONS) -> bool:
+async def all_committed(harness: Harness, end: int, partitions: int = PARTITIONS) -> bool:
     return all([await harness.committed(partition) >= end for partition in range(partitions)])
 
 
@@ -62,48 +63,48 @@ def whole(batches: list[Batch], partition: int, end: int) -> None:
     assert mine[-1].end == end
 
 
-async def test_everything_is_written_once_and_in_order(local: LocalHarness) -> None:
+async def test_everything_is_written_once_and_in_order(harness: Harness) -> None:
     journal = Journal()
     for partition in range(PARTITIONS):
-        await local.append(partition, values(40))
-    await start(local, journal)
+        await harness.append(partition, values(40))
+    await start(harness, journal)
     for partition in range(PARTITIONS):
-        await local.append(partition, values(40, 40))
-    await eventually(lambda: all_committed(local, 80))
+        await harness.append(partition, values(40, 40))
+    await eventually(lambda: all_committed(harness, 80))
     for partition in range(PARTITIONS):
         whole(journal.batches, partition, 80)
     assert max(batch.end - batch.first for batch in journal.batches) == 10
 
 
-async def test_batches_are_bounded_in_bytes(local: LocalHarness) -> None:
+async def test_batches_are_bounded_in_bytes(harness: Harness) -> None:
     journal = Journal()
-    await local.append(0, [bytes(1000)] * 50)
-    await start(local, journal, most_records=1000, most_bytes=4_500)
-    await eventually(lambda: all_committed(local, 50, 1))
+    await harness.append(0, [bytes(1000)] * 50)
+    await start(harness, journal, most_records=1000, most_bytes=4_500)
+    await eventually(lambda: all_committed(harness, 50, 1))
     whole(journal.batches, 0, 50)
     assert max(batch.end - batch.first for batch in journal.batches) == 4
 
 
 @pytest.mark.parametrize("step", ["compute", "write", "written"])
-async def test_a_failing_step_ends_the_app_and_the_next_one_goes_on(local: LocalHarness, step: str) -> None:
+async def test_a_failing_step_ends_the_app_and_the_next_one_goes_on(harness: Harness, step: str) -> None:
     def fail(now: str, batch: Batch) -> None:
         if now == step and batch.partition == 1 and batch.end > 15:
             raise OSError("the disk is gone")
 
     journal = Journal(fails=fail)
     for partition in range(PARTITIONS):
-        await local.append(partition, values(40))
-    app = await start(local, journal)
+        await harness.append(partition, values(40))
+    app = await start(harness, journal)
     reason = await asyncio.wait_for(failed(app), 10)
     assert isinstance(reason, OSError)
     await app.stop()
-    claim = local.log.claimed(local.topic, 1)
+    claim = await harness.claimed(1)
     assert (claim is not None) == (step != "compute")
     before = [batch for batch in journal.batches if batch.partition == 1]
 
     journal.fails = lambda _step, _batch: None
-    await start(local, journal, "v2", most_records=7)
-    await eventually(lambda: all_committed(local, 40))
+    await start(harness, journal, "v2", most_records=7)
+    await eventually(lambda: all_committed(harness, 40))
     after = [batch for batch in journal.batches if batch.partition == 1][len(before) :]
     if claim is not None:
         assert (after[0].first, after[0].end, after[0].versions) == (claim.first, claim.end, claim.versions)
@@ -114,13 +115,13 @@ async def test_a_failing_step_ends_the_app_and_the_next_one_goes_on(local: Local
         whole([*before, *after], 1, 40)
 
 
-async def test_a_claim_of_larger_batches_than_are_allowed_now_is_replayed_whole(local: LocalHarness) -> None:
+async def test_a_claim_of_larger_batches_than_are_allowed_now_is_replayed_whole(harness: Harness) -> None:
     journal = Journal()
     for partition in range(PARTITIONS):
-        await local.append(partition, values(200))
-        await local.log.claim(TOPIC, partition, Claim(0, 150 + partition, "old"))
-    await start(local, journal, "new", most_records=5, most_bytes=50)
-    await eventually(lambda: all_committed(local, 200))
+        await harness.append(partition, values(200))
+        await harness.make_claim(partition, Claim(0, 150 + partition, "old"))
+    await start(harness, journal, "new", most_records=5, most_bytes=50)
+    await eventually(lambda: all_committed(harness, 200))
     for partition in range(PARTITIONS):
         whole(journal.batches, partition, 200)
         mine = [batch for batch in journal.batches if batch.partition == partition]
@@ -129,7 +130,7 @@ async def test_a_claim_of_larger_batches_than_are_allowed_now_is_replayed_whole(
         assert max(batch.end - batch.first for batch in mine[1:]) <= 5
 
 
-async def test_intake_pauses_while_a_write_takes_long(local: LocalHarness) -> None:
+async def test_intake_pauses_while_a_write_takes_long(harness: Harness) -> None:
     go_on = threading.Event()
 
     def block(step: str, _batch: Batch) -> None:
@@ -137,12 +138,12 @@ async def test_intake_pauses_while_a_write_takes_long(local: LocalHarness) -> No
             assert go_on.wait(20)
 
     journal = Journal(fails=block)
-    await local.append(0, [bytes(1000)] * 200)
-    app = await start(local, journal, most_records=1000, most_bytes=10_000)
+    await harness.append(0, [bytes(1000)] * 200)
+    app = await start(harness, journal, most_records=1000, most_bytes=10_000)
     read: list[int] = []
 
     async def settled() -> bool:
-        read.append(await app.consumer.position(next(iter(sorted(app.consumer.assignment())))) or 0)
+        read.append(app.consumer._read_offset[TP(harness.topic, 0)] or 0)
         return len(read) > 100 and len(set(read[-60:])) == 1 and read[-1] > 0
 
     await eventually(settled)
@@ -150,11 +151,11 @@ async def test_intake_pauses_while_a_write_takes_long(local: LocalHarness) -> No
     assert 20 <= read[-1] <= 55
     assert journal.batches == []
     go_on.set()
-    await eventually(lambda: all_committed(local, 200, 1))
+    await eventually(lambda: all_committed(harness, 200, 1))
     whole(journal.batches, 0, 200)
 
 
-async def test_a_stop_finishes_the_write_that_runs_and_no_other(local: LocalHarness) -> None:
+async def test_a_stop_finishes_the_write_that_runs_and_no_other(harness: Harness) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def block(step: str, _batch: Batch) -> None:
@@ -163,36 +164,36 @@ async def test_a_stop_finishes_the_write_that_runs_and_no_other(local: LocalHarn
             assert go_on.wait(20)
 
     journal = Journal(fails=block)
-    await local.append(0, values(100))
-    app = await start(local, journal)
+    await harness.append(0, values(100))
+    app = await start(harness, journal)
     await eventually(begun.is_set)
     stopping = asyncio.create_task(app.stop())
     await asyncio.wait({stopping}, timeout=1.0)
     assert not stopping.done(), "a step still runs"
     go_on.set()
-    await asyncio.wait_for(stopping, 5)
+    await asyncio.wait_for(stopping, 15)
     assert journal.running == 0
     whole(journal.batches, 0, 10)
-    assert local.log.committed(TOPIC, 0) == 10
-    await start(local, journal)
-    await eventually(lambda: all_committed(local, 100, 1))
+    assert await harness.committed(0) == 10
+    await start(harness, journal)
+    await eventually(lambda: all_committed(harness, 100, 1))
     whole(journal.batches, 0, 100)
 
 
-async def test_a_rebalance_writes_everything_once(local: LocalHarness) -> None:
+async def test_a_rebalance_writes_everything_once(harness: Harness) -> None:
     journal = Journal()
     for partition in range(PARTITIONS):
-        await local.append(partition, values(300))
-    app = await start(local, journal)
+        await harness.append(partition, values(300))
+    app = await start(harness, journal)
     await eventually(lambda: len(journal.batches) > 5)
-    await local.rebalance(app)
-    await eventually(lambda: all_committed(local, 300))
+    await harness.rebalance(app)
+    await eventually(lambda: all_committed(harness, 300))
     assert not app.crashed
     for partition in range(PARTITIONS):
         whole(journal.batches, partition, 300)
 
 
-async def test_a_partition_that_is_taken_away_is_left_when_its_write_is_whole(local: LocalHarness) -> None:
+async def test_a_partition_that_is_taken_away_is_left_when_its_write_is_whole(harness: Harness) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def block(step: str, batch: Batch) -> None:
@@ -202,36 +203,36 @@ async def test_a_partition_that_is_taken_away_is_left_when_its_write_is_whole(lo
 
     journal = Journal(fails=block)
     for partition in range(PARTITIONS):
-        await local.append(partition, values(100))
-    app = await start(local, journal)
+        await harness.append(partition, values(100))
+    app = await start(harness, journal)
     await eventually(begun.is_set)
-    await local.rebalance(app)
-    await eventually(lambda: 1 not in app.enricher._lanes)
-    assert local.log.committed(TOPIC, 1) == 0
+    await harness.rebalance(app)
+    await eventually(lambda: TP(harness.topic, 1) not in app.enricher._lanes)
+    assert await harness.committed(1) == 0
     go_on.set()
-    await eventually(lambda: all_committed(local, 100))
+    await eventually(lambda: all_committed(harness, 100))
     assert not app.crashed
     for partition in range(PARTITIONS):
         whole(journal.batches, partition, 100)
 
 
-async def test_a_few_messages_wait_for_others(local: LocalHarness) -> None:
+async def test_a_few_messages_wait_for_others(harness: Harness) -> None:
     journal = Journal()
-    app = await start(local, journal, most_records=1000)
-    await eventually(lambda: len(app.consumer.assignment()) == PARTITIONS)
+    app = await start(harness, journal, most_records=1000)
+    await held(harness, app)
     for number in range(20):
-        await local.append(0, [b"%d" % number])
-    await eventually(lambda: all_committed(local, 20, 1))
+        await harness.append(0, [b"%d" % number])
+    await eventually(lambda: all_committed(harness, 20, 1))
     whole(journal.batches, 0, 20)
     assert len(journal.batches) < 10
 
 
-async def test_headers_that_say_nothing_useful_count_as_absent(local: LocalHarness) -> None:
+async def test_headers_that_say_nothing_useful_count_as_absent(harness: Harness) -> None:
     journal = Journal()
-    await local.append(0, [b"a"], records=b"many", tenant=b"\xff", signal=b"logs")
-    await local.append(0, [b"b"])
-    await start(local, journal)
-    await eventually(lambda: all_committed(local, 2, 1))
+    await harness.append(0, [b"a"], records=b"many", tenant=b"\xff", signal=b"logs")
+    await harness.append(0, [b"b"])
+    await start(harness, journal)
+    await eventually(lambda: all_committed(harness, 2, 1))
     whole(journal.batches, 0, 2)
 
 

@@ -12,11 +12,14 @@ DAY_MS = 86_400_000
 Shape = tuple[int, int, int]  # records, bytes, ms since the message before it
 
 
-def messages(shapes: list[Shape], start: int) -> list[Incoming]:
-    made, now = [], DAY_MS - 5_000
-    for index, (records, size, gap) in enumerate(shapes):
+def messages(shapes: list[Shape], start: int, missing: list[int] | None = None) -> list[Incoming]:
+    """Return messages of some shapes; before each, as many offsets are ``missing`` as it says."""
+    made, now, offset = [], DAY_MS - 5_000, start
+    for (records, size, gap), lack in itertools.zip_longest(shapes, (missing or [])[: len(shapes)]):
         now += gap
-        made.append(Incoming(start + index, now, "default", "traces", records, bytes(size)))
+        offset += lack or 0
+        made.append(Incoming(offset, now, "default", "traces", records, bytes(size)))
+        offset += 1
     return made
 
 
@@ -38,6 +41,7 @@ def size(batch: list[Incoming]) -> int:
 
 SHAPES = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 400), st.integers(0, 3_000)), min_size=1, max_size=40)
 TAKES = st.lists(st.integers(0, 9), max_size=40)
+MISSING = st.lists(st.integers(0, 3), max_size=40)
 MOST_RECORDS, MOST_BYTES = st.integers(1, 120), st.integers(1, 900)
 
 
@@ -105,6 +109,59 @@ def test_what_waits_is_counted(shapes: list[Shape], most_records: int, most_byte
         assert cutter.full == (cutter.records >= most_records or cutter.bytes >= most_bytes)
         waiting = waiting[len(cutter.take()) :]
     assert (cutter.records, cutter.bytes, cutter.take(), cutter.full) == (0, 0, [], False)
+
+
+@given(SHAPES, MISSING, MOST_RECORDS, MOST_BYTES, TAKES)
+def test_offsets_that_are_missing_change_no_batch(
+    shapes: list[Shape], missing: list[int], most_records: int, most_bytes: int, takes: list[int]
+) -> None:
+    with_gaps = cut(BatchCutter(most_records, most_bytes, gaps=True), messages(shapes, 7, missing), takes)
+    without = cut(BatchCutter(most_records, most_bytes), messages(shapes, 7), takes)
+    assert [[each.value for each in batch] for batch in with_gaps] == [[each.value for each in one] for one in without]
+
+
+@given(SHAPES, MISSING, MOST_RECORDS, MOST_BYTES, TAKES, st.data())
+def test_a_claim_of_a_range_with_gaps_makes_the_same_batch_of_what_is_left(
+    shapes: list[Shape], missing: list[int], most_records: int, most_bytes: int, takes: list[int], data: st.DataObject
+) -> None:
+    source = messages(shapes, 7, missing)
+    claimed = data.draw(st.sampled_from(cut(BatchCutter(most_records, most_bytes, gaps=True), source, takes)))
+    first, end = claimed[0].offset, claimed[-1].offset + 1
+    kept = data.draw(st.integers(0, end + 1))  # what lies below was deleted meanwhile
+    replay = [message for message in source if message.offset >= max(first, kept)]
+    cutter = BatchCutter(data.draw(MOST_RECORDS), data.draw(MOST_BYTES), gaps=True)
+    cutter.expect(first, end)
+    out = cut(cutter, replay, data.draw(TAKES))
+    if left := [message for message in claimed if message.offset >= kept]:
+        assert out[0] == left
+    assert [message for batch in out for message in batch] == replay
+    assert not any(batch[0].offset < end <= batch[-1].offset for batch in out), "none reaches over the claim's end"
+
+
+@given(SHAPES, MISSING, st.data())
+def test_a_claimed_range_is_whole_when_its_last_offset_or_one_behind_it_came(
+    shapes: list[Shape], missing: list[int], data: st.DataObject
+) -> None:
+    source = messages(shapes, 7, missing)
+    end = data.draw(st.integers(8, source[-1].offset + 3))
+    cutter, seen = BatchCutter(1000, 10**6, gaps=True), 6
+    cutter.expect(7, end)
+    for message in source:
+        assert cutter.incomplete == (seen < end - 1)
+        assert not (cutter.incomplete and (cutter.full or cutter.take()))
+        cutter.add(message)
+        seen = message.offset
+    if batch := cutter.take():
+        assert seen >= end - 1
+        assert batch[0].offset >= end or batch == [message for message in source if message.offset < end]
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_offsets_that_go_back_are_refused_with_gaps_too(offset: int) -> None:
+    cutter = BatchCutter(10, gaps=True)
+    cutter.add(Incoming(1, 0, "default", "traces", 1, b""))
+    with pytest.raises(OffsetGap):
+        cutter.add(Incoming(offset, 0, "default", "traces", 1, b""))
 
 
 def test_a_gap_is_refused() -> None:

@@ -50,4 +50,4 @@ async def test_an_event_counts_in_the_generation_it_was_taken_in(taken_in: int, 
     await enricher._gather(stream, SimpleNamespace(message=message), within=5.0)
     assert nothing.opened == opened
     assert enricher._lanes.keys() == set(opened)
-    enricher._wake_now()
+    enricher._due_now()

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanpulse_sinks.clickhouse import Failure, QueryLimits, Retention
-from spanpulse_sinks.clickhouse.server import ServerConfig, ServerDatabase
+from spanpulse_sinks.clickhouse.server import Patience, ServerConfig, ServerDatabase
 from spanpulse_stream.settings import Settings, SettingsError
 
 __all__ = ["ServerUnreachable", "connect_server", "server_config", "wait_for_server"]
@@ -62,9 +62,11 @@ def server_config(settings: Settings) -> ServerConfig:
     )
 
 
-async def connect_server(settings: Settings, said: Callable[[str], None]) -> ServerDatabase:
+async def connect_server(
+    settings: Settings, said: Callable[[str], None], patience: Patience | None = None
+) -> ServerDatabase:
     """Return the open database, once the server answers. Raises SettingsError, SinkError, ServerUnreachable."""
-    return await _patiently(settings, said, partial(ServerDatabase.connect, server_config(settings)))
+    return await _patiently(settings, said, partial(ServerDatabase.connect, server_config(settings), patience))
 
 
 async def wait_for_server(settings: Settings, said: Callable[[str], None]) -> None:

@@ -1,10 +1,13 @@
 """A worker looks after itself: how far each of its partitions is, whether it moves, memory.
 
-It asks nobody: the ends of partitions come with every fetch. Where records wait and nothing is committed for much
-longer than a batch takes, although the database answers, the process ends, for a start may help.
+It asks nobody: the ends of partitions come with every fetch. Where messages wait and nothing at all is committed for a
+minute, or nothing of one partition for five, although the database answers, the process ends, for a start may help. A
+worker that has many partitions and a backlog takes a while for each round, so one that waits for its turn is not stuck.
 """
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +19,7 @@ __all__ = ["WorkerStuck", "WorkerWatch"]
 
 EVERY_S = 1.0
 GIVE_BACK_EVERY = 10
+ALL_STUCK_S, ONE_STUCK_S = 60.0, 300.0
 
 
 class WorkerStuck(RuntimeError):  # noqa: N818 -- what it is
@@ -30,7 +34,10 @@ class WorkerWatch:
     claims: Any
     metrics: Metrics
     health: Health
+    clock: Callable[[], float] = time.monotonic
     _mine: frozenset[TP] = field(default_factory=frozenset)
+    _moved: dict[TP, tuple[int, float]] = field(default_factory=dict)
+    """Of partitions with messages that wait: the committed offset, and since when it is that."""
 
     async def run(self) -> None:
         """Watch until cancelled. Raises WorkerStuck."""
@@ -47,14 +54,23 @@ class WorkerWatch:
         mine = frozenset(TP(*tp) for tp in self.app.consumer.assignment())
         for tp in self._mine - mine:
             self.health.forget(_name(tp))
+            self._moved.pop(tp, None)
             self.metrics.set(catalog.KAFKA_LAG, 0, tp.topic, str(tp.partition))
         self._mine = mine
         self.metrics.set(catalog.KAFKA_PARTITIONS, len(mine))
         for tp in mine:
             self._look(tp)
-        waits = any(each.condition is Condition.DATABASE_FAILING for each in self.health.reasons())
-        if stuck := [] if waits else self.health.stuck():
-            raise WorkerStuck("; ".join(each.detail for each in stuck))
+        self._judge()
+
+    def _judge(self) -> None:
+        """Raise WorkerStuck where a start may help; a database that is away is no reason."""
+        now = self.clock()
+        if any(each.condition is Condition.DATABASE_FAILING for each in self.health.reasons()):
+            self._moved = {tp: (offset, now) for tp, (offset, _) in self._moved.items()}
+        waited = {tp: now - since for tp, (_, since) in self._moved.items()}
+        if waited and (min(waited.values()) > ALL_STUCK_S or max(waited.values()) > ONE_STUCK_S):
+            shown = ", ".join(f"{_name(tp)} for {seconds:.0f} s" for tp, seconds in waited.items())
+            raise WorkerStuck(f"messages wait and nothing of them is committed: {shown}")
 
     def _look(self, tp: TP) -> None:
         end = self.app.consumer.highwater(tp)
@@ -62,6 +78,10 @@ class WorkerWatch:
         if end is None or committed is None:
             return
         self.health.progress(_name(tp), committed=committed, end=end)
+        if committed >= end:
+            self._moved.pop(tp, None)
+        elif tp not in self._moved or self._moved[tp][0] != committed:
+            self._moved[tp] = (committed, self.clock())
         self.metrics.set(catalog.KAFKA_LAG, max(0, end - committed), tp.topic, str(tp.partition))
 
 

@@ -9,15 +9,19 @@ it finishes the batches that are being written, within seconds.
 import asyncio
 import secrets
 import threading
+import time
 from typing import Any, ClassVar
 
+import pyarrow as pa
+
 from spanpulse_sinks.clickhouse import BatchWriter, Retry, WriteFailed, WriteReport
+from spanpulse_sinks.clickhouse.server import Patience
 from spanpulse_stream.cluster._database import connect_server
 from spanpulse_stream.cluster._process import ClusterProcess
 from spanpulse_stream.cluster._reading import reading
 from spanpulse_stream.cluster._watch import WorkerWatch
 from spanpulse_stream.kafka import KafkaUnusable, LogSources, check_topics, connection, read_topics, wait_for_brokers
-from spanpulse_stream.observe import Condition, catalog
+from spanpulse_stream.observe import Condition, Health, catalog
 from spanpulse_stream.partitions import TP
 from spanpulse_stream.pipeline import Computed, Enricher, PartitionSteps, PriceBooks, Steps, Tools
 from spanpulse_stream.process import Recorder, versions_now, warm_up
@@ -25,8 +29,10 @@ from spanpulse_stream.transport import KafkaClaims, failed, make_kafka_app
 
 __all__ = ["WorkerProcess"]
 
-MOST_BATCH_BYTES = 32 * 1024 * 1024
+MOST_BATCH_BYTES = 20 * 1024 * 1024
+MOST_BATCH_RECORDS = 8_000  # a batch takes 12 KB a record while it is computed and written; a worker 700 MB in all
 LONGEST_WAIT_S = 5.0
+LEAST_STALLED_S = 30.0  # with a backlog a round over many partitions takes a while
 
 
 class WorkerProcess(ClusterProcess):
@@ -41,12 +47,15 @@ class WorkerProcess(ClusterProcess):
         CannotListen.
         """
         settings = self.settings
+        self.health = Health(time.monotonic, max(settings.stalled_after, LEAST_STALLED_S))
         connection(settings, "spanpulse-worker")  # its mistakes are told before anything is waited for
         await self.serve_web()
+        pa.set_memory_pool(pa.system_memory_pool())  # what it frees can be given back; its own pools keep a third more
         compiled = asyncio.create_task(asyncio.to_thread(warm_up))
         books = await asyncio.to_thread(PriceBooks, settings.prices, settings.data / "prices")
         self._stopping = threading.Event()
-        self.database = await connect_server(settings, self.progress)
+        patience = Patience(settings.clickhouse_patience, self._wait)
+        self.database = await connect_server(settings, self.progress, patience)
         self.stack.push_async_callback(asyncio.to_thread, self.database.close)
         await wait_for_brokers(settings, self.progress)
         if problems := await check_topics(settings):
@@ -83,7 +92,7 @@ class WorkerProcess(ClusterProcess):
         enricher = Enricher(
             claims,
             Steps(partition, lambda: versions, app.crash, skipped),
-            most_records=settings.batch_records,
+            most_records=min(settings.batch_records, MOST_BATCH_RECORDS),
             most_bytes=MOST_BATCH_BYTES,
             read=reading(settings),
         )
@@ -110,7 +119,7 @@ class WorkerProcess(ClusterProcess):
         return written
 
     def _wait(self, seconds: float) -> None:
-        """Wait before a batch is tried again, in the writer's thread."""
-        self.health.report(Condition.DATABASE_FAILING, "ClickHouse does not take a batch; it is tried again")
+        """Wait before ClickHouse is asked again, in the thread that asks."""
+        self.health.report(Condition.DATABASE_FAILING, "ClickHouse does not answer or not take a batch; tried again")
         if self._stopping.wait(seconds):
             raise WriteFailed("the worker stops before ClickHouse takes the batch; the next one replays it")

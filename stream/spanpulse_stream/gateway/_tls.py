@@ -16,7 +16,7 @@ from spanpulse_stream.settings import Settings
 __all__ = ["HANDSHAKE_S", "ServerTls", "TlsMisconfigured", "behind_tls"]
 
 HANDSHAKE_S: Final = 10.0
-SHUTDOWN_S: Final = 5.0
+SHUTDOWN_S: Final = 2.0
 
 
 class TlsMisconfigured(ValueError):  # noqa: N818 -- reads as what it is

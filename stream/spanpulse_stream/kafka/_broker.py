@@ -29,7 +29,7 @@ from spanpulse_stream.settings import Settings
 __all__ = ["reaching", "wait_for_brokers"]
 
 ATTEMPT_S = 5.0
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 10.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 3.0
 SAID_EVERY_S, SAID_AT_LEAST_EVERY_S = 10.0, 600.0
 
 
@@ -56,17 +56,16 @@ async def wait_for_brokers(settings: Settings, said: Callable[[str], None], *, p
 
 
 async def reaching(settings: Settings, client: str) -> dict[str, Any]:
-    """Return what `connection` does, with a broker first that answers now: clients try them one after the other.
+    """Return what `connection` does, with one address, whose broker answers now.
 
-    Raises KafkaAway, or KafkaMisconfigured where the brokers refuse this client for good.
+    For clients that live for a moment: given several addresses they try one after the other, in any order, and one
+    that is silent costs a whole timeout. Raises KafkaAway, or KafkaMisconfigured where brokers refuse this client.
     """
     options = connection(settings, client)
     found = await _find(settings)
     if found.answering is None:
         raise KafkaAway(f"Kafka does not answer: {found.reason}")
-    first = found.answering
-    options["bootstrap_servers"].sort(key=lambda address: address != first)
-    return options
+    return {**options, "bootstrap_servers": [found.answering]}
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from spanpulse_stream.kafka._failures import TopicsRefused
 from spanpulse_stream.kafka._protocol import TOPIC, DescribeTopics
 from spanpulse_stream.settings import Settings
 
-__all__ = ["Described", "describe", "options_of", "refusal", "topic_ids"]
+__all__ = ["Described", "describe", "not_allowed", "options_of", "refusal", "topic_ids"]
 
 _NOT_ALLOWED = frozenset({TopicAuthorizationFailedError.errno, ClusterAuthorizationFailedError.errno})
 _FOR_GOOD = _NOT_ALLOWED | {InvalidTopicError.errno}
@@ -92,9 +92,14 @@ def refusal(code: int, message: str | None = None) -> str | None:
     if not code:
         return None
     error = for_code(code)
-    if code in _NOT_ALLOWED:
-        return (
-            "not allowed; give the user of this client the operations Describe, DescribeConfigs, Create, AlterConfigs, "
-            "Read and Write on it"
-        )
-    return message or error.description or error.__name__
+    return not_allowed(code) or message or error.description or error.__name__
+
+
+def not_allowed(code: int) -> str | None:
+    """Return what to do where an error says that this client may not; None where it says something else."""
+    if code not in _NOT_ALLOWED:
+        return None
+    return (
+        "not allowed; give the user of this client the operations Describe, DescribeConfigs, Create, AlterConfigs, "
+        "Read and Write on it"
+    )

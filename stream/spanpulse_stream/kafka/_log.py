@@ -14,6 +14,7 @@ from typing import Final
 
 from aiokafka.partitioner import murmur2
 
+from spanpulse_stream.kafka._connection import connection
 from spanpulse_stream.kafka._log_connection import Connection
 from spanpulse_stream.kafka._log_connections import Connections
 from spanpulse_stream.kafka._log_errors import away
@@ -21,6 +22,7 @@ from spanpulse_stream.kafka._log_lane import BATCH_BYTES, Lane
 from spanpulse_stream.kafka._log_request import Request
 from spanpulse_stream.kafka._log_rooms import Rooms
 from spanpulse_stream.kafka._log_watch import Watch
+from spanpulse_stream.kafka._topics import OwnTopics
 from spanpulse_stream.log import LogClosed, LogFull, Message, MessagesRefused
 from spanpulse_stream.observe import Health, Metrics, catalog
 from spanpulse_stream.settings import Settings
@@ -47,13 +49,14 @@ class KafkaLog:
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, health: Health) -> None:
-        self.topic = f"{settings.kafka_topic_prefix}.otlp"
+        self.topic = OwnTopics.of(settings).otlp
+        self._settings = settings
         self._linger = settings.kafka_linger
         self._timeout = settings.kafka_timeout
         self._most_held = settings.kafka_buffer_bytes
         self._largest = settings.kafka_message_bytes - FRAME_BYTES
         self._connections = Connections(lambda: Connection(settings, self.topic, BATCH_BYTES), settings.kafka_timeout)
-        self._watch = Watch(self._connections, metrics, health)
+        self._watch = Watch(self._connections, settings.kafka_timeout, metrics, health)
         self._rooms = Rooms()
         self._lanes: dict[int, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -65,6 +68,7 @@ class KafkaLog:
 
     async def start(self) -> None:
         """Begin to connect. Raises KafkaMisconfigured."""
+        connection(self._settings, "")  # whatever is wrong with settings and files is said before anything is served
         self._connections.start()
         self._run(self._watch.run(), "kafka:watch")
 

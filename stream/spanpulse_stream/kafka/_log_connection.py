@@ -6,15 +6,14 @@ is given up with `stop` may or may not be in Kafka.
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from spanpulse_stream.kafka._connection import KafkaMisconfigured, connection
+from spanpulse_stream.kafka._broker import reaching
 from spanpulse_stream.kafka._log_errors import Abandoned
 from spanpulse_stream.kafka._packing import Pack
 from spanpulse_stream.settings import Settings
@@ -23,44 +22,56 @@ __all__ = ["Connection"]
 
 logger = logging.getLogger(__name__)
 CLIENT: Final = "spanpulse-gateway"
-CONNECT_WITHIN_S: Final = 15.0
+CONNECT_WITHIN_S: Final = 20.0
+TOPIC_WITHIN_S: Final = 3.0
 STOP_WITHIN_S: Final = 3.0
 METADATA_EVERY_MS: Final = 60_000
 FRAME_BYTES: Final = 64 * 1024  # more than the frames of a batch's records take
 
 
 class Connection:
-    """Writes batches to one topic. Made inside a running loop. Raises KafkaMisconfigured."""
+    """Writes batches of at most ``batch_bytes`` to one topic, or one message that is larger. For one event loop."""
 
     def __init__(self, settings: Settings, topic: str, batch_bytes: int) -> None:
         self.topic = topic
         self.acknowledged = False  # whether anything ever was
         self.spoiled = asyncio.Event()
         self.in_a_hurry = False
+        self._settings = settings
+        self._largest = max(batch_bytes, settings.kafka_message_bytes) + FRAME_BYTES
+        self._producer: Any = None
         self._open = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
-        largest = max(batch_bytes, settings.kafka_message_bytes) + FRAME_BYTES
-        compression = None if settings.kafka_compression == "none" else settings.kafka_compression
-        try:
-            self._producer = AIOKafkaProducer(
-                **connection(settings, CLIENT),
-                acks="all",
-                enable_idempotence=True,
-                compression_type=compression,
-                max_batch_size=largest,
-                max_request_size=largest,
-                request_timeout_ms=round(settings.kafka_timeout * 1000),
-                metadata_max_age_ms=METADATA_EVERY_MS,
-            )
-        except (RuntimeError, ValueError) as error:
-            raise KafkaMisconfigured(f"the settings of Kafka cannot be used: {error}") from None
+        self._given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def start(self) -> None:
-        """Connect. Raises KafkaError, OSError, TimeoutError."""
+        """Connect. Raises KafkaAway, KafkaMisconfigured, KafkaError, TimeoutError."""
         async with asyncio.timeout(CONNECT_WITHIN_S):
+            options = await reaching(self._settings, CLIENT)
+            self._producer = self._made({**options, "bootstrap_servers": options["bootstrap_servers"][:1]})
             await self._producer.start()
-            await self._producer.partitions_for(self.topic)
+            await self._find_topic()
+
+    async def _find_topic(self) -> None:
+        try:
+            async with asyncio.timeout(TOPIC_WITHIN_S):
+                await self._producer.partitions_for(self.topic)
+        except TimeoutError:
+            raise UnknownTopicOrPartitionError from None
+
+    def _made(self, options: dict[str, Any]) -> AIOKafkaProducer:
+        compression, timeout = self._settings.kafka_compression, self._settings.kafka_timeout
+        return AIOKafkaProducer(
+            **options,
+            acks="all",
+            enable_idempotence=True,
+            compression_type=None if compression == "none" else compression,
+            max_batch_size=self._largest,
+            max_request_size=self._largest,
+            request_timeout_ms=round(timeout * 1000),
+            metadata_max_age_ms=METADATA_EVERY_MS,
+        )
 
     @property
     def partitions(self) -> int:
@@ -83,7 +94,10 @@ class Connection:
         self._quiet.clear()
         try:
             delivered = await self._producer.send_batch(self._batch(packs), self.topic, partition=partition)
-            await delivered
+            await asyncio.wait((delivered, self._given_up), return_when=asyncio.FIRST_COMPLETED)
+            if not delivered.done():
+                raise Abandoned
+            delivered.result()
             self.acknowledged = True
         finally:
             self._open -= 1
@@ -108,21 +122,23 @@ class Connection:
 
     def abandon(self) -> None:
         """Let all writers that still wait hear Abandoned."""
-        self._producer._message_accumulator.fail_all(Abandoned())  # noqa: SLF001 -- nothing public does
+        if not self._given_up.done():
+            self._given_up.set_result(None)
 
     async def stop(self) -> None:
         """Abandon what is open and close all connections, in bounded time. Raises nothing."""
+        in_order = not self._open
         self.abandon()
-        begun = time.monotonic()
-        for closing in (self._producer.stop(), self._producer.client.close()):
-            try:
-                async with asyncio.timeout(STOP_WITHIN_S):
-                    await closing
-            except TimeoutError:
-                self._cut()
-            except (KafkaError, OSError, KeyError, asyncio.InvalidStateError):
-                logger.debug("a producer did not close cleanly", exc_info=True)
-        logger.debug("a producer was closed", extra={"seconds": time.monotonic() - begun})
+        if self._producer is None:
+            return
+        try:
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await (self._producer.stop() if in_order else self._break_off())
+        except TimeoutError:
+            logger.debug("a producer did not close in time")
+        except (KafkaError, OSError):
+            logger.debug("a producer did not close cleanly", exc_info=True)
+        self._cut()
 
     def _batch(self, packs: Iterable[Pack]) -> Any:
         batch = self._producer.create_batch()
@@ -134,8 +150,20 @@ class Connection:
         batch.close()
         return batch
 
+    # What aiokafka has no public way for: its own stop waits until Kafka has taken everything.
+
+    async def _break_off(self) -> None:
+        """Close without waiting for what is open."""
+        self._cut()
+        self._producer._closed = True  # noqa: SLF001
+        sending = self._producer._sender.sender_task  # noqa: SLF001
+        while sending is not None and not sending.done():
+            sending.cancel()  # ends what it waits for, one by one
+            await asyncio.wait({sending}, timeout=0.05)
+        await self._producer.client.close()
+
     def _cut(self) -> None:
-        """End connections whose bytes nobody takes: closing one waits until they are gone."""
-        for each in list(self._producer.client._conns.values()):  # noqa: SLF001 -- nothing public does
+        """End connections at once: closing one waits until the broker has taken its bytes."""
+        for each in list(self._producer.client._conns.values()):  # noqa: SLF001
             if (writer := each._writer) is not None:  # noqa: SLF001
                 writer.transport.abort()

@@ -14,6 +14,8 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
+from spanpulse_stream.kafka._connection import KafkaMisconfigured
+from spanpulse_stream.kafka._failures import KafkaUnusable
 from spanpulse_stream.kafka._log_connection import Connection
 from spanpulse_stream.kafka._log_errors import explained
 
@@ -25,7 +27,10 @@ LONGEST_PAUSE_S: Final = 5.0
 
 
 class Connections:
-    """``make`` gives a new connection; ``drain`` seconds are what open batches of a failed producer may take."""
+    """``make`` gives a new connection; ``drain`` seconds are what open batches of a failed producer may take.
+
+    ``detail`` says to an operator why there is none ``now``.
+    """
 
     def __init__(self, make: Callable[[], Connection], drain: float) -> None:
         self._make = make
@@ -35,19 +40,17 @@ class Connections:
         self._closing: set[asyncio.Task[None]] = set()
         self.now: Connection | None = None
         self.lost_at = time.monotonic()
-        self.reason = "Kafka was not reached yet"
+        self.detail = "Kafka was not reached yet"
 
     def start(self) -> None:
-        """Begin to connect. Raises KafkaMisconfigured."""
-        self._keeping = asyncio.create_task(self._keep(self._make()), name="kafka:connections")
+        """Begin to connect."""
+        self._keeping = asyncio.create_task(self._keep(), name="kafka:connections")
 
     async def stop(self) -> None:
         """Give up what is open and close all, in bounded time."""
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.wait({self._keeping})
-        if self.now is not None:
-            self._close(self.now)
         if self._closing:
             await asyncio.wait(self._closing)
 
@@ -57,26 +60,32 @@ class Connections:
             await self._there.wait()
         return self.now
 
-    async def _keep(self, connection: Connection) -> None:
+    def replace(self, connection: Connection, *, hurry: bool = False) -> None:
+        """Write nothing more with a connection that failed; in a hurry give up what is open at once."""
+        connection.spoil(hurry=hurry)
+        if connection is self.now:
+            self.now = None
+            self._there.clear()
+            self.lost_at = time.monotonic()
+            self.detail = "Kafka is being connected to again"
+
+    async def _keep(self) -> None:
         failures = 0
         while True:
+            connection = self._make()
             if await self._opened(connection):
-                self.now = connection
-                self._there.set()
-                await connection.spoiled.wait()
-                await self._retire(connection)
+                await self._use(connection)
                 failures = 0 if connection.acknowledged else failures + 1
             else:
                 failures += 1
             await asyncio.sleep(_pause(failures))
-            connection = self._make()
 
     async def _opened(self, connection: Connection) -> bool:
         try:
             await connection.start()
-        except (KafkaError, OSError, TimeoutError) as error:
-            self.reason = explained(error, connection.topic)
-            logger.warning("cannot write to Kafka yet: %s", self.reason)
+        except (KafkaUnusable, KafkaMisconfigured, KafkaError, OSError) as error:  # TimeoutError is an OSError
+            self.detail = explained(error, connection.topic)
+            logger.warning("cannot write to Kafka: %s", self.detail)
             self._close(connection)
             return False
         except BaseException:
@@ -84,14 +93,18 @@ class Connections:
             raise
         return True
 
-    async def _retire(self, connection: Connection) -> None:
-        self.now = None
-        self._there.clear()
-        self.lost_at = time.monotonic()
-        self.reason = "Kafka is being connected to again"
-        if not connection.in_a_hurry:
-            await connection.drain(self._drain)
-        self._close(connection)
+    async def _use(self, connection: Connection) -> None:
+        """Give out a connection until it has failed, and wait until nothing is open."""
+        self.now = connection
+        self._there.set()
+        try:
+            await connection.spoiled.wait()
+            if not connection.in_a_hurry:
+                await connection.drain(self._drain)
+        finally:
+            self.now = None
+            self._there.clear()
+            self._close(connection)
 
     def _close(self, connection: Connection) -> None:
         """Close a connection aside: that may take seconds where nobody answers."""

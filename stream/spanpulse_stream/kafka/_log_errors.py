@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Final
 
 from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
     KafkaConnectionError,
@@ -26,6 +27,8 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
+from spanpulse_stream.kafka._connection import KafkaMisconfigured
+from spanpulse_stream.kafka._failures import KafkaUnusable
 from spanpulse_stream.log import LogAway
 
 __all__ = ["Abandoned", "TooLarge", "Verdict", "away", "explained", "verdict"]
@@ -67,16 +70,18 @@ def verdict(error: Exception) -> Verdict:
 
 
 def explained(error: BaseException, topic: str) -> str:
-    """Return a line for an operator, without addresses or secrets."""
+    """Return a line for an operator, without secrets."""
+    if isinstance(error, KafkaUnusable | KafkaMisconfigured):
+        return str(error)
     if isinstance(error, UnknownTopicOrPartitionError):
         return f"the topic {topic} does not exist: `spanpulse init` makes it"
-    if isinstance(error, TopicAuthorizationFailedError):
-        return f"Kafka does not let this user write to the topic {topic}"
-    if isinstance(error, KafkaConnectionError | TimeoutError):
-        return "no broker of kafka_brokers answers"
+    if isinstance(error, TopicAuthorizationFailedError | ClusterAuthorizationFailedError):
+        return f"Kafka does not let this user write: give it the operations Describe and Write on the topic {topic}"
+    if isinstance(error, TimeoutError):
+        return "Kafka does not answer in time"
     return f"Kafka says {type(error).__name__}"
 
 
 def away(reason: str) -> LogAway:
-    """Return what a sender hears that may come again."""
+    """Return what a sender hears that may come again; ``reason`` is for strangers."""
     return LogAway(random.uniform(*RETRY_AFTER_S), reason)  # noqa: S311 -- no secret

@@ -88,7 +88,7 @@ class Lane:
             self._packer.put_back(packs)
             raise
         except Exception as error:  # noqa: BLE001 -- whatever a producer raises, each part hears of it
-            connection.spoil()
+            self._connections.replace(connection)
             self._watch.failed(self._partition, error)
             self._after(error, packs, connection.topic)
         else:

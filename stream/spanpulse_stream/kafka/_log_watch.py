@@ -23,14 +23,19 @@ GAP_S: Final = 1.0  # between two producers
 ASK_SOON_S: Final = 1.0  # after the last sign of life, while something is open or wrong
 ASK_S: Final = 5.0
 STANDING_S: Final = 10.0
-RENEW_AFTER_S: Final = 30.0  # a new client may find its way where an old one does not
+UNREACHED: Final = "Kafka cannot be reached"
+RENEW_AFTER_S: Final = 20.0  # a new client may find its way where an old one does not
 
 
 class Watch:
-    """Hears of every batch; ``reason`` says why nothing may be sent now, '' if it may."""
+    """Hears of every batch, for which senders wait ``timeout`` seconds.
 
-    def __init__(self, connections: Connections, metrics: Metrics, health: Health) -> None:
+    ``reason`` says to senders why nothing may be sent now, '' if it may; ``partitions`` how many there are.
+    """
+
+    def __init__(self, connections: Connections, timeout: float, metrics: Metrics, health: Health) -> None:
         self._connections = connections
+        self._renew_after = max(RENEW_AFTER_S, 2 * timeout)
         self._metrics = metrics
         self._health = health
         self._seen: Connection | None = None
@@ -39,9 +44,10 @@ class Watch:
         self._probe: asyncio.Task[bool] | None = None
         self._probed_at = 0.0
         self._deaf = False
-        self._told = ""
+        self._told = False
+        self._troubled_since = time.monotonic()
         self.partitions = 0
-        self.reason = connections.reason
+        self.reason = UNREACHED
 
     @property
     def idle(self) -> bool:
@@ -85,18 +91,18 @@ class Watch:
         connection = self._connections.now
         if connection is None:
             short = self._seen is not None and now - self._connections.lost_at < GAP_S
-            return self.reason if short else self._connections.reason
+            return self.reason if short else UNREACHED
         if connection is not self._seen:
             self._seen, self._heard_at, self._deaf = connection, now, False
             self._forget_probe()
         self.partitions = connection.partitions or self.partitions
         self._ask(connection, now)
-        if now - max(self._acknowledged_at, min(self._open.values(), default=now)) > RENEW_AFTER_S:
-            connection.spoil(hurry=True)
+        if now - max(self._acknowledged_at, min(self._open.values(), default=now)) > self._renew_after:
+            self._connections.replace(connection, hurry=True)
         if not self._deaf:
             return ""
-        if now - self._heard_at > RENEW_AFTER_S:
-            connection.spoil(hurry=True)
+        if now - self._heard_at > self._renew_after:
+            self._connections.replace(connection, hurry=True)
         return f"Kafka has not answered for {now - self._heard_at:.0f} s"
 
     def _ask(self, connection: Connection, now: float) -> None:
@@ -127,12 +133,15 @@ class Watch:
         standing = now - max(self._acknowledged_at, min(self._open.values(), default=now))
         if not reason and standing > STANDING_S:
             reason = f"Kafka has acknowledged nothing for {standing:.0f} s"
-        if reason:
-            self._health.report(Condition.KAFKA_FAILING, reason)
-            if not self._told:
-                logger.warning("requests are refused: %s", reason)
-        else:
+        if not reason:
             self._health.clear(Condition.KAFKA_FAILING)
             if self._told:
                 logger.warning("Kafka takes messages again")
-        self._told = reason
+            self._told, self._troubled_since = False, now
+            return
+        if self._connections.now is None:
+            reason = self._connections.detail
+        self._health.report(Condition.KAFKA_FAILING, reason)
+        if not self._told and now - self._troubled_since > GAP_S:
+            logger.warning("requests are refused: %s", reason)
+            self._told = True

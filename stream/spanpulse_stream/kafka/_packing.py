@@ -2,8 +2,8 @@
 
 A worker's cost is per message, so messages of one key and one set of headers that come within the linger become one:
 Export*ServiceRequests are joined by joining their bytes, as all their fields are repeated. What is large already goes
-at once. While packs wait for Kafka they take more in. Messages of one key leave in the order in which they came, and a
-pack is never larger than the bound unless a single message is.
+at once. While packs wait for Kafka they take more in. Messages of one key and signal leave in the order in which they
+came, and a pack is never larger than the bound unless a single message is.
 """
 
 from collections import deque

@@ -10,16 +10,17 @@ gave out. A sources topic that lost its first records is refused, never guessed 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import BrokerResponseError, KafkaError
 
 from spanpulse_stream.kafka._broker import reaching
-from spanpulse_stream.kafka._described import topic_ids
+from spanpulse_stream.kafka._described import not_allowed, topic_ids
 from spanpulse_stream.kafka._failures import KafkaAway, TopicsRefused
 from spanpulse_stream.kafka._source_records import BASE_KEY, LARGEST_SOURCE, Numbered, SourceTable, base_value
 from spanpulse_stream.kafka._topics import OwnTopics
@@ -27,7 +28,11 @@ from spanpulse_stream.settings import Settings
 
 __all__ = ["LogSources"]
 
-LONGEST_REQUEST_S = 5.0
+T = TypeVar("T")
+
+ATTEMPTS = 3
+SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.1, 2.0
+LONGEST_REQUEST_S = 3.0
 WITHIN_S = 30.0
 """Enough for a leader that is away to be replaced, which takes ten seconds, and for the requests that waited for it."""
 NEW_TOPIC = "delete it, and run `spanpulse init`: it makes it anew, with numbers above all that were given out"
@@ -39,6 +44,7 @@ class LogSources:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._topic = OwnTopics.of(settings).sources
+        self._place = TopicPartition(self._topic, 0)
         self._incarnation: UUID | None = None
         self._table = SourceTable()
         self._lock = asyncio.Lock()
@@ -54,8 +60,7 @@ class LogSources:
         if not 0 < base <= LARGEST_SOURCE:
             raise ValueError(f"the base {base} is not a source: 1 to {LARGEST_SOURCE}")
         sources = cls(settings)
-        async with sources._asking():
-            return await sources._found(base)
+        return await sources._insist(lambda: sources._found(base))
 
     async def of(self, topic: str, partition: int) -> int:
         """Return the number of one partition; like `of_each`."""
@@ -67,33 +72,48 @@ class LogSources:
         Raises KafkaAway, KafkaMisconfigured, or TopicsRefused where a topic is missing or `spanpulse init` did not run.
         """
         wanted = list(partitions)
-        async with self._asking():
-            numbered = await self._identify(wanted)
-            if missing := self._missing(numbered.values()):
-                await self._read_until(0)
-                if missing := self._missing(missing):
-                    await self._read_until(await self._write([(each.key(), b"") for each in missing]) + 1)
-            return {place: self._number(each) for place, each in numbered.items()}
+        return await self._insist(lambda: self._of_each(wanted))
 
-    @asynccontextmanager
-    async def _asking(self) -> AsyncIterator[None]:
-        """One after another and with a limit on the time; what aiokafka raises becomes what we raise."""
+    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the work, one after another, again where Kafka fails, and with a limit on the time."""
+        failures: list[Exception] = []
         try:
-            async with self._lock, asyncio.timeout(self._within_s):
-                yield
+            async with asyncio.timeout(self._within_s), self._lock:
+                return await self._repeat(work, failures)
         except TimeoutError:
-            raise KafkaAway(f"topic {self._topic}: Kafka did not answer within {self._within_s:.0f} s") from None
-        except KafkaError as error:
-            raise KafkaAway(f"topic {self._topic}: {error!r}") from None
+            reason = f": {failures[-1]}" if failures else ""
+            raise KafkaAway(f"topic {self._topic}: no answer within {self._within_s:.0f} s{reason}") from None
         except OverflowError as error:
             raise TopicsRefused(f"topic {self._topic}: {error}") from None
 
+    async def _repeat(self, work: Callable[[], Awaitable[T]], failures: list[Exception]) -> T:
+        wait = SHORTEST_WAIT_S
+        while True:
+            try:
+                return await work()
+            except (KafkaAway, KafkaError) as error:
+                if isinstance(error, BrokerResponseError) and (reason := not_allowed(error.errno)):
+                    raise TopicsRefused(f"topic {self._topic} may not be used: {reason}") from None
+                failures.append(error)
+            await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 -- spreads load
+            wait = min(2 * wait, LONGEST_WAIT_S)
+
+    async def _of_each(self, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        for _ in range(ATTEMPTS):  # once more each: the topics that were numbered must still be the ones there are
+            numbered = await self._identify(wanted)
+            if not (missing := self._missing(numbered.values())):
+                return {place: self._number(each) for place, each in numbered.items()}
+            await self._give_out(missing)
+        raise TopicsRefused(
+            f"topic {self._topic} loses what it acknowledged, or is made anew all the time: {NEW_TOPIC}"
+        )
+
     async def _found(self, base: int) -> int:
         await self._identify([])
-        await self._read_until(0, needs_base=False)
-        if self._table.base is None:
-            written = await self._write([(BASE_KEY, base_value(base))])
-            await self._read_until(written + 1)
+        async with self._reading() as reader:
+            await self._read(reader)
+            if self._table.base is None:
+                await self._read(reader, await self._write([(BASE_KEY, base_value(base))]) + 1)
         held = self._table.base
         assert held is not None
         if base > (following := held + self._table.read):
@@ -103,9 +123,8 @@ class LogSources:
             )
         return held
 
-    async def _identify(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Numbered]:
+    async def _identify(self, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Numbered]:
         """Look up the ids of the topics as they are now; a sources topic that was made anew is read anew."""
-        wanted = list(partitions)
         ids = await topic_ids(self._settings, {self._topic, *(topic for topic, _ in wanted)})
         for topic in (self._topic, *(topic for topic, _ in wanted)):
             if topic not in ids:
@@ -114,33 +133,47 @@ class LogSources:
             self._incarnation, self._table = ids[self._topic], SourceTable()
         return {(topic, partition): Numbered(topic, ids[topic], partition) for topic, partition in wanted}
 
+    async def _give_out(self, numbered: Iterable[Numbered]) -> None:
+        """Read what others gave out, and write a record for each that has none yet."""
+        async with self._reading() as reader:
+            await self._read(reader)
+            if self._table.base is None:
+                raise TopicsRefused(f"topic {self._topic} has no base: run `spanpulse init`")
+            if missing := self._missing(numbered):
+                await self._read(reader, await self._write([(each.key(), b"") for each in missing]) + 1)
+
     def _missing(self, numbered: Iterable[Numbered]) -> list[Numbered]:
         return [each for each in numbered if self._table.number(each) is None]
 
     def _number(self, numbered: Numbered) -> int:
         number = self._table.number(numbered)
-        if number is None:
-            raise TopicsRefused(f"topic {self._topic} lost a record that it had acknowledged: {NEW_TOPIC}")
+        assert number is not None
         return number
 
-    async def _read_until(self, least: int, *, needs_base: bool = True) -> None:
-        """Read to the topic's end, and to the offset ``least`` where a broker does not yet count so far."""
-        place = TopicPartition(self._topic, 0)
-        consumer = AIOKafkaConsumer(**await self._options(), enable_auto_commit=False, auto_offset_reset="none")
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AIOKafkaConsumer]:
+        options = {
+            "enable_auto_commit": False,
+            "auto_offset_reset": "none",
+            "fetch_max_wait_ms": 50,  # a broker that still waits for more records answers TLS's goodbye only afterwards
+        }
+        consumer = AIOKafkaConsumer(**await self._options(), **options)
         try:
             await consumer.start()
-            if (await consumer.beginning_offsets([place]))[place] > 0:
+            if (await consumer.beginning_offsets([self._place]))[self._place] > 0:
                 raise TopicsRefused(f"topic {self._topic} lost its first records: {NEW_TOPIC}")
-            end = max(least, (await consumer.end_offsets([place]))[place])
-            consumer.assign([place])
-            consumer.seek(place, self._table.read)
-            while self._table.read < end:
-                for record in (await consumer.getmany(place, timeout_ms=1000)).get(place, ()):
-                    self._table.add(record.offset, record.key, record.value)
+            consumer.assign([self._place])
+            consumer.seek(self._place, self._table.read)
+            yield consumer
         finally:
             await consumer.stop()
-        if needs_base and self._table.base is None:
-            raise TopicsRefused(f"topic {self._topic} has no base: run `spanpulse init`")
+
+    async def _read(self, reader: AIOKafkaConsumer, least: int = 0) -> None:
+        """Read to the topic's end, and to the offset ``least`` where a broker does not yet count so far."""
+        end = max(least, (await reader.end_offsets([self._place]))[self._place])
+        while await reader.position(self._place) < end:  # which passes over marks of transactions
+            for record in (await reader.getmany(self._place, timeout_ms=1000)).get(self._place, ()):
+                self._table.add(record.offset, record.key, record.value)
 
     async def _write(self, records: Iterable[tuple[bytes, bytes]]) -> int:
         """Write records and return the highest offset, once every replica in sync has them."""

@@ -83,29 +83,27 @@ class BatchCutter:
         """Take the partition's next message. Raises OffsetGap."""
         if self._last is not None and not self._follows(message.offset, self._last):
             raise OffsetGap(f"offset {message.offset} after {self._last}")
+        if self._claim_end is not None and not self._pending and message.offset >= self._claim_end:
+            self._claim_end = None  # nothing is left of the claimed range
         self._last = message.offset
         self._pending.append(message)
         self.records += message.records
         self.bytes += len(message.value)
 
     def take(self) -> list[Incoming]:
-        """Return the next batch of what was added; [] if there is none, or not yet the whole of a claimed range.
-
-        Where nothing is left of a claimed range, the batch is what comes behind it.
-        """
+        """Return the next batch of what was added; [] if there is none, or not yet the whole of a claimed range."""
         if not self._pending or self.incomplete:
             return []
-        return self._claimed() or self._bounded()
+        return self._bounded() if self._claim_end is None else self._claimed(self._claim_end)
 
     def _follows(self, offset: int, last: int) -> bool:
         return offset > last if self._gaps else offset == last + 1
 
-    def _claimed(self) -> list[Incoming]:
-        batch: list[Incoming] = []
-        if self._claim_end is not None:
-            while self._pending and self._pending[0].offset < self._claim_end:
-                batch.append(self._next())
-            self._claim_end = None
+    def _claimed(self, end: int) -> list[Incoming]:
+        self._claim_end = None
+        batch = []
+        while self._pending and self._pending[0].offset < end:
+            batch.append(self._next())
         return batch
 
     def _bounded(self) -> list[Incoming]:

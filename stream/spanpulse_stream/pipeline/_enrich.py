@@ -1,11 +1,12 @@
 """The agent `enrich`: take, claim, write, acknowledge, for each partition in log order.
 
 The agent only gathers events; a worker task turns what has gathered into the next batch, so batches grow with
-the load. While one batch is written, the next is computed; it is claimed only after the one before it is
-committed. Guarantee: an event is acknowledged after its batch is whole in the database, never before; what belongs to
-a partition that was taken away is neither claimed nor committed; when `run` has ended, no step runs any more. Not
-guaranteed: that a batch is computed once, or that a step that runs for a partition that was taken away is stopped; a
-failure ends the app, and the next one replays the claimed range.
+the load. While one batch of a partition is written, the next is computed; it is claimed only after the one before it
+is committed. A partition whose write takes long holds up the others once as much as may wait does. Guarantee: an event
+is acknowledged after its batch is whole in the database, never before; what belongs to a partition that was taken away
+is neither claimed nor committed; when `run` has ended, no step runs any more. Not guaranteed: that a batch is computed
+once, or that a step that runs for a partition that was taken away is stopped; a failure ends the app, and the next one
+replays the claimed range.
 """
 
 import asyncio
@@ -17,13 +18,14 @@ from typing import Any
 from spanpulse_stream.log import Claim
 from spanpulse_stream.partitions import TP, PartitionLost
 from spanpulse_stream.pipeline._cut import MOST_BYTES, BatchCutter, Incoming
-from spanpulse_stream.pipeline._lane import Lane, incoming
+from spanpulse_stream.pipeline._lane import Lane, Work, incoming
 from spanpulse_stream.pipeline._steps import Claims, Steps
 
 __all__ = ["Enricher"]
 
 LOG = logging.getLogger(__name__)
 RELEASE_WITHIN_S = 20.0
+MOST_BATCHES = 6  # computed and not yet committed, of all partitions: they are what takes memory
 
 
 class Enricher:
@@ -55,8 +57,9 @@ class Enricher:
         self._released: dict[TP, int] = {}  # the generation in which it was taken away
         self._unfinished: dict[TP, asyncio.Task[None]] = {}  # writes of lanes that were dropped
         self._running: set[asyncio.Task[Any]] = set()
-        self._wake = asyncio.Event()  # there is something to cut, or a write failed
-        self._timer: asyncio.TimerHandle | None = None  # will wake
+        self._wake = asyncio.Event()  # something is due, or a write ended
+        self._due = False  # what waits is to be cut
+        self._timer: asyncio.TimerHandle | None = None  # will make it due
         self._room = asyncio.Event()
         self._room.set()
 
@@ -91,7 +94,7 @@ class Enricher:
             return
         lane.add(self._read(message), stream, event)
         self._make_room()
-        self._wake_within(within if self._room.is_set() and not lane.cutter.full else 0)
+        self._due_within(within if self._room.is_set() and not lane.cutter.full else 0)
 
     def _is_over(self, app: Any, message: Any) -> bool:
         """Whether the partition was taken away since the message was read."""
@@ -124,45 +127,60 @@ class Enricher:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                for lane in list(self._lanes.values()):
-                    if self._is_mine(lane):
-                        lane.check()
-                        if batch := lane.cutter.take():
-                            self._make_room()
-                            await self._enrich(lane, batch)
+                due, self._due = self._due, False
+                if not await self._advance(due):
+                    self._due = True
                 cutters = self._cutters()
-                if any(cutter.waiting for cutter in cutters):
-                    self._wake_within(0 if any(cutter.full for cutter in cutters) else within)
+                if not self._due and any(cutter.waiting for cutter in cutters):
+                    self._due_within(0 if any(cutter.full for cutter in cutters) else within)
         except Exception as error:
             await self._steps.crash(error)
             raise
 
-    async def _enrich(self, lane: Lane, batch: list[Incoming]) -> None:
-        """Compute a batch, claim it and begin to write it; leave it alone if its partition is taken away."""
+    async def _advance(self, due: bool) -> bool:
+        """Begin the writes that may begin, and compute what is ``due``; tell whether none of it had to wait."""
+        done = True
+        for lane in list(self._lanes.values()):
+            if not self._begin_write(lane) or not due:
+                continue
+            if lane.next is not None or sum(each.batches for each in self._lanes.values()) >= MOST_BATCHES:
+                done = done and not lane.cutter.waiting
+            elif batch := lane.cutter.take():
+                self._make_room()
+                await self._compute(lane, batch)
+                self._begin_write(lane)
+        return done
+
+    async def _compute(self, lane: Lane, batch: list[Incoming]) -> None:
         claim = lane.replayed(batch)
         versions = claim.versions if claim else self._steps.versions()
         computing = self._begin(asyncio.to_thread(lane.steps.compute, batch, versions))
-        if not (await lane.outlasts(computing) and await lane.outlasts(lane.writing) and self._is_mine(lane)):
-            return
-        if claim is None:
-            claim = Claim(batch[0].offset, batch[-1].offset + 1, versions)
-            try:
-                await self._claims.claim(lane.tp, claim)
-            except PartitionLost:
-                self._lose(lane)
-            if not self._is_mine(lane):
-                return  # whoever has it next replays the claim
-        lane.writing = self._begin(self._write(lane, computing.result(), claim))
-        lane.writing.add_done_callback(self._after_write)
+        if await lane.outlasts(computing):
+            new = Claim(batch[0].offset, batch[-1].offset + 1, versions)
+            lane.next = Work(computing.result(), claim or new, claimed=claim is not None)
 
-    async def _write(self, lane: Lane, computed: Any, claim: Claim) -> None:
-        await asyncio.to_thread(lane.steps.write, computed)
-        if lane.dropped:
-            return
-        for stream, event in lane.pop(claim):
-            await stream.ack(event)
+    def _begin_write(self, lane: Lane) -> bool:
+        """Write the next batch, if it is computed and the one before it is committed; False for a lane that is gone."""
+        if not self._is_mine(lane):
+            return False
+        if not lane.is_writing and lane.next is not None:
+            lane.writing = self._begin(self._write(lane, lane.next))
+            lane.writing.add_done_callback(self._after_write)
+            lane.next = None
+        return True
+
+    async def _write(self, lane: Lane, work: Work) -> None:
         try:
-            await self._claims.commit(lane.tp, claim.end)
+            if not work.claimed:
+                await self._claims.claim(lane.tp, work.claim)
+            if lane.dropped:
+                return  # whoever has it next replays the claim
+            await asyncio.to_thread(lane.steps.write, work.computed)
+            if lane.dropped:
+                return
+            for stream, event in lane.pop(work.claim):
+                await stream.ack(event)
+            await self._claims.commit(lane.tp, work.claim.end)
         except PartitionLost:
             self._lose(lane)
 
@@ -170,6 +188,7 @@ class Enricher:
         """Cut no more of a partition that is another's; `_release` follows, and until then its events are left."""
         lane.drop()
         self._make_room()
+        self._wake.set()
 
     def _is_mine(self, lane: Lane) -> bool:
         return self._lanes.get(lane.tp) is lane and not lane.dropped
@@ -190,21 +209,21 @@ class Enricher:
         if not worker.cancelled() and worker.exception() is not None:
             self._room.set()  # for the agent to raise it
 
-    def _after_write(self, writing: "asyncio.Task[None]") -> None:
-        if not writing.cancelled() and writing.exception() is not None:
-            self._wake.set()  # for the worker to raise it
+    def _after_write(self, _writing: "asyncio.Task[None]") -> None:
+        self._wake.set()  # for the worker to begin the next one, or to raise
 
-    def _wake_within(self, seconds: float) -> None:
-        """Wake the worker after a while, or earlier if that was asked for before."""
+    def _due_within(self, seconds: float) -> None:
+        """Have what waits cut after a while, or earlier if that was asked for before."""
         if not seconds:
-            self._wake_now()
+            self._due_now()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._wake_now)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._due_now)
 
-    def _wake_now(self) -> None:
+    def _due_now(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._due = True
         self._wake.set()
 
     def _cutters(self) -> list[BatchCutter]:
@@ -232,6 +251,7 @@ class Enricher:
             if lane.writing is not None and not lane.writing.done():
                 LOG.warning("%s %d was taken away while a batch of it is written", *lane.tp)
                 self._unfinished[lane.tp] = lane.writing
+        self._wake.set()
 
     async def _end(self, worker: "asyncio.Task[None]") -> None:
         """Cut no more, and wait for the steps that run: what they use may be closed next."""

@@ -2,18 +2,26 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from spanpulse_stream.log import Claim
 from spanpulse_stream.partitions import TP
 from spanpulse_stream.pipeline._cut import BatchCutter, Incoming
 from spanpulse_stream.pipeline._steps import Partition
 
-__all__ = ["Lane", "incoming"]
+__all__ = ["Lane", "Work", "incoming"]
+
+
+class Work(NamedTuple):
+    """A batch that is computed: what to write, its range, and whether that is claimed already."""
+
+    computed: Any
+    claim: Claim
+    claimed: bool
 
 
 class Lane:
-    """One partition: what waits to be cut, what waits to be acknowledged, and the batch that is being written.
+    """One partition: what waits to be cut, to be written and to be acknowledged, and the batch that is being written.
 
     Everything before ``first`` is done. A lane that was dropped neither claims nor commits any more, whatever of it
     still runs; the partition gets a new one when it comes back.
@@ -24,6 +32,7 @@ class Lane:
         self.steps = steps
         self.cutter = cutter
         self.first = first
+        self.next: Work | None = None  # is written when the one before it is committed
         self.writing: asyncio.Task[None] | None = None
         self._claim = claim if claim is not None and claim.end > first else None  # of an earlier worker
         self._events: dict[int, tuple[Any, Any]] = {}
@@ -36,8 +45,23 @@ class Lane:
         """Whether the partition was taken away."""
         return self._dropped.done()
 
+    @property
+    def batches(self) -> int:
+        """How many batches are computed and not yet committed."""
+        return (self.next is not None) + self.is_writing
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a batch is being written. Raises what made the last one fail, if it did."""
+        if self.writing is None:
+            return False
+        if self.writing.done():
+            self.writing.result()
+        return not self.writing.done()
+
     def drop(self) -> None:
         """Give the partition up."""
+        self.next = None
         if not self.dropped:
             self._dropped.set_result(None)
 
@@ -56,17 +80,11 @@ class Lane:
         while self._events and (offset := next(iter(self._events))) < claim.end:
             yield self._events.pop(offset)
 
-    def check(self) -> None:
-        """Raise what made the last write fail, if it did."""
-        if self.writing is not None and self.writing.done():
-            self.writing.result()
-
-    async def outlasts(self, task: "asyncio.Task[Any] | None") -> bool:
+    async def outlasts(self, task: "asyncio.Task[Any]") -> bool:
         """Wait for a task, or until the lane is dropped; tell whether it was not. Raises what the task does."""
-        if task is not None:
-            await asyncio.wait({task, self._dropped}, return_when=asyncio.FIRST_COMPLETED)
-            if not self.dropped:
-                task.result()
+        await asyncio.wait({task, self._dropped}, return_when=asyncio.FIRST_COMPLETED)
+        if not self.dropped:
+            task.result()
         return not self.dropped
 
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.jit import entry, helper
 from spanpulse_stream.usage._memory import Key, Number
+from spanpulse_stream.usage._room import capacity_of, with_room
 from spanpulse_stream.usage._table import close_gap, tag_of
 
-__all__ = ["LogMemory", "fold_logs", "new_log_memory"]
+__all__ = ["LogMemory", "fold_logs", "new_log_memory", "with_room_for"]
 
 LOG_ROW = np.dtype([("key_high", "u8"), ("key_low", "u8"), ("tenant", "i4")])
 
@@ -29,9 +30,14 @@ class LogMemory(NamedTuple):
 
 def new_log_memory(window: int, seed: int) -> LogMemory:
     """Return an empty memory of ``window`` log records (at least 1)."""
-    capacity = 1 << (2 * window - 1).bit_length()
-    rows, table = np.zeros(window, LOG_ROW), np.zeros(capacity, np.uint64)
+    rows, table = np.zeros(window, LOG_ROW), np.zeros(capacity_of(0), np.uint64)
     return LogMemory(rows, table, np.zeros(1, np.int64), np.uint64(seed | 1))
+
+
+def with_room_for(memory: LogMemory, records: int) -> LogMemory:
+    """Return the memory with a table that has room for so many records more."""
+    held = min(int(memory.taken[0]) + records, memory.rows.size)
+    return memory._replace(table=with_room(memory.table.reshape(1, -1), held)[0])
 
 
 @helper

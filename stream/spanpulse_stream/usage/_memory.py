@@ -1,13 +1,16 @@
 """The memory of a partition: a ring of the last spans, the tables that find them, and what a batch gives back.
 
-All of it is flat arrays, allocated once for the window and paged in as it fills: about 220 bytes a span of the
-window when full. Rows are addressed by their slot in the ring; slot -1 is none. Nothing here computes.
+All of it is flat arrays, allocated for the window and paged in as it fills, and tables that grow with it: about 220
+bytes a span of the window when full. Rows are addressed by their slot in the ring; slot -1 is none. Nothing here
+computes.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spanpulse_stream.usage._room import capacity_of
 
 __all__ = [
     "BUCKETS",
@@ -136,12 +139,14 @@ class Batch(NamedTuple):
 
 
 def new_memory(window: int, seed: int) -> Memory:
-    """Return an empty memory of ``window`` spans (at least 1); pages are taken as they are touched."""
-    capacity = 1 << (2 * window - 1).bit_length()
+    """Return an empty memory of ``window`` spans (at least 1); pages are taken as they are touched.
+
+    Its tables have room for few spans: see `with_room`.
+    """
     return Memory(
         rows=np.zeros(window, ROW),
         context=np.zeros((window, len(CONTEXT_FIELDS)), np.int32),
-        tables=np.zeros((4, capacity), np.uint64),
+        tables=np.zeros((4, capacity_of(0)), np.uint64),
         counters=np.zeros(4, np.int64),
         corrections=np.zeros(window, CORRECTION),
         corrected=np.zeros((window, len(CONTEXT_FIELDS)), np.int32),

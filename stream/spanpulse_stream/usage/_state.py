@@ -11,8 +11,9 @@ import pyarrow as pa
 from spanpulse_stream.columns import Words
 from spanpulse_stream.usage._fold import fold
 from spanpulse_stream.usage._intern import Interner
-from spanpulse_stream.usage._logs import fold_logs, new_log_memory
+from spanpulse_stream.usage._logs import fold_logs, new_log_memory, with_room_for
 from spanpulse_stream.usage._memory import CONTEXT_FIELDS, TAKEN, Batch, new_batch, new_memory
+from spanpulse_stream.usage._room import with_room
 from spanpulse_stream.usage._seen import read_words, rows_of_spans
 
 __all__ = ["PartitionState"]
@@ -39,12 +40,14 @@ class PartitionState:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the arrays; the operating system backs them as they fill."""
+        """Bytes of the arrays; the operating system backs them as they fill, and tables grow."""
         arrays = [*self.memory[:-1], *self.logs[:-1]]
         return sum(array.nbytes for array in arrays)
 
     def fold(self, batch: Batch) -> None:
         """Fold a batch of spans in and let go of texts that nothing in the window holds any more."""
+        held = min(int(self.memory.counters[TAKEN]) + len(batch.incoming), self.window)
+        self.memory = self.memory._replace(tables=with_room(self.memory.tables, held))
         fold(self.memory, batch)
 
     def sweep(self) -> None:
@@ -78,5 +81,6 @@ class PartitionState:
     def keep_logs(self, tenant: Words, keys: "np.typing.NDArray[np.uint64]") -> "np.typing.NDArray[np.bool_]":
         """Fold log records in; return which of them are new."""
         keep = np.zeros(len(keys), np.bool_)
+        self.logs = with_room_for(self.logs, len(keys))
         fold_logs(self.logs, self.tenants.numbers(tenant), keys, keep)
         return keep

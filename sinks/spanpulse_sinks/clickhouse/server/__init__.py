@@ -2,5 +2,6 @@
 
 from spanpulse_sinks.clickhouse.server._config import ServerConfig
 from spanpulse_sinks.clickhouse.server._database import ServerDatabase
+from spanpulse_sinks.clickhouse.server._session import Patience
 
-__all__ = ["ServerConfig", "ServerDatabase"]
+__all__ = ["Patience", "ServerConfig", "ServerDatabase"]

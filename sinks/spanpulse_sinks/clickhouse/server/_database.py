@@ -20,7 +20,7 @@ from spanpulse_sinks.clickhouse._workbench import ReadBench
 from spanpulse_sinks.clickhouse.server._breaker import Breaker
 from spanpulse_sinks.clickhouse.server._config import QUERY_SETTINGS, ServerConfig
 from spanpulse_sinks.clickhouse.server._inserts import ServerInserts
-from spanpulse_sinks.clickhouse.server._session import ServerSession
+from spanpulse_sinks.clickhouse.server._session import Patience, ServerSession
 
 __all__ = ["ServerDatabase"]
 
@@ -32,8 +32,9 @@ COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 class ServerDatabase:
     """A connection to a server. Made by `connect`; all methods may be called from any thread."""
 
-    def __init__(self, config: ServerConfig, client: Any) -> None:
+    def __init__(self, config: ServerConfig, client: Any, patience: Patience) -> None:
         self.config = config
+        self._patience = patience
         self.breaker = Breaker()
         self._client = client
         self.writer = self._session({"session_timezone": "UTC"})
@@ -43,12 +44,12 @@ class ServerDatabase:
         )
 
     @classmethod
-    def connect(cls, config: ServerConfig) -> Self:
-        """Connect, and see that the schema is one that this version can work with.
+    def connect(cls, config: ServerConfig, patience: Patience | None = None) -> Self:
+        """Connect, and see that the schema is one that this version can work with. ``patience`` is that of reads.
 
         Raises SchemaTooNew, SchemaMissing where `spanpulse init` was not run, or ClickHouseError.
         """
-        database = cls(config, _client(config, config.database))
+        database = cls(config, _client(config, config.database), patience or Patience())
         try:
             check_schema(database.writer, config)
         except BaseException:
@@ -117,7 +118,7 @@ class ServerDatabase:
         self._client.close()
 
     def _session(self, settings: Mapping[str, int | float | str]) -> ServerSession:
-        return ServerSession(self._client, self.breaker, settings)
+        return ServerSession(self._client, self.breaker, settings, self._patience)
 
 
 def _client(config: ServerConfig, database: str | None) -> Any:

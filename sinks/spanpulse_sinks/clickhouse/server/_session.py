@@ -1,17 +1,24 @@
 """A session with a ClickHouse server: settings of its own on a client that all threads share.
 
 Nothing is kept on the server between two requests, so a session costs nothing, and a failed query leaves nothing
-behind. Each request has the client's timeout. Not guaranteed: that a request which failed to be answered was not done.
+behind. Each request has the client's timeout. What reads may be repeated: with patience it is, until the server
+answers. Not guaranteed: that a statement which failed to be answered was not done.
 """
 
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import random
 from typing import Any, TypeVar
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
+from spanpulse_sinks.clickhouse._errors import Failure
 from spanpulse_sinks.clickhouse.server._breaker import Breaker
 
-__all__ = ["ServerAway", "ServerSession"]
+__all__ = ["Patience", "ServerAway", "ServerSession"]
+
+PAUSE_S = 1.0
 
 Result = TypeVar("Result")
 
@@ -20,26 +27,42 @@ class ServerAway(OperationalError):  # type: ignore[misc]  # the client has no t
     """The server did not answer of late, and is not asked again yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """For how many ``seconds`` a read is repeated that the server did not answer, or was too busy for.
+
+    ``wait`` is called before each repetition with the seconds to wait; where it raises, that ends the read.
+    """
+
+    seconds: float = 0.0
+    wait: Callable[[float], None] = time.sleep
+
+
 class ServerSession:
     """A `DatabaseSession` over HTTP. Methods raise ClickHouseError."""
 
-    def __init__(self, client: Any, breaker: Breaker, settings: Mapping[str, int | float | str]) -> None:
+    def __init__(
+        self, client: Any, breaker: Breaker, settings: Mapping[str, int | float | str], patience: Patience
+    ) -> None:
         self._client = client
         self._breaker = breaker
+        self._patience = patience
         self._settings: dict[str, Any] = dict(settings)
 
     def query(self, sql: str) -> Any:
         """Return the client's result object."""
-        return self.asked(lambda: self._client.query(sql, settings=self._settings))
+        return self._read(lambda: self._client.query(sql, settings=self._settings))
 
     def raw_query(self, sql: str, parameters: Mapping[str, object] | None = None) -> bytes:
         """Return the bytes of a result in the format that ``sql`` names; ``parameters`` are bound by the server."""
         given = dict(parameters) if parameters else None
-        return self.asked(lambda: bytes(self._client.raw_query(sql, parameters=given, settings=self._settings)))
+        return self._read(lambda: bytes(self._client.raw_query(sql, parameters=given, settings=self._settings)))
 
     def command(self, sql: str, settings: dict[str, Any] | None = None, data: bytes | None = None) -> Any:
         """Run a statement, with settings of its own; ``data`` follows it, as the rows of an insert do."""
-        return self.asked(lambda: self._client.command(sql, data=data, settings={**self._settings, **(settings or {})}))
+        return self._asked(
+            lambda: self._client.command(sql, data=data, settings={**self._settings, **(settings or {})})
+        )
 
     def bound(self, settings: Mapping[str, int | float | str]) -> None:
         """Give the session these settings. They stay until others are given for the same names."""
@@ -48,7 +71,18 @@ class ServerSession:
     def close(self) -> None:
         """Do nothing: the client is everybody's."""
 
-    def asked(self, request: Callable[[], Result]) -> Result:
+    def _read(self, request: Callable[[], Result]) -> Result:
+        """Make a request that may be repeated."""
+        deadline = time.monotonic() + self._patience.seconds
+        while True:
+            try:
+                return self._asked(request)
+            except ClickHouseError as error:
+                if Failure.of(error) is Failure.PERMANENT or time.monotonic() >= deadline:
+                    raise
+            self._patience.wait(PAUSE_S * (0.5 + random()))  # noqa: S311 -- jitter
+
+    def _asked(self, request: Callable[[], Result]) -> Result:
         """Make a request, unless the server is known to be away."""
         if not self._breaker.admits():
             raise ServerAway("the database server has not answered of late; it is asked again in a moment")

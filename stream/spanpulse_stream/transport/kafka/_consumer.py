@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from faust.types.tuples import ack_lock
@@ -31,6 +31,7 @@ LOG: Final = logging.getLogger("faust.transport.kafka")
 OPEN_WITHIN_S: Final = 15.0
 FLUSH_WITHIN_S: Final = 2.0
 TRY_AGAIN_S: Final = 0.5
+LOOK_EVERY_S: Final = 1.0
 
 
 class Consumer(CarefulConsumer, driver.Consumer):
@@ -48,6 +49,23 @@ class Consumer(CarefulConsumer, driver.Consumer):
 
     def _new_consumer_thread(self) -> Thread:
         return Thread(self, loop=self.loop, beacon=self.beacon)
+
+    async def on_started(self) -> None:
+        """Look for errors from now on."""
+        await super().on_started()
+        self.add_future(self._look_for_errors())
+
+    async def _look_for_errors(self) -> None:
+        """End the app where the group refuses this member; one without partitions fetches nothing, and would not know."""
+        while not self.should_stop:
+            await self.sleep(LOOK_EVERY_S)
+            try:
+                await self._thread.ask(self._thread.check())
+            except ConsumerStoppedError:
+                return
+            except Exception as error:
+                if not passes(error):
+                    raise
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 -- Faust's
         """Yield what has been fetched of partitions that may flow; else wait ``timeout`` seconds for it."""

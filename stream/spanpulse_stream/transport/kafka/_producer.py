@@ -1,5 +1,6 @@
 """The producer half of the Kafka driver: what agents send is acknowledged by all replicas, once."""
 
+import logging
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -13,6 +14,8 @@ __all__ = ["Producer"]
 
 class Producer(driver.Producer):
     """Sends through an AIOKafkaProducer."""
+
+    logger = logging.getLogger("faust.transport.kafka")
 
     def _new_producer(self, transactional_id: str | None = None) -> Any:
         if transactional_id is not None:

@@ -40,7 +40,10 @@ class Listener(ConsumerRebalanceListener):
         self._thread = thread
 
     async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
-        """Wait until the main loop has given the partitions up."""
+        """Wait until the main loop has given the partitions up; where it stops, until it has, and do not join again."""
+        if self._thread.app.should_stop:
+            await self._thread.wait()
+            raise asyncio.CancelledError
         self._thread.app.on_rebalance_start()
         await self._thread.tell(self._thread.on_partitions_revoked(ensure_TPset(revoked)))
 
@@ -102,7 +105,11 @@ class Thread(driver.AIOKafkaConsumerThread):
         if self._consumer is None or self.should_stop or self.thread_loop.is_closed():
             asked.close()
             raise ConsumerStoppedError
-        running = asyncio.run_coroutine_threadsafe(asked, self.thread_loop)
+        try:
+            running = asyncio.run_coroutine_threadsafe(asked, self.thread_loop)
+        except RuntimeError:  # it was closed this moment
+            asked.close()
+            raise ConsumerStoppedError from None
         try:
             return await asyncio.wrap_future(running)
         except asyncio.CancelledError:
@@ -114,6 +121,10 @@ class Thread(driver.AIOKafkaConsumerThread):
     async def fetch(self, number: int, tps: Collection[TP], within: float) -> Fetched:
         """Return records of a session. Raises Stale, KafkaError, ConsumerStoppedError."""
         return await fetch(self._of(number), tps, within)
+
+    async def check(self) -> None:
+        """Raise what the group's coordinator refused for good, such as a member without permission."""
+        self._ensure_consumer()._coordinator.check_errors()  # noqa: SLF001 -- aiokafka raises it only where it fetches
 
     async def commit(self, number: int, offsets: Mapping[TP, tuple[int, str]]) -> None:
         """Commit offsets with their metadata, in one attempt. Raises Stale, KafkaError."""

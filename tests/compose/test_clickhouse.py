@@ -1,0 +1,161 @@
+"""The server's configuration in the real engine: what its users may do, and that it asks for nothing that is not given.
+
+The engine is the embedded one, which reads the same users.xml. Not covered: ports, logs, the query log and passwords,
+which it has not.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compose.files import COMPOSE, ROOT, secrets, services
+
+CONFIGURATION = COMPOSE / "clickhouse"
+DENIED = {"code": 497}
+BEYOND = {"code": 452}
+READ_ONLY = {"code": 164}
+
+
+def become(user: str, folder: Path, *statements: str) -> list[Any]:
+    """Run statements as a user, in a process of their own."""
+    rooms = (ROOT / room for room in ("sinks", "stream", "instrumentation"))
+    environ = {**os.environ, **secrets(), "PYTHONPATH": os.pathsep.join(map(str, rooms))}
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("as_user.py")), user, str(folder)],
+        input=json.dumps(statements),
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    answers: list[Any] = json.loads(done.stdout.splitlines()[-1])
+    return answers
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder whose database was made by the user of the processes."""
+    folder = tmp_path_factory.mktemp("clickhouse")
+    (version,) = become("spanpulse", folder, "MIGRATE")
+    assert version >= 7
+    return folder
+
+
+def test_the_processes_may_do_their_work_and_no_more(folder: Path) -> None:
+    (folder / "spanpulse").rename(folder / "first")
+    allowed = [
+        "MIGRATE",
+        "CREATE TABLE spanpulse.aside_batches AS spanpulse.batches",
+        "ALTER TABLE spanpulse.aside_batches ATTACH PARTITION '2026-01-01' FROM spanpulse.batches",
+        "INSERT INTO spanpulse.aside_batches (received_at) SELECT toDateTime('2026-01-01 12:00:00')",
+        "ALTER TABLE spanpulse.batches REPLACE PARTITION '2026-01-01' FROM spanpulse.aside_batches",
+        "TRUNCATE TABLE spanpulse.aside_batches",
+        "CREATE TABLE spanpulse.costs (a Int64, b Int64) ENGINE = Join(ANY, LEFT, a)",
+        "DROP TABLE spanpulse.costs",
+        "DROP TABLE spanpulse.aside_batches",
+        "CHECK TABLE spanpulse.batches",
+        "KILL QUERY WHERE 0 ASYNC",
+        "SELECT count() FROM system.parts WHERE database = 'spanpulse' AND table = 'nothing'",
+        "SELECT count() FROM system.detached_parts",
+    ]
+    refused = [
+        "CREATE DATABASE other",
+        "CREATE USER somebody",
+        "DROP TABLE system.one",
+        "SYSTEM SHUTDOWN",
+        "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+        "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')",
+        "SELECT * FROM remote('127.0.0.1', system.one)",
+        "INSERT INTO FUNCTION file('/tmp/out.csv', 'CSV') SELECT 1",
+        "CREATE TABLE spanpulse.reads (a String) ENGINE = File('CSV')",
+        "CREATE TABLE spanpulse.reads (a String) ENGINE = URL('http://127.0.0.1:1/', 'CSV')",
+    ]
+    answers = become("spanpulse", folder, *allowed, *refused)
+    assert not [said for said, answer in zip(allowed, answers, strict=False) if isinstance(answer, dict)]
+    assert dict(zip(refused, answers[len(allowed) :], strict=True)) == dict.fromkeys(refused, DENIED)
+
+
+def test_grafana_reads_spanpulse_and_nothing_else(folder: Path) -> None:
+    allowed = [
+        "SELECT count() FROM spanpulse.batches",
+        "SELECT count() FROM spanpulse.spans",
+        "SELECT count() FROM spanpulse.requests_by_model",
+        "SELECT name FROM system.tables WHERE database = 'spanpulse' LIMIT 1",
+        "SELECT 1 SETTINGS max_execution_time = 60",
+        "SELECT count() FROM spanpulse.batches SETTINGS additional_table_filters = {'spanpulse.batches': '1'}",
+    ]
+    refused = {
+        "INSERT INTO spanpulse.batches SELECT * FROM spanpulse.batches": DENIED,
+        "DROP TABLE spanpulse.batches": DENIED,
+        "TRUNCATE TABLE spanpulse.batches": DENIED,
+        "ALTER TABLE spanpulse.batches DELETE WHERE 1": DENIED,
+        "CREATE TABLE spanpulse.mine (a Int8) ENGINE = MergeTree ORDER BY a": DENIED,
+        "SELECT * FROM file('/etc/passwd', 'LineAsString')": DENIED,
+        "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')": DENIED,
+        "SELECT * FROM remote('127.0.0.1', system.one)": DENIED,
+        "SELECT name FROM system.users": DENIED,
+        "SELECT 1 SETTINGS max_execution_time = 61": BEYOND,
+        "SELECT 1 SETTINGS max_execution_time = 0": BEYOND,
+        "SELECT 1 SETTINGS max_memory_usage = 0": BEYOND,
+        "SELECT 1 SETTINGS max_threads = 3": BEYOND,
+        "SELECT 1 SETTINGS max_result_rows = 0": BEYOND,
+        "SELECT 1 SETTINGS readonly = 0": READ_ONLY,
+    }
+    answers = become("grafana", folder, *allowed, *refused)
+    assert not [said for said, answer in zip(allowed, answers, strict=False) if isinstance(answer, dict)]
+    assert dict(zip(refused, answers[len(allowed) :], strict=True)) == refused
+
+
+def test_the_engine_knows_users_quotas_and_limits_as_they_stand(folder: Path) -> None:
+    users, quotas, limits, grants = become(
+        "admin",
+        folder,
+        "SELECT name, toString(auth_type) FROM system.users WHERE name != 'default' ORDER BY name",
+        "SELECT quota_name, duration, max_queries, max_execution_time FROM system.quota_limits",
+        "SELECT count() FROM system.settings_profile_elements WHERE profile_name = 'grafana' AND max IS NOT NULL",
+        "SELECT access_type FROM system.grants WHERE user_name = 'spanpulse' AND database IS NULL"
+        " AND access_type != 'TABLE ENGINE' ORDER BY ALL",
+    )
+    assert users == [["grafana", "['sha256_password']"], ["spanpulse", "['sha256_password']"]]
+    assert quotas == [["grafana", 60, 1000, 120]]
+    assert limits == [[5]]
+    assert grants == [["KILL QUERY"]]
+
+
+def test_nobody_comes_in_without_a_password() -> None:
+    users = ET.parse(CONFIGURATION / "users.xml").getroot().find("users")
+    assert users is not None
+    assert {user.tag for user in users} == {"spanpulse", "grafana"}
+    given = services()["clickhouse"]["environment"]
+    for user in users:
+        (password,) = (each for each in user if each.tag.startswith("password"))
+        assert password.tag == "password_sha256_hex"
+        assert re.fullmatch(r"[0-9a-f]{64}", given[password.attrib["from_env"]])
+        assert not user.findall("access_management")
+    profiles = {profile.tag for profile in ET.parse(CONFIGURATION / "users.xml").getroot().iterfind("profiles/*")}
+    assert {user.findtext("profile") for user in users} <= profiles
+
+
+def test_the_server_writes_only_where_it_may() -> None:
+    server = ET.parse(CONFIGURATION / "config.xml").getroot()
+    (data,) = (
+        mount.split(":")[1] for mount in services()["clickhouse"]["volumes"] if mount.startswith("clickhouse-data")
+    )
+    for name in ("path", "tmp_path", "user_files_path", "format_schema_path"):
+        assert server.findtext(name, "").startswith(f"{data}/"), name
+    assert server.findtext("logger/console") == "1"
+    assert server.find("logger/log") is None
+    mounted = {mount.split(":")[1] for mount in services()["clickhouse"]["volumes"]}
+    (option,) = (word for word in services()["clickhouse"]["entrypoint"] if word.startswith("--config-file="))
+    folder = Path(option.partition("=")[2]).parent
+    assert {str(folder / "config.xml"), str(folder / server.findtext("user_directories/users_xml/path", ""))} <= mounted
+    assert f":{server.findtext('http_port')}/ping" in services()["clickhouse"]["healthcheck"]["test"][1]

@@ -1,0 +1,118 @@
+"""The processes with the variables of docker-compose.yml, on real Kafka, and on the engine as the user that they are.
+
+What the server's configuration does not let that user do fails here. Addresses and names of topics are the tests' own.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+
+from clickhouse_running import ClickHouse
+from cluster_running import Role
+from compose.as_user import configure
+from compose.files import COMPOSE, image_environment, secrets, services
+from kafka_running import Kafka
+from otlp.requests import some_traces
+
+KEY = "a key of these tests"
+SPANS = 300
+STORED_WITHIN = 60.0
+
+
+@pytest.fixture
+def clickhouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClickHouse]:
+    """Give the engine, in which everybody is the user of the processes."""
+    for name, value in secrets().items():
+        monkeypatch.setenv(name, value)
+    options = {"config-file": str(configure("spanpulse", tmp_path / "configuration"))}
+    password = secrets()["CLICKHOUSE_PASSWORD"]
+    with ClickHouse.start(tmp_path / "clickhouse", user="spanpulse", password=password, options=options) as server:
+        yield server
+
+
+def environment(service: str, kafka: Kafka, clickhouse: ClickHouse) -> dict[str, str]:
+    """Return the variables of a service, with addresses of this machine."""
+    told = {**image_environment(), **{name: str(value) for name, value in services()[service]["environment"].items()}}
+    prefix = f"compose-{clickhouse.port}"
+    here = {
+        "SPANPULSE_KAFKA_BROKERS": ",".join(kafka.bootstrap),
+        "SPANPULSE_CLICKHOUSE_URL": clickhouse.url,
+        "SPANPULSE_API_KEYS": f"default:{hashlib.sha256(KEY.encode()).hexdigest()}",
+    }
+    told |= {name: value for name, value in here.items() if name in told}
+    told |= {"SPANPULSE_HOST": "127.0.0.1", "SPANPULSE_WEB_HOST": "127.0.0.1"}
+    told |= {"SPANPULSE_KAFKA_TOPIC_PREFIX": prefix, "SPANPULSE_KAFKA_GROUP": prefix, "SPANPULSE_KAFKA_PARTITIONS": "2"}
+    own = {name: value for name, value in told.items() if name.startswith("SPANPULSE_")}
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("SPANPULSE_")}, **own}
+
+
+def ready(role: Role) -> str:
+    """Return what the image's health check says against a process, '' if it is well."""
+    environ = {**os.environ, "SPANPULSE_WEB": role.web.rpartition(":")[2]}
+    command = [sys.executable, "-I", "-S", str(COMPOSE / "image/ready.py")]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=30)
+    return "" if done.returncode == 0 else done.stdout or done.stderr
+
+
+def wait_ready(roles: Mapping[str, Role]) -> None:
+    """Wait until the health check finds every process well."""
+    deadline = time.monotonic() + STORED_WITHIN
+    while troubles := {name: said for name, role in roles.items() if (said := ready(role))}:
+        assert time.monotonic() < deadline, troubles
+        time.sleep(0.2)
+
+
+def send(gateway: Role) -> None:
+    """Send spans, which are refused without the key."""
+    body, form = some_traces(SPANS), {"content-type": "application/x-protobuf"}
+    assert httpx.post(f"{gateway.otlp}/v1/traces", content=body, headers=form, timeout=60).status_code == 401
+    answer = httpx.post(f"{gateway.otlp}/v1/traces", content=body, headers={**form, "x-api-key": KEY}, timeout=60)
+    assert answer.status_code == httpx.codes.OK, answer.text
+
+
+def wait_stored(clickhouse: ClickHouse) -> None:
+    """Wait until every span is in its table, and the batch is counted."""
+    client = clickhouse.client(database="spanpulse")
+    deadline = time.monotonic() + STORED_WITHIN
+    counts = "SELECT (SELECT count() FROM spans), (SELECT sum(stored) FROM batches)"
+    while (found := client.query(counts).result_rows[0]) != (SPANS, SPANS):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.2)
+    client.close()
+
+
+@pytest.mark.slow
+def test_the_stack_stores_what_it_was_sent(tmp_path: Path, kafka: Kafka, clickhouse: ClickHouse) -> None:
+    environ = {name: environment(name, kafka, clickhouse) for name in ("init", "gateway", "worker", "dashboard")}
+    command = [sys.executable, "-m", "spanpulse", "init"]
+    done = subprocess.run(
+        command, env=environ["init"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    roles = {name: Role(name, tmp_path / name, environ[name]) for name in ("gateway", "worker", "dashboard")}
+    try:
+        for role in roles.values():
+            role.start(wait=False)
+        for role in roles.values():
+            role.wait_ready()
+        wait_ready(roles)
+        send(roles["gateway"])
+        wait_stored(clickhouse)
+        page = httpx.get(
+            f"{roles['dashboard'].web}/api/v1/overview",
+            headers={"authorization": f"Bearer {secrets()['SPANPULSE_WEB_TOKEN']}"},
+            timeout=60,
+        )
+        assert page.status_code == httpx.codes.OK, page.text
+        wait_ready(roles)
+        assert {name: role.stop() for name, role in roles.items()} == dict.fromkeys(roles, 0)
+    finally:
+        for role in roles.values():
+            role.kill()
