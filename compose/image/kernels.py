@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 -- a program of the image, of no package
 """Compile every kernel into NUMBA_CACHE_DIR at the build of the image, and see that a start compiles none.
 
 The second look is a process of its own, as a start is. It fails the build where anything is compiled again.
@@ -25,7 +26,7 @@ raise SystemExit(bool(compiled))
 def main() -> int:
     """Compile, and look."""
     for code in ("from spanpulse_stream.process import warm_up; warm_up()", AGAIN):
-        if status := subprocess.run([sys.executable, "-c", code], check=False).returncode:
+        if status := subprocess.run([sys.executable, "-c", code], check=False).returncode:  # noqa: S603 -- our own words
             return status
     return 0
 

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 -- a program of the image, of no package
 """Say whether the process of this container is ready: exit code 0, or 1 with the reasons that /readyz gives.
 
 The health check of the image. Only the standard library, and none of the site: it runs every few seconds.

@@ -26,7 +26,7 @@ KEPT = {"access_control_improvements", "user_directories", "compression", "merge
 
 def configure(user: str, folder: Path) -> Path:
     """Write the configuration in which ``user`` is called default, and return the file."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     users = ET.parse(CONFIGURATION / "users.xml")
     everybody = users.getroot().find("users")
     assert everybody is not None
@@ -69,7 +69,7 @@ def main() -> None:
     file = configure(user, folder / user)
     os.chdir(folder)  # the engine would take a config.xml of the working folder
     client = get_client(interface="chdb", path=str(folder / "store"), chdb_options={"config-file": str(file)})
-    print(json.dumps([run(client, statement) for statement in json.load(sys.stdin)], default=str))
+    sys.stdout.write(json.dumps([run(client, statement) for statement in json.load(sys.stdin)], default=str) + "\n")
     client.close()
 
 

