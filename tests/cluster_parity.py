@@ -41,6 +41,7 @@ COUNTS = ("accepted", "stored", "duplicate", "dead_lettered", "filtered")
 TWICE_EVERY = 7
 SLICES = 8  # a query of an operator may take 256 MiB
 MOST_SHOWN = 5
+AGGREGATE = "SimpleAggregateFunction("
 PROTOBUF = {"content-type": "application/x-protobuf"}
 USER = re.compile(rb"user-\d\d(?=\d\d)")
 
@@ -145,8 +146,12 @@ def differences(one: Holding, other: Holding, tables: Iterable[str] = (*TABLES, 
     return found
 
 
-Hashes = tuple[Counter[str], str]
-"""How often each row is there, by its key and hash, and the query of whole rows."""
+class Hashes(NamedTuple):
+    """How often each row is there, by its key and hash; the query of whole rows, and their key in it."""
+
+    rows: Counter[str]
+    query: str
+    key: str
 
 
 def _rows(holding: Holding, table: str) -> Hashes:
@@ -156,13 +161,24 @@ def _rows(holding: Holding, table: str) -> Hashes:
 
 
 def _sums(holding: Holding, table: str) -> Hashes:
-    """Return a rollup's rows summed up by their dimensions, every measure and sketch."""
+    """Return a rollup's rows summed up by their dimensions, every measure and sketch.
+
+    A correction takes away what an earlier batch has counted: what is 0 in the end is as good as absent.
+    """
     columns = [(name, kind) for name, kind in _columns(holding, table) if name not in PLACES]
-    keys = [name for name, kind in columns if not kind.startswith("SimpleAggregateFunction(")]
-    sums = [f"{_function(kind)}(r.`{name}`) AS `{name}`" for name, kind in columns if name not in keys]
-    counted = "spans" if table == "rollup_service" else "scores" if table == "rollup_score" else "requests"
-    query = f"SELECT {', '.join([*keys, *sums])} FROM {table} AS r GROUP BY {', '.join(keys)} HAVING `{counted}` != 0"
-    return _hashed(holding, query, keys)
+    keys = [name for name, kind in columns if not kind.startswith(AGGREGATE)]
+    sums = {name: _sum(name, kind) for name, kind in columns if name not in keys}
+    listed = ", ".join([*keys, *(f"{term} AS `{name}`" for name, term in sums.items())])
+    query = f"SELECT {listed} FROM {table} AS r GROUP BY {', '.join(keys)}"
+    measures = ", ".join(f"`{name}`" for name in sums)
+    nothing = ", ".join(f"defaultValueOfArgumentType(`{name}`)" for name in sums)
+    return _hashed(holding, f"SELECT * FROM ({query}) WHERE ({measures}) != ({nothing})", keys)
+
+
+def _sum(name: str, kind: str) -> str:
+    function = kind.removeprefix(AGGREGATE).partition(",")[0]
+    total = f"{function}(r.`{name}`)"
+    return f"mapFilter((k, v) -> v != 0, {total})" if function == "sumMap" else total
 
 
 def _hashed(holding: Holding, query: str, keys: list[str]) -> Hashes:
@@ -174,26 +190,22 @@ def _hashed(holding: Holding, query: str, keys: list[str]) -> Hashes:
             f" FROM ({query}) WHERE sipHash64({shown}) % {SLICES} = {part} GROUP BY key, hash"
         )
         found.update({f"{row['key']} {row['hash']}": row["n"] for row in rows})
-    return found, query
+    return Hashes(found, query, shown)
 
 
 def _compared(table: str, left: Hashes, right: Hashes, one: Holding, other: Holding) -> list[str]:
-    missing, more = left[0] - right[0], right[0] - left[0]
+    missing, more = left.rows - right.rows, right.rows - left.rows
     if not missing and not more:
         return []
     keys = sorted({line.rpartition(" ")[0] for line in (*missing, *more)})
-    lines = [f"{table}: {missing.total()} and {more.total()} rows of {left[0].total()} are on one side only"]
-    shown = (f"  {key}: {_shown(_row(one, left[1], key), _row(other, right[1], key))}" for key in keys[:MOST_SHOWN])
+    lines = [f"{table}: {missing.total()} and {more.total()} rows of {left.rows.total()} are on one side only"]
+    shown = (f"  {key}: {_shown(_row(one, left, key), _row(other, right, key))}" for key in keys[:MOST_SHOWN])
     return [*lines, *shown]
 
 
-def _row(holding: Holding, query: str, key: str) -> list[dict[str, Any]]:
-    columns = ", ".join(holding.sql(f"SELECT * FROM ({query}) LIMIT 1")[0])
+def _row(holding: Holding, of: Hashes, key: str) -> list[dict[str, Any]]:
     quoted = key.replace("\\", "\\\\").replace("'", "\\'")
-    names = [name for name in ("tenant", "trace_id", "span_id") if name in columns.split(", ")]
-    if "GROUP BY" in query:
-        names = query.partition("GROUP BY ")[2].partition(" HAVING")[0].split(", ")
-    return holding.sql(f"SELECT * FROM ({query}) WHERE toJSONString(({', '.join(names)})) = '{quoted}' LIMIT 3")
+    return holding.sql(f"SELECT * FROM ({of.query}) WHERE {of.key} = '{quoted}' LIMIT 3")
 
 
 def _shown(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> str:
@@ -214,7 +226,3 @@ def _columns(holding: Holding, table: str) -> list[tuple[str, str]]:
     )
     assert rows, f"no columns of {table}"
     return [(row["name"], row["type"]) for row in rows]
-
-
-def _function(kind: str) -> str:
-    return kind.removeprefix("SimpleAggregateFunction(").partition(",")[0]

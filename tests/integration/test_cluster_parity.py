@@ -1,10 +1,10 @@
 """The same exports give the same spans and rollups in one process and on a cluster.
 
-Sent are the recorded exports of every SDK in the corpus (logs too, some of
-them twice and in pieces), generated load, and a generated day with tools, failures, users, experiments, scores and an operator's
-price list; to `spanpulse up`, and through a gateway to four partitions and two workers. Every column of every span,
-correction, late text, score and dead letter must be equal, and every measure and sketch of every rollup;
-benchmarks/parity.py does the same with more than 100,000 spans.
+Sent are the recorded exports of every SDK in the corpus (logs too, some of them twice and in pieces), generated load,
+and a generated day with tools, failures, users, experiments, scores and an operator's price list; to `spanpulse up`,
+and through a gateway to four partitions and two workers. Every column of every span, late text, score and dead letter
+must be equal, and every measure and sketch of every rollup; benchmarks/parity.py does the same with more than 100,000
+spans.
 
 What may differ, and is therefore left out or avoided: where a record lies in the log, when it was received and, with
 it, on which day of receipt a rollup row lies; which values of a dimension are rolled up as `__other__` (a partition
@@ -21,7 +21,7 @@ from clickhouse_running import running_clickhouse
 from cluster_parity import ROLLUPS, TABLES, Pair, accounts, both, differences
 from kafka_running import Kafka
 
-LOAD, DAY = 8, 400
+LOAD, DAY = 4, 300
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +48,11 @@ def test_spans_and_rollups_are_equal(pair: Pair) -> None:
 
 @pytest.mark.slow
 def test_whatever_differs_would_be_found(pair: Pair) -> None:
-    """The comparison itself: a row more or less, in any table, is seen. Comes last."""
-    for table in ("span_updates", "span_texts", "scores", "dead_letters", *ROLLUPS):
-        assert differences(pair.one, pair.cluster, [table]), table
+    """The comparison itself: a row more, or another value, is seen in any table. Comes last."""
     client = pair.cluster.clickhouse.client(database="spanpulse")
-    client.command(
-        "INSERT INTO span_rows SELECT * REPLACE (unhex('00') AS trace_id, cost + 1 AS cost) FROM span_rows LIMIT 1"
-    )
+    again = "SETTINGS deduplicate_insert = 'disable' SELECT"
+    for table in ("span_texts", "rollup_user", "rollup_score"):
+        client.command(f"INSERT INTO {table} {again} * FROM {table} LIMIT 1")
+        assert differences(pair.one, pair.cluster, [table]), table
+    client.command(f"INSERT INTO span_rows {again} * REPLACE ('none' AS trace_id, 1 AS cost) FROM span_rows LIMIT 1")
     assert differences(pair.one, pair.cluster, ["spans"])

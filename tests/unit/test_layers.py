@@ -19,8 +19,8 @@ STREAM = ROOT / "stream/spanpulse_stream"
 FOLDERS = (
     *("log", "observe", "settings", "control"),
     *("decode", "normalise", "usage", "price", "rollup", "rows"),
-    *("kafka", "transport", "gateway", "importing", "pipeline", "maintenance", "process", "embedded"),
-    *("cluster", "traffic", "commands"),
+    *("kafka", "transport", "gateway", "importing", "pipeline", "deltas", "letters"),
+    *("maintenance", "process", "embedded", "cluster", "traffic", "commands"),
 )
 """From the lowest to the highest."""
 PURE = ("decode", "normalise", "usage", "price", "rollup", "rows")

@@ -29,9 +29,9 @@ OUTCOMES = ("stored", "duplicate", "dead_lettered", "filtered")
 COUNTS = ("accepted", *OUTCOMES, "unjoined")
 SINCE_MINUTES = 5
 RECENT = f"""
-SELECT toInt64(count()) AS batches, toInt64(sum(last_offset - first_offset + 1)) AS messages,
-    toInt64(sum(records)) AS records, toInt64(sumIf(records, at > now() - INTERVAL {SINCE_MINUTES} MINUTE)) AS lately
-FROM (SELECT any(last_offset) AS last_offset, first_offset, sum(accepted) AS records, max(received_at) AS at
+SELECT toInt64(count()) AS batches, toInt64(sum(size)) AS messages,
+    toInt64(sum(counted)) AS records, toInt64(sumIf(counted, at > now() - INTERVAL {SINCE_MINUTES} MINUTE)) AS lately
+FROM (SELECT any(last_offset) - first_offset + 1 AS size, sum(accepted) AS counted, max(received_at) AS at
     FROM batches WHERE received_at > now() - INTERVAL 1 DAY GROUP BY log_source, first_offset)
 """  # noqa: S608 -- a number of our own
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from spanpulse_stream.observe import catalog
-from spanpulse_stream.observe._health import Health
+from spanpulse_stream.observe._health import Condition, Health
 from spanpulse_stream.observe._metrics import Metrics
 from spanpulse_stream.observe._pulse import LoopPulse
 
@@ -24,7 +24,10 @@ def observe_routes(metrics: Metrics, health: Health, pulse: LoopPulse) -> list[R
     """Return the three routes, for the application that serves the web port."""
 
     async def show_metrics(_request: Request) -> Response:
-        metrics.set(catalog.READY, not health.reasons())
+        holding = {each.condition for each in health.reasons()}
+        metrics.set(catalog.READY, not holding)
+        for condition in Condition:
+            metrics.set(catalog.NOT_READY, condition in holding, condition.value)
         return Response(metrics.exposition(), media_type=EXPOSITION)
 
     async def show_health(_request: Request) -> Response:

@@ -215,6 +215,7 @@ DISK_REMOVED_BYTES: Final = _metric(
     Kind.COUNTER, "disk_removed_bytes", (), "bytes", "Bytes of the days removed because of disk_max_bytes"
 )
 READY: Final = _metric(Kind.GAUGE, "ready", (), "bool", "1 if /readyz answers 200")
+NOT_READY: Final = _metric(Kind.GAUGE, "not_ready", ("reason",), "bool", "1 for each reason for which /readyz is bad")
 LOOP_LAG: Final = _metric(
     Kind.GAUGE, "event_loop_lag_seconds", (), "seconds", "How late the event loop ran the newest timer"
 )
