@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,11 +40,15 @@ class Load:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _over: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    slowest: float = 0.0
+    """Seconds of the slowest answer."""
+    _gave_up: threading.Event = field(default_factory=threading.Event)
 
     def begin(self) -> "Load":
         """Send from now on."""
         for number in range(CONNECTIONS):
-            self._threads.append(threading.Thread(target=self._send_all, args=(random.Random(number),)))
+            self._threads.append(threading.Thread(target=self._send_all, args=(random.Random(number),), daemon=True))
             self._threads[-1].start()
         return self
 
@@ -56,12 +61,17 @@ class Load:
             assert not thread.is_alive(), "a request is not acknowledged"
         return self.acknowledged
 
+    def end(self) -> None:
+        """Send nothing more, acknowledged or not: for tests that have failed."""
+        self._over.set()
+        self._gave_up.set()
+
     def _send_all(self, chance: random.Random) -> None:
         with httpx.Client(timeout=20) as client:
             while not self._over.is_set():
                 with self._lock:
                     body = self.load.request(time.time_ns())
-                while not self._sent_once(client, chance, body):
+                while not self._sent_once(client, chance, body) and not self._gave_up.is_set():
                     time.sleep(0.1)
                 time.sleep(self.pause)
 
@@ -75,6 +85,8 @@ class Load:
             self.lost += 1
             return False
         with self._lock:
+            self.statuses[answer.status_code] += 1
+            self.slowest = max(self.slowest, answer.elapsed.total_seconds())
             self.acknowledged += answer.status_code == httpx.codes.OK
             self.refused += answer.status_code != httpx.codes.OK
         return answer.status_code == httpx.codes.OK

@@ -2,8 +2,8 @@
 
 What a table's rows of one batch have in common is left out: the day of receipt, and the mark of the batch, which is in
 the message's headers. A batch whose rows take more than `MOST_BYTES` becomes several parts, each to be read alone: rows
-are additive, so parts are as well. A row that alone is larger loses the names in its maps of names (error types,
-labels): all are summed under `__other__`. The bound is no setting, so a batch that comes again has the same parts.
+are additive, so parts are as well. One row always fits: dimensions have at most 1,024 bytes each, maps 256 names. The
+bound is no setting, so a batch that comes again has the same parts.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,6 @@ from typing import Final
 import pyarrow as pa
 
 from spanpulse_sinks.clickhouse import Batch
-from spanpulse_stream.rollup import OTHER
 
 __all__ = ["MOST_BYTES", "TABLES", "decode_deltas", "encode_deltas"]
 
@@ -60,17 +59,15 @@ def _plain(rows: pa.RecordBatch, name: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(plain).replace_schema_metadata({TABLE: name})
 
 
-def _cut(rows: pa.RecordBatch, most_bytes: int, *, last: bool = False) -> Iterator[bytes]:
+def _cut(rows: pa.RecordBatch, most_bytes: int) -> Iterator[bytes]:
     """Yield streams of all rows, halving what is too large."""
     stream = _stream(rows)
-    if len(stream) <= most_bytes or last:
+    if len(stream) <= most_bytes or rows.num_rows == 1:
         yield stream
-    elif rows.num_rows == 1:
-        yield from _cut(_without_names(rows), most_bytes, last=True)
-    else:
-        half = rows.num_rows // 2
-        yield from _cut(rows.slice(0, half), most_bytes)
-        yield from _cut(rows.slice(half), most_bytes)
+        return
+    half = rows.num_rows // 2
+    yield from _cut(rows.slice(0, half), most_bytes)
+    yield from _cut(rows.slice(half), most_bytes)
 
 
 def _stream(rows: pa.RecordBatch) -> bytes:
@@ -78,13 +75,3 @@ def _stream(rows: pa.RecordBatch) -> bytes:
     with pa.ipc.new_stream(sink, rows.schema) as stream:
         stream.write_batch(rows)
     return bytes(sink.getvalue())
-
-
-def _without_names(row: pa.RecordBatch) -> pa.RecordBatch:
-    """Return one row with the counts of each map of names under one name."""
-    columns = {name: row[name] for name in row.schema.names}
-    for name, column in columns.items():
-        if pa.types.is_map(column.type) and pa.types.is_string(column.type.key_type):
-            total = sum(count for _, count in column[0].as_py())
-            columns[name] = pa.array([[(OTHER, total)]], column.type)
-    return pa.RecordBatch.from_pydict(columns).replace_schema_metadata(row.schema.metadata)
