@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import BASE_NS, RECEIVED_MS, Span, span_columns
@@ -121,6 +121,7 @@ def test_sources_are_told_apart_and_bounded() -> None:
     assert seen.is_new(Delta(1, 5, 9, 1, 1, {})), "the place of the source that was longest silent"
 
 
+@settings(max_examples=40)
 @given(st.lists(st.lists(spans, max_size=6), max_size=4))
 def test_recent_sums_add_up_whatever_the_batches(found: list[list[Span]]) -> None:
     recent = RecentSums()

@@ -19,9 +19,11 @@ from spanpulse_sinks.clickhouse.server import Patience
 from spanpulse_stream.cluster._database import connect_server
 from spanpulse_stream.cluster._follow import Following
 from spanpulse_stream.cluster._process import ClusterProcess
+from spanpulse_stream.cluster._publishing import Publisher
 from spanpulse_stream.cluster._reading import reading
 from spanpulse_stream.cluster._shared import Shared
 from spanpulse_stream.cluster._watch import WorkerWatch
+from spanpulse_stream.cluster._watching import Watching
 from spanpulse_stream.kafka import KafkaUnusable, LogSources, check_topics, connection, read_topics, wait_for_brokers
 from spanpulse_stream.observe import Condition, Health, catalog
 from spanpulse_stream.partitions import TP
@@ -34,6 +36,7 @@ __all__ = ["WorkerProcess"]
 MOST_BATCH_BYTES = 20 * 1024 * 1024
 MOST_BATCH_RECORDS = 8_000  # a batch takes 12 KB a record while it is computed and written; a worker 700 MB in all
 LONGEST_WAIT_S = 5.0
+PUBLISH_WITHIN_S = 5.0  # when the worker stops
 LEAST_STALLED_S = 30.0  # with a backlog a round over many partitions takes a while
 
 
@@ -83,6 +86,8 @@ class WorkerProcess(ClusterProcess):
         """Stop every part; a write that waits for the database gives up first."""
         if (stopping := getattr(self, "_stopping", None)) is not None:
             stopping.set()
+        if (publisher := getattr(self, "_publisher", None)) is not None:
+            asyncio.get_running_loop().call_later(PUBLISH_WITHIN_S, publisher.give_up)
         await super().stop()
 
     async def _take_part(self, tools: Tools, following: Following) -> None:
@@ -90,6 +95,8 @@ class WorkerProcess(ClusterProcess):
         settings = self.settings
         app = make_kafka_app(settings)
         claims, sources = KafkaClaims(app), LogSources(settings)
+        publisher = self._publisher = Publisher(settings, self.metrics)
+        self.stack.push_async_callback(publisher.stop)
 
         async def partition(tp: TP) -> PartitionSteps:
             source = await sources.of(*tp)
@@ -101,7 +108,7 @@ class WorkerProcess(ClusterProcess):
 
         enricher = Enricher(
             claims,
-            Steps(partition, lambda: following.versions, app.crash, skipped),
+            Steps(partition, lambda: following.versions, app.crash, skipped, publisher.publish),
             most_records=min(settings.batch_records, MOST_BATCH_RECORDS),
             most_bytes=MOST_BATCH_BYTES,
             read=reading(settings),
@@ -116,6 +123,15 @@ class WorkerProcess(ClusterProcess):
         await app.start()
         self.keep(self._until_ended(app))
         self.keep(WorkerWatch(app, claims, self.metrics, self.health).run())
+        await self._watch_deltas()
+
+    async def _watch_deltas(self) -> None:
+        """Join the group of those who watch what all batches add."""
+        watching = Watching(self.settings, self.metrics)
+        self.stack.push_async_callback(watching.app.stop)
+        await watching.app.start()
+        self.keep(self._until_ended(watching.app))
+        self.keep(watching.measure())
 
     async def _until_ended(self, app: Any) -> None:
         reason = await failed(app)

@@ -5,6 +5,7 @@ from spanpulse_stream.kafka._connection import KafkaMisconfigured, connection
 from spanpulse_stream.kafka._described import topic_ids
 from spanpulse_stream.kafka._failures import KafkaAway, KafkaUnusable, TopicsRefused
 from spanpulse_stream.kafka._log import KafkaLog
+from spanpulse_stream.kafka._sender import Outgoing, Sender
 from spanpulse_stream.kafka._sources import LogSources
 from spanpulse_stream.kafka._topics import (
     OwnTopics,
@@ -21,7 +22,9 @@ __all__ = [
     "KafkaMisconfigured",
     "KafkaUnusable",
     "LogSources",
+    "Outgoing",
     "OwnTopics",
+    "Sender",
     "TopicOutcome",
     "TopicsRefused",
     "check_topics",

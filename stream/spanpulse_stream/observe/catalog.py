@@ -145,6 +145,36 @@ PIPELINE_SKIPPED: Final = _metric(
     "Messages left out because the database had them, though they were not committed",
 )
 
+# -- what workers tell others, and who watches ---------------------------------------------------------------------
+PUBLISHED_MESSAGES: Final = _metric(
+    Kind.COUNTER, "published_messages", ("topic",), "messages", "Messages that Kafka has: deltas and dead letters"
+)
+PUBLISHED_BYTES: Final = _metric(
+    Kind.COUNTER, "published_bytes", ("topic",), "bytes", "Bytes of those messages before compression"
+)
+PUBLISH_SECONDS: Final = _metric(
+    Kind.HISTOGRAM,
+    "publish_seconds",
+    (),
+    "seconds",
+    "Publishing one batch between its write and its commit, repetitions included",
+    LATENCY,
+)
+PUBLISH_RETRIES: Final = _metric(
+    Kind.COUNTER, "publish_retries", (), "attempts", "Attempts to publish that failed and were repeated"
+)
+WATCH_DELTAS: Final = _metric(
+    Kind.COUNTER,
+    "watch_deltas",
+    ("outcome",),
+    "messages",
+    "Deltas by what became of them: taken, seen (they came again, and were left out), unreadable",
+)
+WATCH_REQUESTS: Final = _metric(
+    Kind.GAUGE, "watch_requests", (), "requests", "Counted calls in the minutes that this process watches"
+)
+WATCH_SPANS: Final = _metric(Kind.GAUGE, "watch_spans", (), "spans", "Spans in the minutes that this process watches")
+
 # -- pipeline -----------------------------------------------------------------------------------------------------
 PIPELINE_BATCHES: Final = _metric(Kind.COUNTER, "pipeline_batches", (), "batches", "Batches written and committed")
 PIPELINE_RECORDS: Final = _metric(

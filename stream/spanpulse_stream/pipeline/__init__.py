@@ -7,7 +7,7 @@ from spanpulse_stream.pipeline._enrich import Enricher
 from spanpulse_stream.pipeline._history import History
 from spanpulse_stream.pipeline._lane import incoming
 from spanpulse_stream.pipeline._memory import PartitionMemory
-from spanpulse_stream.pipeline._partition import PartitionSteps, Tools
+from spanpulse_stream.pipeline._partition import PartitionSteps, Pending, Tools
 from spanpulse_stream.pipeline._rebuild import CALL_ROLLUPS, ROLLUPS, caps_below, rebuilt_day, rollups_of
 from spanpulse_stream.pipeline._repair import Messages, RowsFromLog
 from spanpulse_stream.pipeline._signed import DayRange, Read, offset_ranges
@@ -31,6 +31,7 @@ __all__ = [
     "Partition",
     "PartitionMemory",
     "PartitionSteps",
+    "Pending",
     "PriceBooks",
     "Read",
     "RowsFromLog",

@@ -145,7 +145,7 @@ class Enricher:
         for lane in list(self._lanes.values()):
             if not self._begin_write(lane) or not due:
                 continue
-            if lane.next is not None or sum(each.batches for each in self._lanes.values()) >= MOST_BATCHES:
+            if lane.next is not None or self._has_enough():
                 done = done and not lane.cutter.waiting
             elif batch := lane.cutter.take():
                 self._make_room()
@@ -153,22 +153,29 @@ class Enricher:
                 self._begin_write(lane)
         return done
 
+    def _has_enough(self) -> bool:
+        """Whether what is computed and not yet committed takes as much memory as it may."""
+        lanes = self._lanes.values()
+        batches, size = sum(lane.batches for lane in lanes), sum(lane.bytes for lane in lanes)
+        return batches >= MOST_BATCHES or (batches > 1 and size >= self._most_bytes)
+
     async def _compute(self, lane: Lane, batch: list[Incoming]) -> None:
         claim = lane.replayed(batch)
         versions = claim.versions if claim else self._steps.versions()
         computing = self._begin(asyncio.to_thread(lane.steps.compute, batch, versions))
         if await lane.outlasts(computing):
             new = Claim(batch[0].offset, batch[-1].offset + 1, versions)
-            lane.next = Work(computing.result(), claim or new, claimed=claim is not None)
+            size = sum(len(message.value) for message in batch)
+            lane.next = Work(computing.result(), claim or new, claim is not None, size)
 
     def _begin_write(self, lane: Lane) -> bool:
         """Write the next batch, if it is computed and the one before it is committed; False for a lane that is gone."""
         if not self._is_mine(lane):
             return False
         if not lane.is_writing and lane.next is not None:
-            lane.writing = self._begin(self._write(lane, lane.next))
-            lane.writing.add_done_callback(self._after_write)
-            lane.next = None
+            writing = self._begin(self._write(lane, lane.next))
+            lane.write(writing, lane.next.bytes)
+            writing.add_done_callback(self._after_write)
         return True
 
     async def _write(self, lane: Lane, work: Work) -> None:

@@ -11,13 +11,16 @@ from spanpulse_stream.pipeline._steps import Partition
 
 __all__ = ["Lane", "Work", "incoming"]
 
+MOST_DIGITS = 10  # of a number that a sender says
+
 
 class Work(NamedTuple):
-    """A batch that is computed: what to write, its range, and whether that is claimed already."""
+    """A batch that is computed: what to write, its range, whether that is claimed already, bytes of its messages."""
 
     computed: Any
     claim: Claim
     claimed: bool
+    bytes: int
 
 
 class Lane:
@@ -34,6 +37,7 @@ class Lane:
         self.first = first
         self.next: Work | None = None  # is written when the one before it is committed
         self.writing: asyncio.Task[None] | None = None
+        self._writing_bytes = 0
         self._claim = claim if claim is not None and claim.end > first else None  # of an earlier worker
         self._events: dict[int, tuple[Any, Any]] = {}
         self._dropped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -49,6 +53,15 @@ class Lane:
     def batches(self) -> int:
         """How many batches are computed and not yet committed."""
         return (self.next is not None) + self.is_writing
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes the messages of those batches have."""
+        return (self.next.bytes if self.next else 0) + (self._writing_bytes if self.is_writing else 0)
+
+    def write(self, writing: "asyncio.Task[None]", size: int) -> None:
+        """Note that the next batch is being written."""
+        self.next, self.writing, self._writing_bytes = None, writing, size
 
     @property
     def is_writing(self) -> bool:
@@ -97,7 +110,7 @@ def incoming(message: Any) -> Incoming:
         appended_at=round(message.timestamp * 1000),
         tenant=headers.get("tenant", b"default").decode(errors="replace"),
         signal=headers.get("signal", b"traces").decode(errors="replace"),
-        records=int(records) if records.isdigit() else 1,
+        records=int(records) if records.isdigit() and len(records) < MOST_DIGITS else 1,
         value=message.value or b"",
     )
 

@@ -22,7 +22,7 @@ from spanpulse_stream.pipeline._task import Task
 from spanpulse_stream.pipeline._versions import Versions
 from spanpulse_stream.usage import Corrections
 
-__all__ = ["PartitionSteps", "Tools"]
+__all__ = ["PartitionSteps", "Pending", "Tools"]
 
 
 @dataclass(frozen=True, slots=True)
