@@ -78,8 +78,9 @@ def _run(entry: EntryPoint, arguments: list[str]) -> int:
 
 def _print_help(commands: dict[str, EntryPoint]) -> None:
     print("usage: spanpulse COMMAND [OPTION ...]\n\nWatches LLM applications as they run.\n\ncommands:")
+    width = max(map(len, commands), default=0)
     for name in sorted(commands):
-        print(f"  {name:<10} {_summary(commands[name])}")
+        print(f"  {name:<{width}} {_summary(commands[name])}")
     print("\n`spanpulse COMMAND --help` explains one.")
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 __all__ = ["MAX_BYTES", "DeadLetter", "dead_letter_rows"]
 
-MAX_BYTES = 256 * 1024
+MAX_BYTES = 1024 * 1024  # more than a message has that the receiver made: 900,000
 MAX_DETAIL = 1000
 
 

@@ -6,6 +6,7 @@ from spanpulse_stream.cluster._database import connect_server
 from spanpulse_stream.cluster._errors import CANNOT_START
 from spanpulse_stream.cluster._gateway import GatewayProcess
 from spanpulse_stream.cluster._init import prepare
+from spanpulse_stream.cluster._letters import query_cluster, replay_in_cluster
 from spanpulse_stream.cluster._shared import KINDS, Kind, Shared, checked_text
 from spanpulse_stream.cluster._worker import WorkerProcess
 
@@ -21,4 +22,6 @@ __all__ = [
     "checked_text",
     "connect_server",
     "prepare",
+    "query_cluster",
+    "replay_in_cluster",
 ]

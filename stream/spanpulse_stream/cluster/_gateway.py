@@ -7,7 +7,7 @@ Kafka; it is sent again, and the workers drop what they have seen.
 from typing import ClassVar
 
 from spanpulse_stream.cluster._process import ClusterProcess
-from spanpulse_stream.gateway import GrpcServer, HttpServer, OtlpApp, OtlpOptions, Receiver
+from spanpulse_stream.gateway import GrpcServer, HttpServer, OtlpApp, OtlpOptions, Receiver, ServerTls
 from spanpulse_stream.kafka import KafkaLog
 
 __all__ = ["GatewayProcess"]
@@ -21,10 +21,10 @@ class GatewayProcess(ClusterProcess):
     async def begin(self) -> None:
         """Bind all ports, then connect; until Kafka answers, requests are told to come again.
 
-        Raises InvalidKey, BindingRefused, KafkaMisconfigured, CannotListen or OSError.
+        Raises InvalidKey, BindingRefused, TlsMisconfigured, KafkaMisconfigured, CannotListen or OSError.
         """
         settings = self.settings
-        options = OtlpOptions.from_settings(settings)
+        options, tls = OtlpOptions.from_settings(settings), ServerTls.from_settings(settings)
         log = KafkaLog(settings, self.metrics, self.health)
         receiver = Receiver(log, options, self.metrics, self.health)
         self.stack.callback(receiver.close)
@@ -36,9 +36,11 @@ class GatewayProcess(ClusterProcess):
             host=settings.host,
             port=settings.otlp_http,
             setting="otlp_http",
+            limits=options.limits,
             on_refused=receiver.refused,
+            tls=tls,
         )
         await self.serve("otlp_http", http)
-        await self.serve("otlp_grpc", GrpcServer(receiver, host=settings.host, port=settings.otlp_grpc))
+        await self.serve("otlp_grpc", GrpcServer(receiver, host=settings.host, port=settings.otlp_grpc, tls=tls))
         receiver.serve()
         self.stack.callback(receiver.stop)

@@ -33,7 +33,8 @@ from spanpulse_stream.transport import KafkaClaims, failed, make_kafka_app
 
 __all__ = ["WorkerProcess"]
 
-MOST_BATCH_BYTES = 20 * 1024 * 1024
+MOST_BATCH_BYTES = 12 * 1024 * 1024
+BUFFERED_BYTES = 8 * 1024 * 1024
 MOST_BATCH_RECORDS = 8_000  # a batch takes 12 KB a record while it is computed and written; a worker 700 MB in all
 LONGEST_WAIT_S = 5.0
 PUBLISH_WITHIN_S = 5.0  # when the worker stops
@@ -93,7 +94,7 @@ class WorkerProcess(ClusterProcess):
     async def _take_part(self, tools: Tools, following: Following) -> None:
         """Join the group."""
         settings = self.settings
-        app = make_kafka_app(settings)
+        app = make_kafka_app(settings, buffered_bytes=BUFFERED_BYTES)
         claims, sources = KafkaClaims(app), LogSources(settings)
         publisher = self._publisher = Publisher(settings, self.metrics)
         self.stack.push_async_callback(publisher.stop)

@@ -28,6 +28,7 @@ STOPPED: Mapping[str, str] = {
     "backup": "the backup of before is whole; the same command goes on with the new one",
     "erase": "it may have begun; the next start finishes it then, or the same command",
     "rebuild": "days that were done are counted again, all others are as they were",
+    "replay": "letters that were sent stay sent; the command says how to go on when it is run again",
     "reprice": "days that were done have the new prices; if there are any, the next start does the rest, or the same"
     " command",
 }

@@ -6,14 +6,11 @@ from typing import Annotated
 
 import typer
 
+from spanpulse_stream.commands._query import query_folder
 from spanpulse_stream.commands._run import CommandError, run_command
-from spanpulse_stream.control import ControlClient, NotRunning, RequestRefused
-from spanpulse_stream.settings import Settings, load_settings
+from spanpulse_stream.settings import load_settings
 
 __all__ = ["run"]
-
-# A running process bounds its queries itself; the answer may take a while to travel.
-PATIENCE = 15.0
 
 
 def run(arguments: list[str]) -> int:
@@ -37,13 +34,7 @@ def _sql(
     _check_unicode(query)
     settings = load_settings({"data": data}, file=config).settings
     chosen = output_format or ("PrettyCompactMonoBlock" if sys.stdout.isatty() else "TabSeparatedWithNames")
-    try:
-        answer = ControlClient(settings.data, settings.query_timeout + PATIENCE).query(query, chosen)
-    except NotRunning:
-        answer = _offline(settings, query, chosen)
-    except RequestRefused as refusal:
-        raise CommandError(str(refusal)) from None
-    sys.stdout.buffer.write(answer)
+    sys.stdout.buffer.write(query_folder(settings, query, chosen))
     sys.stdout.flush()
 
 
@@ -53,18 +44,3 @@ def _check_unicode(query: str) -> None:
         query.encode()
     except UnicodeEncodeError:
         raise CommandError("the query is no valid UTF-8") from None
-
-
-def _offline(settings: Settings, query: str, output_format: str) -> bytes:
-    """Open the database in this process; the import is slow and only needed here."""
-    from spanpulse_sinks.clickhouse import SinkError  # noqa: PLC0415
-    from spanpulse_stream.embedded import DataFolder, open_database, run_query  # noqa: PLC0415
-
-    folder = DataFolder(settings.data.resolve())
-    if not folder.database.is_dir():
-        raise CommandError(f"there is no database in {settings.data}; `spanpulse up --data {settings.data}` makes one")
-    try:
-        with open_database(folder, settings) as database:
-            return run_query(database, query, output_format)
-    except (SinkError, OSError) as error:
-        raise CommandError(str(error)) from None

@@ -25,6 +25,7 @@ from spanpulse_stream.gateway._server import CannotListen, HttpServer
 from spanpulse_stream.gateway._split import Piece, split_request
 from spanpulse_stream.gateway._tls import ServerTls, TlsMisconfigured
 from spanpulse_stream.gateway._wire import fields as wire_fields
+from spanpulse_stream.gateway._wire import length_delimited
 from spanpulse_stream.log import TOPIC, LogFull, Message, MessageLog, Signal
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "check_binding",
     "check_page_binding",
     "is_tenant",
+    "length_delimited",
     "messages_of",
     "partition_of",
     "resource_key",

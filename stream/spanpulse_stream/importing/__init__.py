@@ -11,6 +11,7 @@ from spanpulse_stream.importing._columns import Column, Mapping, MappingWanted, 
 from spanpulse_stream.importing._detect import FORMATS, Format
 from spanpulse_stream.importing._errors import BadPiece, FileEmpty, ImportFailed, TargetFailed, Torn
 from spanpulse_stream.importing._fields import IGNORED
+from spanpulse_stream.importing._judge import Judged, judge
 from spanpulse_stream.importing._reading import Options, Reading
 from spanpulse_stream.importing._routes import import_routes
 from spanpulse_stream.importing._rows import Row
@@ -33,6 +34,7 @@ __all__ = [
     "Format",
     "ImportFailed",
     "Importer",
+    "Judged",
     "LogTarget",
     "Mapping",
     "MappingWanted",
@@ -50,6 +52,7 @@ __all__ = [
     "Torn",
     "import_file",
     "import_routes",
+    "judge",
     "pack_chunk",
     "unpack_chunk",
 ]

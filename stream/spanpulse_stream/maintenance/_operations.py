@@ -11,6 +11,7 @@ from spanpulse_stream.maintenance._erase import erase, resume_erase, sweep_list
 from spanpulse_stream.maintenance._erase_request import Journal as ErasureJournal
 from spanpulse_stream.maintenance._rebuild import rebuild
 from spanpulse_stream.maintenance._rebuild_swap import finish_swap
+from spanpulse_stream.maintenance._replay import replay
 from spanpulse_stream.maintenance._reprice import mark_interrupted, reprice, resume_reprice
 from spanpulse_stream.maintenance._reprice_journal import Journal as RepriceJournal
 
@@ -25,6 +26,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "backup": backup,
     "erase": erase,
     "rebuild": rebuild,
+    "replay": replay,
     "reprice": reprice,
 }
 

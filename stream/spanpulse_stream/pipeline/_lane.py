@@ -103,17 +103,22 @@ class Lane:
 
 def incoming(message: Any) -> Incoming:
     """Return a message as the steps see it; a header that says nothing useful counts as absent."""
-    headers = _headers(message.headers)
-    records = headers.get("records", b"")
+    headers, value = _headers(message.headers), message.value or b""
     return Incoming(
         offset=message.offset,
         appended_at=round(message.timestamp * 1000),
         tenant=headers.get("tenant", b"default").decode(errors="replace"),
         signal=headers.get("signal", b"traces").decode(errors="replace"),
-        records=int(records) if records.isdigit() and len(records) < MOST_DIGITS else 1,
-        value=message.value or b"",
+        records=_records(headers.get("records", b""), len(value)),
+        value=value,
     )
 
 
 def _headers(headers: Any) -> Mapping[str, bytes]:
-    return dict(headers.items() if isinstance(headers, Mapping) else headers or ())
+    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    return {name: value for name, value in pairs if value is not None}
+
+
+def _records(told: bytes, size: int) -> int:
+    """Return how many records a message says that it has: no more than there is room for, two bytes each."""
+    return min(int(told), max(1, size // 2)) if told.isdigit() and len(told) < MOST_DIGITS else 1

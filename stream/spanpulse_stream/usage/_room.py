@@ -14,8 +14,8 @@ LEAST = 4096  # entries
 
 
 def capacity_of(entries: int) -> int:
-    """Return the places of a table of so many entries at most: twice as many or more, a power of two."""
-    return 1 << (2 * max(entries, LEAST) - 1).bit_length()
+    """Return the places of a table of so many entries at most: half as many again or more, a power of two."""
+    return 1 << (3 * max(entries, LEAST) // 2 - 1).bit_length()
 
 
 def with_room(tables: NDArray[np.uint64], entries: int) -> NDArray[np.uint64]:

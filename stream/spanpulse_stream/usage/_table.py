@@ -1,7 +1,7 @@
 """Open addressing over the ring: four tables that map an exact key to a slot.
 
 An entry is 32 bits of the key's hash and the slot; the key itself stays in the row, so a match is always checked
-against it and no two keys are ever mixed up. Linear probing at half load at most, removal by shifting back, so
+against it and no two keys are ever mixed up. Linear probing at two thirds load at most, removal by shifting back, so
 there are no tombstones and a probe's length does not grow with age. The hash is seeded: who chooses ids cannot
 choose where they collide.
 """
