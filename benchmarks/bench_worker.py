@@ -123,7 +123,7 @@ def measure(cluster: Cluster, workers: int, spans: int) -> Used:
     after = cpu(pids), cpu([database]), cpu([broker])
     seconds = time.monotonic() - begun
     peaks.end()
-    shares = [len(each) for each in shared(cluster, roles)]
+    shares = [len(each) for each in shared(roles)]
     for role in roles:
         role.stop()
     stored = cluster.one("toInt64(count()) FROM span_rows")
@@ -132,7 +132,7 @@ def measure(cluster: Cluster, workers: int, spans: int) -> Used:
     return Used(workers, written, seconds, *used, shares, peaks.mb)
 
 
-def shared(cluster: Cluster, roles: list[Role]) -> list[list[str]]:
+def shared(roles: list[Role]) -> list[list[str]]:
     """Return the partitions that each worker has, by its metrics."""
     found = []
     for role in roles:

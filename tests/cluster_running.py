@@ -1,4 +1,4 @@
-"""A cluster on this machine: real Kafka, a ClickHouse façade, and the processes of spanpulse, to be killed and frozen."""
+"""A cluster on this machine: real Kafka, a façade of ClickHouse, and our processes, to be killed and frozen."""
 
 import asyncio
 import json

@@ -27,7 +27,7 @@ from sums import check
 __all__ = ["Standing", "eventually", "produce", "standing"]
 
 DEADLINE_S = 60.0
-PAUSE_S = 0.1
+PAUSE_S = 0.4
 LARGEST = 8 << 20
 
 Record = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
@@ -69,9 +69,10 @@ class Standing:
         self._loads.append(load)
         try:
             yield load
-            self.requests += load.finish()
+            load.finish()
         finally:
             load.end()
+            self.requests += load.acknowledged
         self.whole(load)
 
     def whole(self, load: Load) -> None:
@@ -105,7 +106,9 @@ def produce(kafka: Kafka, topic: str, records: list[Record], **options: Any) -> 
     partition, stamps = options.pop("partition", None), options.pop("timestamp_ms", None)
 
     async def write() -> None:
-        made = AIOKafkaProducer(**kafka.client_options(), client_id="tests", max_request_size=LARGEST, **options)
+        made = AIOKafkaProducer(
+            **{"client_id": "tests", "max_request_size": LARGEST, **kafka.client_options(), **options}
+        )
         async with made as producer:
             for key, value, headers in records:
                 await producer.send_and_wait(

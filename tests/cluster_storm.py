@@ -23,6 +23,7 @@ from sums import check
 
 CONNECTIONS = 3
 PAUSE_S = 0.05
+TIMEOUT_S = 20.0
 PROTOBUF = {"content-type": "application/x-protobuf"}
 
 
@@ -65,9 +66,11 @@ class Load:
         """Send nothing more, acknowledged or not: for tests that have failed."""
         self._over.set()
         self._gave_up.set()
+        for thread in self._threads:
+            thread.join(TIMEOUT_S + 10)
 
     def _send_all(self, chance: random.Random) -> None:
-        with httpx.Client(timeout=20) as client:
+        with httpx.Client(timeout=TIMEOUT_S) as client:
             while not self._over.is_set():
                 with self._lock:
                     body = self.load.request(time.time_ns())
@@ -230,6 +233,9 @@ WRONG: dict[str, dict[str, Any]] = {
     "requests lost": {"action": "drop_before"},
     "ok without a write": {"action": "lie", "summary": False},
     "errors 500": {"action": "error_500"},
+    "answers cut": {"action": "half"},
+    "connections reset": {"action": "reset"},
+    "read only": {"action": "code", "code": 164},
     "too many parts": {"action": "code", "code": 252},
     "memory limit": {"action": "code", "code": 241},
 }
@@ -253,3 +259,88 @@ def _until_it_lives(role: Role) -> None:
         time.sleep(0.2)
     if not role.running:
         role.start()
+
+
+def stop_a_gateway(storm: Storm, chance: random.Random) -> str:
+    """SIGTERM; it must end in order."""
+    role = chance.choice(storm.gateways)
+    assert role.stop() == 0, role.output[-3000:]
+    role.start()
+    return "gateway stopped"
+
+
+def add_a_worker(storm: Storm, chance: random.Random) -> str:
+    """One more for some seconds; it must end in order."""
+    role = storm.cluster.role("worker").start()
+    time.sleep(chance.uniform(1, 5))
+    assert role.stop() == 0, role.output[-3000:]
+    return "worker added and removed"
+
+
+def kill_all_workers(storm: Storm, chance: random.Random) -> str:
+    """SIGKILL of every worker at once."""
+    for role in storm.workers:
+        role.kill()
+    time.sleep(chance.uniform(0, 2))
+    for role in storm.workers:
+        role.start(wait=False)
+    for role in storm.workers:
+        role.wait_ready()
+    return "all workers killed"
+
+
+def freeze_the_broker(storm: Storm, chance: random.Random, seconds: tuple[float, float] = (5, 12)) -> str:
+    """SIGSTOP of the only broker, then SIGCONT."""
+    storm.cluster.kafka.freeze(0)
+    time.sleep(chance.uniform(*seconds))
+    storm.cluster.kafka.thaw(0)
+    storm.cluster.kafka.wait_until_up()
+    return "broker frozen"
+
+
+def lose_kafka_for_a_minute(storm: Storm, chance: random.Random) -> str:
+    """The same for 60 s."""
+    freeze_the_broker(storm, chance, (60, 60))
+    return "Kafka away for 60 s"
+
+
+def freeze_clickhouse(storm: Storm, chance: random.Random) -> str:
+    """SIGSTOP of the server: connections are taken and nothing answers."""
+    storm.cluster.clickhouse.freeze()
+    time.sleep(chance.uniform(2, 8))
+    storm.cluster.clickhouse.thaw()
+    return "ClickHouse frozen"
+
+
+def lose_clickhouse_for_minutes(storm: Storm, _chance: random.Random) -> str:
+    """Nobody listens for five minutes."""
+    storm.cluster.clickhouse.faults.refuse(drop=True)
+    time.sleep(300)
+    storm.cluster.clickhouse.faults.open()
+    return "ClickHouse away for 300 s"
+
+
+def hold_an_insert_of_a_zombie(storm: Storm, chance: random.Random) -> str:
+    """Every worker that has an insert under way sleeps; what was under way arrives when others have gone on."""
+    table = chance.choice(["span_rows", "rollup_service", "seen", "batches"])
+    held = storm.cluster.clickhouse.faults.add("hold", kind="insert", pattern=f"INSERT INTO {table}", count=1)
+    try:
+        held.wait_waiting(1)
+        role = chance.choice(storm.workers)  # it is this one's insert, or the other one's
+        role.freeze()
+        time.sleep(chance.uniform(8, 12))
+    finally:
+        held.remove()
+    time.sleep(chance.uniform(0, 2))
+    role.thaw()
+    _until_it_lives(role)
+    return "insert held, worker frozen"
+
+
+FAULTS: tuple[Fault, ...] = (
+    *(kill_a_worker, kill_a_gateway, kill_a_dashboard, kill_all_workers, stop_a_worker, stop_a_gateway, add_a_worker),
+    *(freeze_a_worker, hold_an_insert_of_a_zombie, kill_the_broker, freeze_the_broker),
+    *(take_clickhouse_away, kill_clickhouse, freeze_clickhouse, have_clickhouse_go_wrong),
+)
+"""All but the long ones."""
+LONG: tuple[Fault, ...] = (lose_kafka_for_a_minute, lose_clickhouse_for_minutes)

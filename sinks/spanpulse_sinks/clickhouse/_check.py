@@ -8,6 +8,8 @@ in order, so a rollup that carries a later offset has this batch too.
 from dataclasses import dataclass
 from typing import Any
 
+from clickhouse_connect.driver.exceptions import OperationalError
+
 from spanpulse_sinks.clickhouse._batch import OffsetRange, Position, position_of
 
 __all__ = ["WRITTEN_FIRST", "Landed", "highest_source", "landed", "newest_batch"]
@@ -40,17 +42,26 @@ def landed(client: Any, table: str, batch: OffsetRange) -> Landed:
             where = f"toDate(received_at) = {day} AND log_source = {source} AND first_offset = {first}"
         case Position.OFFSET:
             where = f"toDate(received_at) = {day} AND log_source = {source} AND log_offset BETWEEN {first} AND {last}"
-    rows = client.query(f"SELECT count(), sum(cityHash64(tuple(*))) FROM {table} WHERE {where}").result_rows
-    return Landed(int(rows[0][0]), int(rows[0][1]))
+    rows, content = _row(client, f"SELECT count(), sum(cityHash64(tuple(*))) FROM {table} WHERE {where}")
+    return Landed(int(rows), int(content))
 
 
 def newest_batch(client: Any, log_source: int) -> int | None:
     """Return the last offset of the newest committed batch of a source, None where there is none."""
-    rows = client.query(f"SELECT max(last_offset), count() FROM batches WHERE log_source = {log_source}").result_rows
-    return int(rows[0][0]) if rows[0][1] else None
+    newest, rows = _row(client, f"SELECT max(last_offset), count() FROM batches WHERE log_source = {log_source}")
+    return int(newest) if rows else None
 
 
 def highest_source(client: Any) -> int:
     """Return the highest log source that the tables know, 0 for none. Raises ClickHouseError."""
     each = " UNION ALL ".join(f"SELECT max(log_source) AS source FROM {table}" for table in WRITTEN_FIRST)
-    return int(client.query(f"SELECT max(source) FROM ({each})").result_rows[0][0])
+    (highest,) = _row(client, f"SELECT max(source) FROM ({each})")
+    return int(highest)
+
+
+def _row(client: Any, sql: str) -> Any:
+    """Return the one row of an aggregate. Raises ClickHouseError, also for the empty "ok" of a proxy gone wrong."""
+    rows = client.query(sql).result_rows
+    if not rows:
+        raise OperationalError("the database answered ok, and without the one row that it was asked for")
+    return rows[0]

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from spanpulse_sinks.clickhouse import Failure
 from spanpulse_sinks.clickhouse.server import ServerDatabase
 from spanpulse_stream.cluster._database import connect_server
 from spanpulse_stream.decode import Limits
@@ -29,7 +30,7 @@ from spanpulse_stream.settings import Settings
 __all__ = ["query_cluster", "replay_in_cluster"]
 
 ATTEMPTS = 5
-FIRST_WAIT_S = 0.2
+FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 0.5  # there is no crowd of senders to spread
 PATIENCE_S = 180.0  # without Kafka taking anything
 Report = Callable[[Progress], None]
@@ -103,7 +104,7 @@ class _Store:
             try:
                 self.database.insert(REPLAYS, rows, token=token)
             except ClickHouseError as error:
-                if attempt == ATTEMPTS:
+                if attempt == ATTEMPTS or Failure.of(error) is Failure.PERMANENT:
                     raise MaintenanceError(f"ClickHouse does not take what was done: {error}") from None
                 _wait(self.stopping, FIRST_WAIT_S * 2**attempt)
             else:

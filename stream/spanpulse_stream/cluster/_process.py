@@ -18,10 +18,12 @@ from starlette.types import ASGIApp
 
 from spanpulse_stream.gateway import GrpcServer, HttpServer
 from spanpulse_stream.observe import Condition, Health, LoopPulse, Metrics, observe_routes
+from spanpulse_stream.process import give_back_memory
 from spanpulse_stream.settings import Settings
 
 __all__ = ["ClusterProcess", "Progress"]
 
+TIDY_EVERY_S = 10.0
 Progress = Callable[[str], None]
 """Hears what the start is doing, for a person."""
 
@@ -87,6 +89,7 @@ class ClusterProcess(ABC):
     async def serve_web(self, app: ASGIApp | None = None) -> None:
         """Serve the web port: monitoring, or ``app``, which has it as well. Raises CannotListen."""
         self.keep(self._pulse.run())
+        self.keep(_tidy())
         settings = self.settings
         served = app if app is not None else Starlette(routes=self.monitoring)
         await self.serve(
@@ -107,6 +110,13 @@ class ClusterProcess(ABC):
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)
+
+
+async def _tidy() -> None:
+    """Give memory back now and then, until cancelled."""
+    while True:
+        await asyncio.sleep(TIDY_EVERY_S)
+        await asyncio.to_thread(give_back_memory)
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

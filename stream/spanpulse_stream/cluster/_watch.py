@@ -1,4 +1,4 @@
-"""A worker looks after itself: how far each of its partitions is, whether it moves, memory.
+"""A worker looks after itself: how far each of its partitions is, whether it moves.
 
 It asks nobody: the ends of partitions come with every fetch. Where messages wait and nothing at all is committed for a
 minute, or nothing of one partition for five, although the database answers, the process ends, for a start may help. A
@@ -13,12 +13,10 @@ from typing import Any
 
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
 from spanpulse_stream.partitions import TP
-from spanpulse_stream.process import give_back_memory
 
 __all__ = ["WorkerStuck", "WorkerWatch"]
 
 EVERY_S = 1.0
-GIVE_BACK_EVERY = 10
 ALL_STUCK_S, ONE_STUCK_S = 60.0, 300.0
 
 
@@ -41,12 +39,8 @@ class WorkerWatch:
 
     async def run(self) -> None:
         """Watch until cancelled. Raises WorkerStuck."""
-        rounds = 0
         while True:
             self.once()
-            rounds += 1
-            if rounds % GIVE_BACK_EVERY == 0:
-                await asyncio.to_thread(give_back_memory)
             await asyncio.sleep(EVERY_S)
 
     def once(self) -> None:

@@ -16,7 +16,7 @@ __all__ = ["hexdump", "list_as_json", "show_letter", "show_list", "show_report"]
 MOST_DETAIL = 60
 MOST_SHOWN = 2048  # bytes of a letter
 WIDTH = 16
-JSON = b"\0"  # in front of what came as JSON
+JSON = (b"\0{", b"\0[", b'\0"')  # so begins what came as JSON
 
 
 def show_list(found: Sequence[Listed], limit: int, console: Console) -> None:

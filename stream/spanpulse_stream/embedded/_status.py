@@ -30,6 +30,7 @@ OUTCOMES = ("stored", "duplicate", "dead_lettered", "filtered")
 COUNTS = (*OUTCOMES, "unjoined")
 RATE_MINUTES = 5
 
+
 @dataclass(frozen=True, slots=True)
 class StatusReader:
     """Reads the state of one process; ``begun`` is its start by ``clock`` (seconds)."""

@@ -96,10 +96,12 @@ class Receiver:
         outcome: Answer | RequestRefused
         try:
             outcome = await self._guarded(receiving)
-        except ClientGone:
+        except ClientGone as gone:
+            _let_go(gone)
             self._metrics.add(catalog.RECEIVER_ABORTED, 1, signal)
             return None
         except RequestRefused as refusal:
+            _let_go(refusal)
             self._metrics.add(catalog.RECEIVER_RECORDS, refusal.records, signal, "refused")
             outcome = refusal
         self._metrics.add(catalog.RECEIVER_REQUESTS, 1, signal, str(outcome.status))
@@ -190,3 +192,16 @@ class Receiver:
                 503, "the log failed; try again", retry_after_s=RETRY_AFTER_S, records=intake.records
             ) from None
         return 0, ""
+
+
+def _let_go(error: BaseException) -> None:
+    """Have an error hold no frames: each has the request's body, and would keep it until the next full collection.
+
+    An error refers to the frames it passed through, one of which refers to the error: a circle, which a process that
+    collects seldom keeps for long. Hundreds of refused requests would be hundreds of bodies.
+    """
+    each: BaseException | None = error
+    while each is not None:
+        each.__traceback__ = None
+        before, each.__context__, each.__cause__ = each.__cause__ or each.__context__, None, None
+        each = before

@@ -70,10 +70,10 @@ class Sender:
         Raises KafkaAway when that did not succeed in time, or `stop` was called, and KafkaUnusable for a message that
         the topic cannot take.
         """
-        begun, failures = time.monotonic(), 0
+        deadline, failures = time.monotonic() + self._patience, 0
         while True:
             try:
-                await self._attempt(messages)
+                await self._attempt(messages, min(ATTEMPT_S, deadline - time.monotonic()))
             except MessageSizeTooLargeError:
                 raise KafkaUnusable(f"topic {messages[0].topic} does not take a message of this size") from None
             except (KafkaError, KafkaUnusable, OSError) as error:  # TimeoutError is one
@@ -82,7 +82,7 @@ class Sender:
                 return
             failures += 1
             self._retried()
-            if self._over.is_set() or time.monotonic() - begun >= self._patience:
+            if self._over.is_set() or time.monotonic() >= deadline:
                 raise KafkaAway(
                     f"messages for {messages[0].topic} were given up after {failures} attempts: {failure!r}"
                 )
@@ -100,10 +100,10 @@ class Sender:
             self._connected = None
             await connected.close()
 
-    async def _attempt(self, messages: Sequence[Outgoing]) -> None:
+    async def _attempt(self, messages: Sequence[Outgoing], within: float) -> None:
         connected = await self._connection()
         try:
-            async with asyncio.timeout(ATTEMPT_S):
+            async with asyncio.timeout(within):
                 await connected.send(messages, self._over)
         except BaseException:
             if self._connected is connected:

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 __all__ = ["WHOLE_MESSAGE", "Position"]
 
 WHOLE_MESSAGE = -1  # the ordinal of a letter that is no single record
-FORM = re.compile(r"(\d{1,10})/(\d{1,19})/(-1|\d{1,10})")
+FORM = re.compile(r"([0-9]{1,10})/([0-9]{1,19})/(-1|[0-9]{1,10})")
 
 
 class Position(NamedTuple):

@@ -39,7 +39,11 @@ def tame_memory() -> None:
 
 
 def give_back_memory() -> None:
-    """Return to the system what is free between what is used: batches come in waves, and each leaves its holes."""
+    """Return to the system what is free between what is used: batches come in waves, and each leaves its holes.
+
+    What circles hold is collected first: a process that is settled does that too seldom for errors that hold batches.
+    """
+    gc.collect()
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (OSError, AttributeError):
