@@ -29,7 +29,7 @@ from kafka_asking import admin_of
 from kafka_running import Kafka
 from spanpulse_stream.traffic import LoadGenerator
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 AWAY_S = 12.0
 MIB = 1 << 20
@@ -188,7 +188,7 @@ WRONG_TO_ALL = [{"kind": "select", **WRONG[number]} for number in (2, 4, 7, 11, 
 
 
 def test_every_wrong_answer_of_clickhouse(up: Standing) -> None:
-    """The next two inserts go wrong in each way there is, then the next two requests of reads in some."""
+    """The next two inserts go wrong in each way there is, then the next two reads in some of them."""
     faults = up.cluster.clickhouse.faults
     processes = [role.process for role in up.workers]
     with up.load() as sent:

@@ -29,6 +29,8 @@ from spanpulse_stream.deltas import Delta, SeenDeltas
 from spanpulse_stream.kafka import OwnTopics
 from spanpulse_stream.traffic import LoadGenerator
 
+pytestmark = pytest.mark.long
+
 KILLS = 4
 WITHIN = 60.0
 SUMS = ("requests", "errors", "input_tokens", "output_tokens", "cost")

@@ -27,6 +27,8 @@ from cluster_storm import (
 from kafka_running import Kafka
 from spanpulse_stream.traffic import LoadGenerator
 
+pytestmark = pytest.mark.long
+
 FAULTS = [
     *(kill_a_worker, freeze_a_worker, add_a_worker, kill_a_gateway, kill_a_dashboard),
     *(kill_the_broker, kill_clickhouse, have_clickhouse_go_wrong),

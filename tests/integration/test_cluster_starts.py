@@ -22,7 +22,7 @@ from spanpulse_stream.cluster._database import connect_server
 from spanpulse_stream.settings import load_settings
 from spanpulse_stream.traffic import LoadGenerator
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 AT_ONCE_S = 40.0  # a start takes a few seconds, more on a busy machine; what is waited for is for minutes
 
