@@ -24,7 +24,7 @@ def message(topic: str, value: bytes = b"x", **headers: bytes) -> Any:
 
 
 def test_a_gateway_says_in_headers_what_it_sends() -> None:
-    found = reading(SETTINGS)(message("spanpulse.otlp", signal=b"logs", tenant=b"acme", records=b"12"))
+    found = reading(SETTINGS)(message("spanpulse.otlp", b"x" * 100, signal=b"logs", tenant=b"acme", records=b"12"))
     assert (found.signal, found.tenant, found.records, found.encoding) == ("logs", "acme", 12, "otlp_proto")
     assert found.appended_at == 1_700_000_000_123
 
