@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -197,11 +197,17 @@ def test_a_session_keeps_settings_database_and_temporary_tables(server: ClickHou
 def test_a_session_and_an_id_are_for_one_query_at_a_time(server: ClickHouse) -> None:
     long = "SELECT sleepEachRow(0.2) FROM numbers(1000) SETTINGS max_block_size = 1"
     with ThreadPoolExecutor() as pool:
-        running = pool.submit(post, server, long, session_id="busy", query_id="once")
-        eventually(lambda: code_of(post(server, "SELECT 1", session_id="busy")) == "373")
+        asked: list[Future[Any]] = []
+
+        def is_busy() -> bool:
+            if not asked or asked[-1].done():  # it met one of the questions below, and was refused itself
+                asked.append(pool.submit(post, server, long, session_id="busy", query_id="once"))
+            return code_of(post(server, "SELECT 1", session_id="busy")) == "373"
+
+        eventually(is_busy)
         assert code_of(post(server, "SELECT 1", query_id="once")) == "216"
         post(server, "KILL QUERY WHERE query_id = 'once'")
-        assert code_of(running.result()) == "394"
+        assert code_of(asked[-1].result()) == "394"
     assert post(server, "SELECT 1", session_id="busy", query_id="once").text == "1\n"
 
 
