@@ -85,3 +85,14 @@ def test_what_was_taken_away_is_forgotten() -> None:
     world.after(ALL_STUCK_S * 2)
     assert world.health.reasons() == []
     assert world.metrics.value(catalog.KAFKA_LAG, "otlp", "0") == 0
+
+
+def test_as_long_as_a_request_to_the_database_may_take_it_is_not_stuck() -> None:
+    """Nobody knows that it fails before its time is over."""
+    world = World()
+    world.watch.request_s = 60.0
+    world.ends |= {ONE: 100, OTHER: 100}
+    world.after(0)
+    world.after(ALL_STUCK_S + 59)
+    with pytest.raises(WorkerStuck):
+        world.after(2)

@@ -33,6 +33,8 @@ class WorkerWatch:
     metrics: Metrics
     health: Health
     clock: Callable[[], float] = time.monotonic
+    request_s: float = 0.0
+    """Seconds that one request to the database may take: so long nothing moves although nothing is wrong here."""
     _mine: frozenset[TP] = field(default_factory=frozenset)
     _moved: dict[TP, tuple[int, float]] = field(default_factory=dict)
     """Of partitions with messages that wait: the committed offset, and since when it is that."""
@@ -62,7 +64,9 @@ class WorkerWatch:
         if any(each.condition is Condition.DATABASE_FAILING for each in self.health.reasons()):
             self._moved = {tp: (offset, now) for tp, (offset, _) in self._moved.items()}
         waited = {tp: now - since for tp, (_, since) in self._moved.items()}
-        if waited and (min(waited.values()) > ALL_STUCK_S or max(waited.values()) > ONE_STUCK_S):
+        if waited and (
+            min(waited.values()) > ALL_STUCK_S + self.request_s or max(waited.values()) > ONE_STUCK_S + self.request_s
+        ):
             shown = ", ".join(f"{_name(tp)} for {seconds:.0f} s" for tp, seconds in waited.items())
             raise WorkerStuck(f"messages wait and nothing of them is committed: {shown}")
 

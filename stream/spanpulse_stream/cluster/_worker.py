@@ -123,7 +123,8 @@ class WorkerProcess(ClusterProcess):
         self.stack.push_async_callback(app.stop)
         await app.start()
         self.keep(self._until_ended(app))
-        self.keep(WorkerWatch(app, claims, self.metrics, self.health).run())
+        watch = WorkerWatch(app, claims, self.metrics, self.health, request_s=settings.clickhouse_timeout)
+        self.keep(watch.run())
         await self._watch_deltas()
 
     async def _watch_deltas(self) -> None:
