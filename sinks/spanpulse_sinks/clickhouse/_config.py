@@ -11,6 +11,7 @@ __all__ = [
     "DATABASE",
     "GUEST_SETTINGS",
     "OLD_PARTS_LIFETIME_S",
+    "ONE_PART",
     "READ_SETTINGS",
     "WRITE_SETTINGS",
     "EmbeddedConfig",
@@ -22,8 +23,8 @@ DATABASE = "spanpulse"
 MIB = 1024 * 1024
 OLD_PARTS_LIFETIME_S = 480  # that the sources of a merge are kept
 
-# Session of the writer. One insert is one part: one partition, and no cut before 1 GiB or a million rows.
-WRITE_SETTINGS: Mapping[str, int | str] = {
+# One insert is one part, here and on a server: one partition, and no cut before 1 GiB or a million rows.
+ONE_PART: Mapping[str, int | str] = {
     "async_insert": 0,
     "max_partitions_per_insert_block": 1,
     "throw_on_max_partitions_per_insert_block": 1,
@@ -35,6 +36,11 @@ WRITE_SETTINGS: Mapping[str, int | str] = {
     "input_format_null_as_default": 0,
     "input_format_defaults_for_omitted_fields": 0,  # no column has a DEFAULT; a tenth of a small insert
     "session_timezone": "UTC",
+}
+
+# Session of the writer.
+WRITE_SETTINGS: Mapping[str, int | str] = {
+    **ONE_PART,
     "max_threads": 2,
     # the default halves the threads below 2 GiB of free memory, which this engine never has
     "max_threads_min_free_memory_per_thread": 0,

@@ -7,14 +7,14 @@ worker that has many partitions and a backlog takes a while for each round, so o
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
 from spanpulse_stream.partitions import TP
 
-__all__ = ["WorkerStuck", "WorkerWatch"]
+__all__ = ["WorkerStuck", "WorkerWatch", "measure_lag"]
 
 EVERY_S = 1.0
 ALL_STUCK_S, ONE_STUCK_S = 60.0, 300.0
@@ -47,15 +47,16 @@ class WorkerWatch:
 
     def once(self) -> None:
         """Tell health and metrics how far the partitions are. Raises WorkerStuck."""
-        mine = frozenset(TP(*tp) for tp in self.app.consumer.assignment())
+        found = measure_lag(self.app, self.claims, self.metrics, self._mine)
+        mine = frozenset(found)
         for tp in self._mine - mine:
             self.health.forget(_name(tp))
             self._moved.pop(tp, None)
-            self.metrics.set(catalog.KAFKA_LAG, 0, tp.topic, str(tp.partition))
         self._mine = mine
         self.metrics.set(catalog.KAFKA_PARTITIONS, len(mine))
-        for tp in mine:
-            self._look(tp)
+        for tp, place in found.items():
+            if place is not None:
+                self._look(tp, *place)
         self._judge()
 
     def _judge(self) -> None:
@@ -70,17 +71,29 @@ class WorkerWatch:
             shown = ", ".join(f"{_name(tp)} for {seconds:.0f} s" for tp, seconds in waited.items())
             raise WorkerStuck(f"messages wait and nothing of them is committed: {shown}")
 
-    def _look(self, tp: TP) -> None:
-        end = self.app.consumer.highwater(tp)
-        committed = self.claims.reached(tp)
-        if end is None or committed is None:
-            return
+    def _look(self, tp: TP, committed: int, end: int) -> None:
         self.health.progress(_name(tp), committed=committed, end=end)
         if committed >= end:
             self._moved.pop(tp, None)
         elif tp not in self._moved or self._moved[tp][0] != committed:
             self._moved[tp] = (committed, self.clock())
-        self.metrics.set(catalog.KAFKA_LAG, max(0, end - committed), tp.topic, str(tp.partition))
+
+
+def measure_lag(app: Any, claims: Any, metrics: Metrics, before: Collection[TP]) -> dict[TP, tuple[int, int] | None]:
+    """Set the lag of an app's partitions, 0 for those of ``before`` that it has no longer.
+
+    Returns partition -> committed offset and end, None where that is not known yet. Waits for nothing.
+    """
+    found: dict[TP, tuple[int, int] | None] = {}
+    for tp in (TP(*tp) for tp in app.consumer.assignment()):
+        end, committed = app.consumer.highwater(tp), claims.reached(tp)
+        found[tp] = None if end is None or committed is None else (committed, end)
+    for tp in {*before, *found}:
+        place = found.get(tp)
+        if place is not None or tp not in found:
+            committed, end = place or (0, 0)
+            metrics.set(catalog.KAFKA_LAG, max(0, end - committed), tp.topic, str(tp.partition))
+    return found
 
 
 def _name(tp: TP) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from typing import Any
 
+from spanpulse_stream.cluster._watch import measure_lag
 from spanpulse_stream.deltas import Delta, NoDelta, RecentSums, SeenDeltas
 from spanpulse_stream.kafka import OwnTopics
 from spanpulse_stream.observe import Metrics, catalog
@@ -31,7 +32,6 @@ class Watching:
         self.watcher = RecentSums()
         self._seen = SeenDeltas()
         self._metrics = metrics
-        self._mine: frozenset[TP] = frozenset()
         self.app = make_kafka_app(settings, name=f"{settings.kafka_group}-watch", client="spanpulse-watch")
         topic = self.app.topic(OwnTopics.of(settings).alert_deltas, key_serializer="raw", value_serializer="raw")
         self.app.agent(topic, name="watch")(self._watch)
@@ -57,16 +57,9 @@ class Watching:
 
     async def measure(self) -> None:
         """Keep the metrics of what is watched until cancelled."""
-        claims = KafkaClaims(self.app)
+        claims, mine = KafkaClaims(self.app), frozenset[TP]()
         while True:
-            mine = frozenset(TP(*tp) for tp in self.app.consumer.assignment())
-            for tp in self._mine - mine:
-                self._metrics.set(catalog.KAFKA_LAG, 0, tp.topic, str(tp.partition))
-            self._mine = mine
-            for tp in mine:
-                end, committed = self.app.consumer.highwater(tp), claims.reached(tp)
-                if end is not None and committed is not None:
-                    self._metrics.set(catalog.KAFKA_LAG, max(0, end - committed), tp.topic, str(tp.partition))
+            mine = frozenset(measure_lag(self.app, claims, self._metrics, mine))
             self._metrics.set(catalog.WATCH_REQUESTS, self.watcher.requests)
             self._metrics.set(catalog.WATCH_SPANS, self.watcher.spans)
             await asyncio.sleep(LOOK_EVERY_S)

@@ -9,28 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spanpulse_sinks.clickhouse._config import DATABASE, MIB, QueryLimits, Retention
+from spanpulse_sinks.clickhouse._config import DATABASE, MIB, ONE_PART, QueryLimits, Retention
 
 __all__ = ["INSERT_SETTINGS", "QUERY_SETTINGS", "ServerConfig"]
 
 REMEMBERED_PARTS = 10_000  # tokens by which an insert that comes again is known; what it costs was measured: nothing
 REPLICA = "'/clickhouse/tables/{uuid}/{shard}', '{replica}'"
 
-# One insert is one block is one part, and its answer comes when it is done. One table's rows lie in one partition.
-INSERT_SETTINGS: Mapping[str, int | str] = {
-    "async_insert": 0,
-    "insert_deduplicate": 1,
-    "max_partitions_per_insert_block": 1,
-    "throw_on_max_partitions_per_insert_block": 1,
-    "max_insert_threads": 1,
-    "max_insert_block_size": 1_048_576,
-    "min_insert_block_size_rows": 1_048_576,
-    "min_insert_block_size_bytes": 1024 * MIB,
-    "optimize_on_insert": 0,  # batches are grouped already
-    "input_format_null_as_default": 0,
-    "input_format_defaults_for_omitted_fields": 0,  # no column has a DEFAULT
-    "session_timezone": "UTC",
-}
+# The answer of an insert comes when it is done, and of two with one token one is dropped.
+INSERT_SETTINGS: Mapping[str, int | str] = {**ONE_PART, "insert_deduplicate": 1}
 REPLICATED_INSERTS: Mapping[str, int | str] = {"insert_quorum": "auto", "insert_quorum_parallel": 0}
 
 QUERY_SETTINGS: Mapping[str, int | str] = {
