@@ -95,6 +95,7 @@ def batch(size: int = SIZE, seed: int = 1) -> SpanColumns:
         links=nothing,
         anomalies=pa.array([[]] * size, pa.list_(pa.string())),
         counted=llm,
+        dropped=np.zeros(size, np.bool_),
         cost=numbers(0, 10**11),
         cost_confidence=Words(np.where(llm, 0, -1).astype(np.int32), ["computed"]),
         price_version="2026-11-01",

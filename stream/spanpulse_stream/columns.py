@@ -141,6 +141,7 @@ class SpanColumns:
     scores: "ScoreColumns | None" = None
     # filled by later steps
     counted: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    dropped: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     cost: Numbers = field(default_factory=lambda: Numbers.absent(0))
     cost_confidence: Words = field(default_factory=lambda: Words.absent(0))
     price_version: str = ""

@@ -85,7 +85,8 @@ def span_rows(policy: ContentPolicy, body: bytes) -> list[Any]:
     """Return the rows of spans and the dead letters."""
     got = normalised([body])
     columns = policy.spans(got.columns)
-    columns.counted = attribute_usage(columns, PartitionState(100)).counted
+    attribution = attribute_usage(columns, PartitionState(100))
+    columns.counted, columns.dropped = attribution.counted, attribution.dropped
     columns.cost, columns.cost_confidence = Numbers.absent(columns.size), Words.absent(columns.size)
     batch = span_batch(columns)
     batch.validate(full=True)

@@ -170,7 +170,7 @@ def check_shape(got: Normalised) -> None:
     columns = got.columns
     for field in columns.__dataclass_fields__:
         column = getattr(columns, field)
-        if field in ("size", "log_source", "counted", "cost", "cost_confidence", "price_version", "scores"):
+        if field in ("size", "log_source", "counted", "dropped", "cost", "cost_confidence", "price_version", "scores"):
             continue
         if isinstance(column, Words):
             assert len(column.codes) == columns.size
@@ -210,7 +210,7 @@ def check_values(got: Normalised) -> None:
 
 def as_rows(got: Normalised) -> list[tuple[object, ...]]:
     places = ("size", "log_source", "log_offset", "ordinal")
-    skipped = (*places, "counted", "cost", "cost_confidence", "price_version", "scores")
+    skipped = (*places, "counted", "dropped", "cost", "cost_confidence", "price_version", "scores")
     return got.rows(*[field for field in got.columns.__dataclass_fields__ if field not in skipped])
 
 
@@ -239,7 +239,7 @@ def test_a_span_reads_the_same_alone_and_among_others(sent: list[bytes]) -> None
 def test_later_steps_take_every_batch(sent: list[bytes]) -> None:
     columns = ContentPolicy.parse("truncate 5").spans(normalised(sent).columns)
     attribution = attribute_usage(columns, PartitionState(100))
-    columns.counted = attribution.counted
+    columns.counted, columns.dropped = attribution.counted, attribution.dropped
     columns.cost = Numbers.absent(columns.size)
     columns.cost_confidence = Words.absent(columns.size)
     assert span_batch(columns).num_rows == columns.size

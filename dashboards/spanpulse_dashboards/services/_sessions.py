@@ -46,6 +46,7 @@ SESSION_SPANS = f"""(
     FROM span_rows AS s
     LEFT ANY JOIN (
         SELECT log_source, target_log_offset, target_ordinal, argMax(counted, log_offset) AS counted,
+            argMax(dropped, log_offset) AS dropped,
             argMax(user_id, log_offset) AS user_id, argMax(session_id, log_offset) AS session_id,
             argMax(prompt_name, log_offset) AS prompt_name, argMax(prompt_version, log_offset) AS prompt_version
         FROM span_updates
@@ -54,7 +55,7 @@ SESSION_SPANS = f"""(
     ) AS u ON u.log_source = s.log_source AND u.target_log_offset = s.log_offset AND u.target_ordinal = s.ordinal
     WHERE s.received_at >= {{start_0:DateTime('UTC')}} - INTERVAL 1 DAY
         AND s.end_time >= {{start_0:DateTime('UTC')}} AND s.end_time < {{end_0:DateTime('UTC')}}
-        AND coalesce(u.counted, s.counted)
+        AND coalesce(u.counted, s.counted) AND NOT coalesce(u.dropped, s.dropped)
 )"""
 """What stands in the place of a rollup; its places are filled by `session_condition`."""
 

@@ -27,9 +27,9 @@ PASS_LIMITS = QueryLimits(seconds=20.0, rows=1_000, result_bytes=4 * MIB, memory
 
 UNCOUNTED = (
     " AND (log_source, log_offset, ordinal) NOT IN (SELECT log_source, target_log_offset, target_ordinal"
-    " FROM span_updates WHERE counted = 0)"
+    " FROM span_updates WHERE counted = 0 OR dropped)"
 )
-CORRECTED = Statement("SELECT count() AS corrected FROM span_updates WHERE counted = 0")
+CORRECTED = Statement("SELECT count() AS corrected FROM span_updates WHERE counted = 0 OR dropped")
 
 
 class Asked(Protocol):
@@ -82,7 +82,8 @@ async def _summed(
     sql = (
         "SELECT tenant, trace_id, min(toUnixTimestamp64Nano(start_time)) AS start_ns,"
         " max(toUnixTimestamp64Nano(end_time)) AS end_ns, sum(cost) AS total, toString(total) AS value"
-        f" FROM span_rows PREWHERE counted AND cost > 0 WHERE {where} GROUP BY tenant, trace_id {having}"
+        f" FROM span_rows PREWHERE counted AND cost > 0 AND NOT dropped WHERE {where}"
+        f" GROUP BY tenant, trace_id {having}"
         f" ORDER BY total DESC, trace_id DESC LIMIT {page.limit + 1}"
     )
     return await ask(backend, Statement(sql, parameters), window, limits=PASS_LIMITS)

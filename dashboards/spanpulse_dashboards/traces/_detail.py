@@ -36,7 +36,10 @@ SELECT * EXCEPT ({", ".join((*CONTENTS, "cost", "start_time", "end_time", "recei
     {", ".join(f"substring({name}, 1, {MOST_BYTES}) AS {name}" for name in CONTENTS)}, toString(cost) AS cost,
     toUnixTimestamp64Nano(start_time) AS start_ns, toUnixTimestamp64Nano(end_time) AS end_ns,
     toUnixTimestamp64Milli(received_at) AS received_ms
-FROM span_rows WHERE {NAMED} $place ORDER BY log_source, log_offset, ordinal LIMIT 1
+FROM span_rows WHERE {NAMED} $place
+ORDER BY dropped OR (log_source, log_offset, ordinal) IN (
+    SELECT log_source, target_log_offset, target_ordinal FROM span_updates WHERE {NAMED} AND dropped
+), log_source, log_offset, ordinal LIMIT 1
 """
 LATE = f"""
 SELECT direction, substring(messages, 1, {MOST_BYTES}) AS messages FROM span_texts

@@ -1,8 +1,9 @@
 """The spans of one trace in their newest state, without their texts.
 
 Read by trace id through a bloom filter, whatever their age; corrections come from `span_updates`, where the newest row
-that has a value wins, column by column. At most `MOST_SPANS` are read, earliest first. Not guaranteed: one consistent
-moment; a batch may be stored between the statements.
+that has a value wins, column by column. A span that is stored twice is there once: its other row is dropped. At most
+`MOST_SPANS` are read, earliest first. Not guaranteed: one consistent moment; a batch may be stored between the
+statements.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,13 +29,14 @@ SELECT log_source, log_offset, ordinal, span_id, parent_span_id,
     toUnixTimestamp64Nano(start_time) AS start_ns, toUnixTimestamp64Nano(end_time) AS end_ns, duration_ns,
     time_to_first_token_ns, name, kind, service_name, environment, coalesce(response_model, request_model) AS model,
     status, error_type, counted, usage_status, input_tokens, output_tokens, toString(cost) AS cost, cost_confidence,
-    user_id, session_id, prompt_name, prompt_version
+    user_id, session_id, prompt_name, prompt_version, dropped
 FROM span_rows WHERE trace_id = {{trace_id:String}} AND tenant = {{tenant:String}}
 ORDER BY start_time, log_source, log_offset, ordinal LIMIT {MOST_SPANS + 1}
 """
 UPDATES = f"""
 SELECT log_source, target_log_offset AS log_offset, target_ordinal AS ordinal,
-    argMax(counted, span_updates.log_offset) AS counted, argMax(user_id, span_updates.log_offset) AS user_id,
+    argMax(counted, span_updates.log_offset) AS counted, argMax(dropped, span_updates.log_offset) AS dropped,
+    argMax(user_id, span_updates.log_offset) AS user_id,
     argMax(session_id, span_updates.log_offset) AS session_id,
     argMax(prompt_name, span_updates.log_offset) AS prompt_name,
     argMax(prompt_version, span_updates.log_offset) AS prompt_version,
@@ -42,7 +44,7 @@ SELECT log_source, target_log_offset AS log_offset, target_ordinal AS ordinal,
 FROM span_updates WHERE trace_id = {{trace_id:String}} AND tenant = {{tenant:String}}
 GROUP BY log_source, log_offset, ordinal LIMIT {MOST_SPANS}
 """
-CORRECTED = ("counted", "user_id", "session_id", "prompt_name", "prompt_version")
+CORRECTED = ("counted", "dropped", "user_id", "session_id", "prompt_name", "prompt_version")
 Place = tuple[int, int, int]
 
 
@@ -96,13 +98,18 @@ async def read_spans(backend: Backend, tenant: str, trace_id: str) -> Spans:
     named = {"trace_id": trace_id, "tenant": tenant}
     rows = await ask_now(backend, Statement(LIGHT, named))
     updates = {_place(row): row for row in await ask_now(backend, Statement(UPDATES, named))} if rows else {}
-    spans = [_span(row, updates.get(_place(row), {})) for row in rows[:MOST_SPANS]]
+    newest = [(row, updates.get(_place(row), {})) for row in rows[:MOST_SPANS]]
+    spans = [_span(row, update) for row, update in newest if not _is_dropped(row, update)]
     corrected = {place: str(row["reason"]) for place, row in updates.items()}
     return Spans(tenant, spans, corrected, len(rows) > MOST_SPANS)
 
 
 def _place(row: Mapping[str, Any]) -> Place:
     return int(row["log_source"]), int(row["log_offset"]), int(row["ordinal"])
+
+
+def _is_dropped(row: Row, update: Mapping[str, Any]) -> bool:
+    return bool(row["dropped"] or update.get("dropped"))
 
 
 def _span(row: Row, update: Mapping[str, Any]) -> Span:

@@ -27,6 +27,7 @@ MOST_MODELS = 10
 # The newest correction that has a value wins. The rows of a few traces are few, so they are looked up by trace.
 COUNTED = """LEFT ANY JOIN (
     SELECT log_source, target_log_offset, target_ordinal, argMax(counted, log_offset) AS counted,
+        argMax(dropped, log_offset) AS dropped,
         argMax(user_id, log_offset) AS user_id, argMax(session_id, log_offset) AS session_id,
         argMax(prompt_name, log_offset) AS prompt_name, argMax(prompt_version, log_offset) AS prompt_version
     FROM span_updates WHERE trace_id IN {ids:Array(String)}
@@ -65,6 +66,7 @@ FROM (
         SELECT *, $matching AS matching FROM span_rows
         WHERE trace_id IN {ids:Array(String)} AND $where
     ) AS s $counted
+    WHERE NOT coalesce(u.dropped, s.dropped)
 )
 GROUP BY tenant, trace_id
 """)

@@ -29,7 +29,7 @@ __all__ = [
 # How many rows `batches` says there are, by table; NULL where it does not say. Tables are refilled in this order,
 # `seen` first.
 COUNTED = {
-    "seen": "sum(stored + filtered)",
+    "seen": "sum(stored + filtered + decided)",
     "span_rows": "sumIf(stored, signal = 'traces')",
     "span_updates": "sum(updates)",
     "scores": "if(countIf(isNull(scores)) > 0, NULL, sum(scores))",

@@ -30,6 +30,7 @@ MENDS = {
     "scores": f"{RESTART}; what it has no longer is lost, or in a backup",
     "state of spans": RESTART,
     "state of log records": RESTART,
+    "state of decisions": RESTART,
     "dead letters": "a start refills them where the engine set a part aside as broken; else they are in a backup",
     "accounts": "report this as a defect, with the lines above",
     "rollups": "{rebuild} counts them again, once spans, corrections and scores are whole",

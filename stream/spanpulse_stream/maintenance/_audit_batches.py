@@ -26,6 +26,7 @@ COUNTED: Mapping[str, tuple[str, str, str]] = {
     "scores": ("if(countIf(isNull(scores)) > 0, NULL, sum(scores))", "scores", "true"),
     "state of spans": ("sumIf(stored + filtered, signal = 'traces')", "seen", "record = 0"),
     "state of log records": ("sumIf(stored + filtered, signal = 'logs')", "seen", "record = 1"),
+    "state of decisions": ("sum(decided)", "seen", "record = 2"),
 }
 
 

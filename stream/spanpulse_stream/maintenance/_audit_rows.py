@@ -14,7 +14,7 @@ from spanpulse_stream.rollup import OTHER
 
 __all__ = ["DayRows"]
 
-CORRECTED = ("counted", "user_id", "prompt_name", "prompt_version")
+CORRECTED = ("counted", "dropped", "user_id", "prompt_name", "prompt_version")
 MEASURED = (
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
     *("cost", "cost_confidence", "duration_ns", "time_to_first_token_ns"),
@@ -114,7 +114,7 @@ class DayRows:
             " toInt64(least(greatest(weight, 1), 2147483647)) AS w,"
             " status = 'error' OR isNotNull(error_type) AS failed,"
             f" ifNull(usage_status IN ('reported', 'estimated'), false) AS known, counted, {', '.join(MEASURED)}"
-            f" FROM ({raw})"
+            f" FROM ({raw}) WHERE NOT dropped"
         )
 
     def _fold(self, dimension: str, value: str, folded: Collection[str]) -> str:

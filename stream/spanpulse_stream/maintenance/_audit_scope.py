@@ -27,6 +27,7 @@ def days_gone(
         corrects = reasons["span_rows"] or corrects_gone(retention, bench, day)
         for table in CALL_ROLLUPS:
             reasons[table] = reasons[table] or corrects
+        reasons["rollup_service"] = reasons["rollup_service"] or corrects_gone(retention, bench, day, "dropped")
         # The state is trimmed by whole days as soon as nothing needs it.
         gone["seen"] += [day] if day not in in_state else []
         for table, why in reasons.items():

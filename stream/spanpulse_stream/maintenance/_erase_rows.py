@@ -52,7 +52,7 @@ SECRET = f"(SELECT any(secret) FROM {TARGETS} WHERE what = 'secret')"
 TRACES = f"(SELECT tenant, key_high, key_low FROM {TARGETS} WHERE what IN ('span_rows', 'trace'))"
 OTHERS = f"(SELECT tenant, key_high, key_low, span_key FROM {TARGETS} WHERE what = 'other')"
 IN_SEEN = (
-    f"record = 0 AND tenant IN {TENANTS} AND (user_id != '' AND user_id IN {USERS} OR (tenant, key_high, key_low)"
+    f"record IN (0, 2) AND tenant IN {TENANTS} AND (user_id != '' AND user_id IN {USERS} OR (tenant, key_high, key_low)"
     f" IN {TRACES} AND (tenant, key_high, key_low, span_id) NOT IN {OTHERS})"
 )
 IN_UPDATES = f"trace_id != '' AND (log_source, target_log_offset, target_ordinal) IN {places('span_rows')}"

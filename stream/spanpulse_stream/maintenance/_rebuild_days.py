@@ -103,15 +103,15 @@ def spans_gone(retention: Retention, bench: ReadBench, day: date, table: str = "
     return f"removed: {', '.join(row['reason'] for row in reasons)}" if reasons else None
 
 
-def corrects_gone(retention: Retention, bench: ReadBench, day: date) -> str | None:
+def corrects_gone(retention: Retention, bench: ReadBench, day: date, which: str = "true") -> str | None:
     """Return why the calls of a day cannot be counted again: it corrects spans of an earlier one that may be gone.
 
-    What a correction changed is the difference of two states of its span, and nothing else says what that was. Raises
-    QueryFailed.
+    What a correction changed is the difference of two states of its span, and nothing else says what that was.
+    ``which`` is a condition on the corrections that matter. Raises QueryFailed.
     """
     targets = bench.rows(
         "SELECT DISTINCT toDate(target_received_at) AS day FROM span_updates"
-        f" WHERE toDate(received_at) = '{day}' AND toDate(target_received_at) != '{day}' ORDER BY day"
+        f" WHERE toDate(received_at) = '{day}' AND toDate(target_received_at) != '{day}' AND {which} ORDER BY day"
     )
     for target in (row["day"] for row in targets):
         if why := spans_gone(retention, bench, target):

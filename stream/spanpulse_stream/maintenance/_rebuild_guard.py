@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from spanpulse_sinks.clickhouse import Workbench, days_of
+from spanpulse_stream.decisions import SIGNAL as DECISIONS
 from spanpulse_stream.maintenance._audit_batches import BatchAudit
 from spanpulse_stream.maintenance._context import Context
 from spanpulse_stream.maintenance._rebuild_days import Received, below, corrects_gone, spans_gone
@@ -32,9 +33,17 @@ def kept_back(
     retention = context.database.config.retention
     spans = spans_gone(retention, bench, day) or _differ("spans", audit.rows("spans"))
     calls = spans or corrects_gone(retention, bench, day) or _differ("corrections", audit.rows("corrections"))
+    # Of corrections only those that drop a span change how many there are.
+    drops = spans or corrects_gone(retention, bench, day, "dropped") or (calls if _was_decided(bench, day) else None)
     scores = spans_gone(retention, bench, day, "scores") or _differ("scores", _scores(bench, audit, day, ends))
-    whys = {**dict.fromkeys(CALL_ROLLUPS, calls), "rollup_service": spans, "rollup_score": scores}
+    whys = {**dict.fromkeys(CALL_ROLLUPS, calls), "rollup_service": drops, "rollup_score": scores}
     return {table: why for table in tables if (why := whys[table])}
+
+
+def _was_decided(bench: Workbench, day: date) -> bool:
+    """Tell whether decisions changed something on a day, by what its batches say."""
+    where = f"toDate(received_at) = '{day}' AND signal = '{DECISIONS}' AND updates + decided > 0"
+    return bool(bench.rows(f"SELECT 1 AS one FROM batches WHERE {where} LIMIT 1"))
 
 
 def _differ(what: str, findings: Iterable[Mapping[str, Any]]) -> str | None:

@@ -74,7 +74,7 @@ class Changes:
 
     def add(self, repriced: "Repriced", sign: int = 1) -> None:
         """Add calls, or take back what corrections took out of the sums."""
-        counted = repriced.rows.counted
+        counted = repriced.rows.counted & ~repriced.rows.dropped
         had, has = repriced.rows.cost.valid & counted, repriced.priced.cost.valid & counted
         self.spans += sign * int(counted.sum())
         self.changed += sign * int((repriced.changed & counted).sum())

@@ -13,7 +13,9 @@ from spanpulse_sinks.clickhouse import Batch
 from spanpulse_sinks.dead_letters import DeadLetter, dead_letter_rows
 from spanpulse_stream.columns import LogColumns
 from spanpulse_stream.day import date_of
+from spanpulse_stream.decisions import SIGNAL as DECISIONS
 from spanpulse_stream.normalise import Rejection
+from spanpulse_stream.pipeline._decisions import read_decisions
 from spanpulse_stream.pipeline._logs import log_tables
 from spanpulse_stream.pipeline._read import PROCESSING_FAILED, WHOLE_MESSAGE, read_logs, read_spans, whole
 from spanpulse_stream.pipeline._scores import score_tables
@@ -23,8 +25,10 @@ from spanpulse_stream.rows import ContentPolicy
 
 __all__ = ["Computed", "compute"]
 
-SIGNALS = ("traces", "logs")
+SIGNALS = ("traces", "logs", DECISIONS)
 UNKNOWN_SIGNAL = "unknown_signal"
+INVALID_JSON = "invalid_json"
+QUOTING = (PROCESSING_FAILED, INVALID_JSON)  # whose details may quote what came
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,12 @@ def compute(task: Task) -> Computed:
     parts: list[Mapping[str, pa.RecordBatch]] = []
     rejected: list[Rejection] = []
     scored: list[LogColumns] = []
-    if task.of_signal("traces"):
+    decided, unreadable = read_decisions(task)
+    rejected += unreadable
+    if task.of_signal("traces") or decided is not None:
         spans = read_spans(task)
         rejected += spans.rejected
-        tables, scored = span_tables(spans.columns, task)
+        tables, scored = span_tables(spans.columns, task, decided)
         parts.append(tables)
     if task.of_signal("logs"):
         logs = read_logs(task)
@@ -54,6 +60,7 @@ def compute(task: Task) -> Computed:
         scored.append(stored)
     parts.append(score_tables(scored, task))
     rejected += [whole(message, UNKNOWN_SIGNAL) for message in task.messages if message.signal not in SIGNALS]
+    rejected += [whole(each, INVALID_JSON, each.unreadable) for each in task.messages if each.unreadable]
     _count_rejected(rejected, task)
     found = _joined(parts)
     found["dead_letters"] = dead_letter_rows(task.log_source, [_letter(each, task.policy) for each in rejected])
@@ -71,7 +78,7 @@ def _joined(parts: list[Mapping[str, pa.RecordBatch]]) -> dict[str, pa.RecordBat
 
 def _count_rejected(rejected: list[Rejection], task: Task) -> None:
     for letter in rejected:
-        message = task.messages[letter.log_offset - task.first]
+        message = task.tally.message(letter.log_offset)
         records = message.records if letter.ordinal == WHOLE_MESSAGE else 1
         task.tally.add_to(message, "accepted", records)
         task.tally.add_to(message, "dead_lettered", records)
@@ -81,8 +88,8 @@ def _letter(rejected: Rejection, policy: ContentPolicy) -> DeadLetter:
     """Return the dead letter; unless all texts may be kept, without its bytes: nobody knows what they say."""
     data, detail = rejected.bytes, rejected.detail
     if policy.limit is not None:
-        if rejected.reason == PROCESSING_FAILED:
-            detail = detail.partition(":")[0]  # the message of an exception may quote
+        if rejected.reason in QUOTING:
+            detail = detail.partition(":")[0]  # the message of an exception
         detail = f"{detail} ({len(data)} bytes, not kept under the content policy)".lstrip()
         data = b""
     return DeadLetter(

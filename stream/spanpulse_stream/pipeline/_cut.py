@@ -33,6 +33,7 @@ class Incoming:
     records: int
     value: bytes
     encoding: str = "otlp_proto"  # or otlp_json
+    unreadable: str = ""  # why it cannot be read at all: its dead letter holds the value as it came
 
     @property
     def day(self) -> int:

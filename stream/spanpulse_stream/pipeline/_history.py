@@ -4,8 +4,9 @@ Every query asks for rows of one log source below that offset, so the answer doe
 is half written. Not guaranteed: what retention dropped.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import pairwise
 
 import pyarrow as pa
 
@@ -19,7 +20,7 @@ __all__ = ["CORRECTED", "ROLLED_UP", "History", "newest_state"]
 LIMITS = QueryLimits(seconds=600, rows=0, result_bytes=1 << 30, memory_bytes=512 << 20)
 CHUNK = 100_000  # rows of `seen` read at a time
 TARGETS = 500  # corrected spans read at a time; a query's text is bounded
-CORRECTED = ("counted", "user_id", "session_id", "prompt_name", "prompt_version")
+CORRECTED = ("counted", "dropped", "user_id", "session_id", "prompt_name", "prompt_version")
 ROLLED_UP = (
     *("log_source", "log_offset", "ordinal", "received_at", "tenant", "end_time", "duration_ns", "name"),
     *("service_name", "environment", "operation", "kind", "provider", "request_model", "response_model"),
@@ -27,6 +28,7 @@ ROLLED_UP = (
     *("usage_status", "cost", "cost_confidence", "time_to_first_token_ns", "status", "error_type"),
     *("experiments", "weight", *CORRECTED),
 )
+IDS = ("trace_id", "span_id")
 
 
 class History:
@@ -39,13 +41,17 @@ class History:
     def seen(self, before: int, rows: int) -> Iterator[pa.Table]:
         """Yield the last ``rows`` spans of `seen` below the offset, then the last ``rows`` log records, in log order.
 
-        Whole messages are read, so there may be a few more.
+        The decisions that came behind the first of the spans are among them. Whole messages are read, so there may be a
+        few more.
         """
-        for record in (0, 1):
-            where = f"log_source = {self._source} AND record = {record}"
-            for first, end in self._ranges(f"{where} AND log_offset < {before}", rows):
-                ranged = f"{where} AND log_offset >= {first} AND log_offset < {end}"
-                yield self.read(f"SELECT * FROM seen WHERE {ranged} ORDER BY log_offset, ordinal")
+        for records in ("0, 2", "1"):
+            counted = f"log_source = {self._source} AND record = {records[0]} AND log_offset < {before}"
+            firsts = [first for first, _ in self._ranges(counted, rows)]
+            for first, end in pairwise([*firsts, before]):
+                ranged = f"log_source = {self._source} AND log_offset >= {first} AND log_offset < {end}"
+                yield self.read(
+                    f"SELECT * FROM seen WHERE {ranged} AND record IN ({records}) ORDER BY log_offset, ordinal"
+                )
 
     def reach(self, rows: int, oldest: date) -> int:
         """Return the offset from which `seen` holds the last ``rows`` spans and log records not older than a day.
@@ -67,10 +73,13 @@ class History:
         columns = (table[name].to_pylist() for name in ("tenant", "dimension", "value"))
         return list(zip(*columns, strict=True))
 
-    def stored(self, corrections: Corrections, before: int) -> pa.Table:
-        """Return the spans that corrections are about, in the state they had before the offset."""
-        tables = [self._stored(corrections, start, before) for start in range(0, corrections.size, TARGETS)]
-        return pa.concat_tables(tables)
+    def stored(self, corrections: Corrections, before: int, *, named: bool = False) -> pa.Table:
+        """Return the spans that corrections are about, in the state they had before the offset.
+
+        With ``named`` they come with their ids. There must be a correction.
+        """
+        parts = [slice(start, start + TARGETS) for start in range(0, corrections.size, TARGETS)]
+        return pa.concat_tables([self._stored(corrections, part, before, named=named) for part in parts])
 
     def read(self, sql: str) -> pa.Table:
         """Return the result of a query."""
@@ -98,13 +107,13 @@ class History:
             found.append((int(counts["log_offset"][-1].as_py()), end))
         return reversed(found)
 
-    def _stored(self, corrections: Corrections, start: int, before: int) -> pa.Table:
-        part = slice(start, start + TARGETS)
+    def _stored(self, corrections: Corrections, part: slice, before: int, *, named: bool) -> pa.Table:
         days = [str(date_of(day_of(at))) for at in corrections.target_received_at[part].tolist()]
         traces = [f"{high:016x}{low:016x}" for high, low in corrections.trace_id[part].tolist()]
         offsets, ordinals = corrections.target_log_offset[part].tolist(), corrections.target_ordinal[part].tolist()
         spans, of_traces = self._conditions(offsets, ordinals, days, traces)
-        return self.read(newest_state(spans, f"log_source = {self._source} AND log_offset < {before} AND {of_traces}"))
+        updates = f"log_source = {self._source} AND log_offset < {before} AND {of_traces}"
+        return self.read(newest_state(spans, updates, IDS if named else ()))
 
     def _conditions(
         self, offsets: list[int], ordinals: list[int], days: list[str], traces: list[str]
@@ -119,12 +128,16 @@ class History:
         return spans, "trace_id IN (" + ",".join(f"'{trace}'" for trace in sorted(set(traces))) + ")"
 
 
-def newest_state(spans: str, updates: str) -> str:
-    """Return a query for rows of `span_rows` AS s that meet ``spans``, with the updates that meet ``updates``."""
+def newest_state(spans: str, updates: str, more: Sequence[str] = ()) -> str:
+    """Return a query for rows of `span_rows` AS s that meet ``spans``, with the updates that meet ``updates``.
+
+    It has the columns that the rollups need, and ``more``.
+    """
     replaced = ", ".join(f"coalesce(u.{name}, s.{name}) AS {name}" for name in CORRECTED)
     newest = ", ".join(f"argMax({name}, log_offset) AS {name}" for name in CORRECTED)
+    columns = ", ".join((*ROLLED_UP, *more))
     return (
-        f"SELECT s.* REPLACE ({replaced}) FROM (SELECT {', '.join(ROLLED_UP)} FROM span_rows AS s WHERE {spans}) AS s"
+        f"SELECT s.* REPLACE ({replaced}) FROM (SELECT {columns} FROM span_rows AS s WHERE {spans}) AS s"
         f" LEFT ANY JOIN (SELECT log_source, target_log_offset, target_ordinal, {newest} FROM span_updates"
         f" WHERE {updates} GROUP BY log_source, target_log_offset, target_ordinal) AS u"
         " ON u.log_source = s.log_source AND u.target_log_offset = s.log_offset AND u.target_ordinal = s.ordinal"

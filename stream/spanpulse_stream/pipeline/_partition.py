@@ -77,9 +77,9 @@ class PartitionSteps:
         named = Versions.load(versions)
         before, first = self._before, batch[0].offset
 
-        def stored(corrections: Corrections) -> pa.Table:
+        def stored(corrections: Corrections, *, named: bool = False) -> pa.Table:
             before.result()
-            return self._history.stored(corrections, first)
+            return self._history.stored(corrections, first, named=named)
 
         if self._memory is None or self._memory.window != named.window:
             before.result()

@@ -81,8 +81,8 @@ class RowsFromLog:
         memory = PartitionMemory(history, first, versions.window, seed=0)
         prices = self._books.of(versions.prices)
 
-        def stored(corrections: Corrections) -> pa.Table:
-            return history.stored(corrections, first)
+        def stored(corrections: Corrections, *, named: bool = False) -> pa.Table:
+            return history.stored(corrections, first, named=named)
 
         return compute(Task(messages, source, versions, prices, memory, stored, Tally(messages))).batch.tables
 

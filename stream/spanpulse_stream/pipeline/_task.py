@@ -1,7 +1,8 @@
 """What the steps of one batch share: where it lies in the log, what it is computed with, and the counts."""
 
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -18,8 +19,11 @@ from spanpulse_stream.usage import Corrections
 __all__ = ["Stored", "Task"]
 
 
-Stored = Callable[[Corrections], pa.Table]
-"""Returns the spans that corrections are about, in the state they had before the batch; may wait, may raise."""
+class Stored(Protocol):
+    """Reads the spans that corrections are about, in the state they had before the batch; may wait, may raise."""
+
+    def __call__(self, corrections: Corrections, *, named: bool = False) -> pa.Table:
+        """Return them; with ``named`` they come with their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Task:
     stages: Stages = field(default_factory=Stages)
     unpriced: list[tuple[str, str, int]] = field(default_factory=list)
     """(provider, model, requests) without a price."""
+    decisions: Counter[str] = field(default_factory=Counter)
+    """Decisions by what became of them: taken (where they change something at all), ignored (there is no such span)."""
 
     @property
     def first(self) -> int:
@@ -63,5 +69,5 @@ class Task:
         return ContentPolicy.parse(self.versions.content)
 
     def of_signal(self, signal: str) -> list[Incoming]:
-        """Return the messages of a signal."""
-        return [message for message in self.messages if message.signal == signal]
+        """Return the messages of a signal that can be read."""
+        return [message for message in self.messages if message.signal == signal and not message.unreadable]

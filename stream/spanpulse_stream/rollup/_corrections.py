@@ -30,7 +30,7 @@ def correction_rows(stored: pa.Table, corrections: Corrections, received_day: in
     which = np.flatnonzero(found >= 0)
     before = before.take(found[which])
     filled: dict[str, Words] = {name: take(getattr(corrections, name), which) for name in FILLED}
-    after = before.corrected(corrections.discounted[which], filled)
+    after = before.corrected(corrections.discounted[which], corrections.dropped[which], filled)
     return concat([before.negate(), after])
 
 

@@ -30,11 +30,11 @@ NUMBERS = (
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
     *("duration_ns", "time_to_first_token_ns"),
 )
-SAME_NAME = (*WORDS, *NUMBERS, "end_time", "experiments", "counted", "cost")
+SAME_NAME = (*WORDS, *NUMBERS, "end_time", "experiments", "counted", "dropped", "cost")
 ARRAYS = {
     **dict.fromkeys(("sign", "log_source", "end_time", "weight"), np.int64),
     **dict.fromkeys(("received_day", "origin_day"), np.int32),
-    **dict.fromkeys(("failed", "counted"), np.bool_),
+    **dict.fromkeys(("failed", "counted", "dropped"), np.bool_),
 }
 
 
@@ -44,7 +44,8 @@ class RollupRows:
 
     ``received_day`` is the day whose rollups the row goes to, ``origin_day`` the day the span itself was received
     on (they differ in corrections of older spans), ``log_source`` the log the span came through. ``model`` is the
-    response's, else the request's. ``failed``: the status is error, or an error type is set.
+    response's, else the request's. ``failed``: the status is error, or an error type is set. ``dropped``: another
+    partition stored the span first, so it adds nothing to any rollup.
     """
 
     size: int
@@ -68,6 +69,7 @@ class RollupRows:
     failed: NDArray[np.bool_]
     error_type: Words
     counted: NDArray[np.bool_]
+    dropped: NDArray[np.bool_]
     usage_status: Words
     input_tokens: Numbers
     output_tokens: Numbers
@@ -119,6 +121,7 @@ class RollupRows:
             experiments=table["experiments"].combine_chunks(),
             failed=words_where(words_of(table["status"]), {"error"}) | (error_type.codes >= 0),
             counted=booleans_of(table["counted"]),
+            dropped=booleans_of(table["dropped"]),
             cost=money_of(table["cost"]),
             weight=np.clip(integers_of(table["weight"]).values, 1, MOST_WEIGHT),
             **same,
@@ -141,10 +144,12 @@ class RollupRows:
         picked: dict[str, Any] = {name: _take(getattr(self, name), rows) for name in COLUMN_NAMES}
         return RollupRows(size=rows.size, **picked)
 
-    def corrected(self, discounted: NDArray[np.bool_], filled: Mapping[str, Words]) -> "RollupRows":
-        """Return the rows as they are after corrections: not counted where ``discounted``, words where filled."""
+    def corrected(
+        self, discounted: NDArray[np.bool_], dropped: NDArray[np.bool_], filled: Mapping[str, Words]
+    ) -> "RollupRows":
+        """Return the rows as they are after corrections: not counted, dropped, words where they are filled."""
         words: dict[str, Any] = {name: coalesce(new, getattr(self, name)) for name, new in filled.items()}
-        return replace(self, counted=self.counted & ~discounted, **words)
+        return replace(self, counted=self.counted & ~discounted, dropped=self.dropped | dropped, **words)
 
 
 def concat(parts: Sequence[RollupRows]) -> RollupRows:

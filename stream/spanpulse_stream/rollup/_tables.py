@@ -2,7 +2,7 @@
 
 A span belongs to the UTC minute of its end. Counted calls go to `rollup_minute`, `rollup_quarter` (15 minutes),
 `rollup_experiment` (once for each experiment a span is in) and `rollup_user` (15 minutes; spans with a user), every
-span to `rollup_service`.
+span to `rollup_service`; one that is dropped goes nowhere.
 Groups in which everything cancels are left out. Nothing depends on the order of the rows, but for the values
 that a full dimension refuses.
 """
@@ -49,6 +49,8 @@ def roll_up(
     than one received day: a batch ends where its day ends.
     """
     day = one_day(rows.received_day)
+    if rows.dropped.any():
+        rows = rows.take(np.flatnonzero(~rows.dropped))
     admission = Admission(dimensions, log_source, day)
     scopes = scopes_of(rows.log_source, rows.origin_day, rows.tenant)
     keys: dict[str, Words] = {"tenant": dimension(rows.tenant)}

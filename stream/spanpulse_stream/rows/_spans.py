@@ -98,4 +98,5 @@ def _content(columns: SpanColumns) -> dict[str, pa.Array]:
         "events": columns.events,
         "links": columns.links,
         "anomalies": plain(columns.anomalies),
+        "dropped": pa.array(columns.dropped),
     }

@@ -17,6 +17,8 @@ one that counts:
 
 Context (user, session, prompt) comes from the nearest ancestor that has it.
 
+What was decided over several partitions comes as decisions in the log, which take effect where they stand in it.
+
 Guaranteed: every decision is a function of the log, whatever its batches, restarts and clocks; and within the
 window the outcome does not depend on the order in which spans arrive. Not guaranteed: anything about what comes
 later than the window reaches (it counts for itself, see ``Attribution.lost``); that a ring of parent links looks
@@ -27,19 +29,33 @@ the same model, begin and end inside.
 
 from spanpulse_stream.usage._attribute import Attribution, attribute_usage, drop_duplicate_logs
 from spanpulse_stream.usage._corrections import Corrections
+from spanpulse_stream.usage._decided import Decided
 from spanpulse_stream.usage._digest import SHORT_ID, SHORT_NUMBER
-from spanpulse_stream.usage._seen import SEEN_SCHEMA
+from spanpulse_stream.usage._late import settle_late, targets_of
+from spanpulse_stream.usage._memory import CONTEXT_FIELDS, REASONS
+from spanpulse_stream.usage._seen import RECORD_DECISION, SEEN_SCHEMA, read_words
 from spanpulse_stream.usage._state import PartitionState
+from spanpulse_stream.usage._union import UnionFold, UnionRows, warm_up_union
 from spanpulse_stream.usage._warm import warm_up
 
 __all__ = [
+    "CONTEXT_FIELDS",
+    "REASONS",
+    "RECORD_DECISION",
     "SEEN_SCHEMA",
     "SHORT_ID",
     "SHORT_NUMBER",
     "Attribution",
     "Corrections",
+    "Decided",
     "PartitionState",
+    "UnionFold",
+    "UnionRows",
     "attribute_usage",
     "drop_duplicate_logs",
+    "read_words",
+    "settle_late",
+    "targets_of",
     "warm_up",
+    "warm_up_union",
 ]

@@ -1,4 +1,7 @@
-"""The step: which spans of a batch are new, which of them count, and whose they are."""
+"""The step: which spans of a batch are new, which of them count, and whose they are.
+
+Decisions that came for the partition are folded in with the spans, where they stand in the log.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +12,7 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.columns import LogColumns, SpanColumns, Words
 from spanpulse_stream.usage._corrections import Corrections, read_corrections
+from spanpulse_stream.usage._decided import Decided, decided_rows
 from spanpulse_stream.usage._digest import mix_columns, response_digests, word_hashes
 from spanpulse_stream.usage._memory import (
     CALL_EMBEDDING,
@@ -19,9 +23,15 @@ from spanpulse_stream.usage._memory import (
     CALL_TOOL,
     CALL_USAGE,
     CONTEXT_FIELDS,
+    DECIDED_DISCOUNTED,
+    DECIDED_DROPPED,
+    HAD_NO_TARGET,
+    HAS_CHANGED,
     ROW,
+    Batch,
     new_batch,
 )
+from spanpulse_stream.usage._merge import Run, merged
 from spanpulse_stream.usage._seen import log_rows, span_rows
 from spanpulse_stream.usage._state import PartitionState
 
@@ -36,14 +46,17 @@ class Attribution:
     """What became of a batch, one entry a row of it, and what it changes about earlier batches.
 
     ``keep`` is False for a span that the window already holds (an export that was repeated). ``counted`` is True
-    for the model calls whose tokens and requests count. The four context columns have what was inherited filled in;
+    for the model calls whose tokens and requests count, ``dropped`` for spans that another partition stored first. The
+    four context columns have what was inherited filled in;
     in rows that are not kept nothing is. ``seen`` holds the rows of the table `seen`, to be written with the batch.
     ``lost`` says for each row how many calls it pushed out of the window whose parent had not come; what comes
-    for them later stays apart.
+    for them later stays apart. Decisions that changed something are rows of ``seen``; those about spans that the window
+    holds no more are ``late``: see `settle_late`.
     """
 
     keep: NDArray[np.bool_]
     counted: NDArray[np.bool_]
+    dropped: NDArray[np.bool_]
     user_id: Words
     session_id: Words
     prompt_name: Words
@@ -51,6 +64,7 @@ class Attribution:
     corrections: Corrections
     seen: pa.RecordBatch
     lost: NDArray[np.int32]
+    late: Decided | None
 
     @property
     def unjoined(self) -> int:
@@ -58,28 +72,34 @@ class Attribution:
         return int(self.lost.sum())
 
 
-def attribute_usage(columns: SpanColumns, state: PartitionState) -> Attribution:
+def attribute_usage(columns: SpanColumns, state: PartitionState, decided: Decided | None = None) -> Attribution:
     """Fold a batch (in log order, right behind what ``state`` holds) into ``state`` and return what follows.
 
-    The result is a function of the log up to the end of the batch. ``state`` is changed: if the batch is not
-    written after all, restore a new one.
+    ``decided`` are the decisions among its messages. The result is a function of the log up to the end of the batch.
+    ``state`` is changed: if the batch is not written after all, restore a new one.
     """
-    rows = _rows(columns, state)
     own = {field: getattr(columns, field) for field in CONTEXT_FIELDS}
-    numbers = np.stack([state.contexts.numbers(words) for words in own.values()], axis=1)
-    batch = new_batch(rows, numbers.copy())
+    run = Run(_rows(columns, state), columns.tenant, own, slice(None), np.zeros(0, np.intp))
+    if decided is not None:
+        run = merged(run, _run_of(decided, state))
+    numbers = np.stack([state.contexts.numbers(words) for words in run.context.values()], axis=1)
+    batch = new_batch(run.rows, numbers.copy())
     state.fold(batch)
-    context = {
-        field: _filled(words, numbers[:, place], batch.context[:, place], state)
-        for place, (field, words) in enumerate(own.items())
-    }
+    late = None if decided is None else _late(decided, run, batch)
     attribution = Attribution(
-        keep=batch.keep,
-        counted=batch.counted,
-        **context,
+        keep=batch.keep[run.spans],
+        counted=batch.counted[run.spans],
+        dropped=batch.dropped[run.spans],
+        **{
+            field: _filled(words, numbers[run.spans, place], batch.context[run.spans, place], state)
+            for place, (field, words) in enumerate(own.items())
+        },
         corrections=read_corrections(state, batch, columns.log_source),
-        seen=span_rows(columns.log_source, rows, batch.keep, columns.tenant, own),
-        lost=batch.lost,
+        seen=span_rows(
+            columns.log_source, run.rows, batch.keep | (batch.decided == HAS_CHANGED), run.tenant, run.context
+        ),
+        lost=batch.lost[run.spans],
+        late=late,
     )
     state.sweep()
     return attribution
@@ -113,6 +133,46 @@ def _rows(columns: SpanColumns, state: PartitionState) -> NDArray[Any]:
     rows["call"] = np.where(is_call, call | failed * np.uint8(CALL_FAILED), kind)
     _describe_moments(rows, columns, np.flatnonzero(is_call))
     return rows
+
+
+def _run_of(decided: Decided, state: PartitionState) -> Run:
+    rows = decided_rows(decided, state.tenants.numbers(decided.tenant))
+    context = {field: getattr(decided, field) for field in CONTEXT_FIELDS}
+    return Run(rows, decided.tenant, context, slice(0), np.arange(decided.size))
+
+
+def _late(decided: Decided, run: Run, batch: Batch) -> Decided | None:
+    """Return the decisions about spans of earlier batches that the window holds no more.
+
+    Those about spans that this batch brought and pushed out again are applied.
+    """
+    without = np.flatnonzero(batch.decided[run.decisions] == HAD_NO_TARGET)
+    if not without.size:
+        return None
+    kept = np.flatnonzero(batch.keep)
+    places = dict(zip(map(_identity, run.rows[kept]), kept.tolist(), strict=True))
+    left = []
+    for number in without.tolist():
+        index = run.decisions[number]
+        told = run.rows[index]
+        place = places.get((told["start"], told["end"], *_ids(told)))
+        if place is None:
+            left.append(number)
+            continue
+        batch.dropped[place] |= bool(told["usage"] & DECIDED_DROPPED)
+        batch.counted[place] &= not told["usage"] & DECIDED_DISCOUNTED
+        if run.rows[place]["call"] & (CALL_LLM | CALL_EMBEDDING):
+            own = batch.context[place]
+            batch.context[place] = np.where(own == 0, batch.context[index], own)
+    return decided.take(np.array(left)) if left else None
+
+
+def _identity(row: Any) -> tuple[Any, ...]:
+    return (row["log_offset"], row["ordinal"], *_ids(row))
+
+
+def _ids(row: Any) -> tuple[Any, ...]:
+    return (row["tenant"], row["trace_high"], row["trace_low"], row["span_id"])
 
 
 def _describe_moments(rows: NDArray[Any], columns: SpanColumns, places: NDArray[np.intp]) -> None:

@@ -1,7 +1,7 @@
 """Corrections: what a batch changes about spans that earlier batches stored.
 
 One row a span and batch, with the columns that changed; NULL leaves a column as it is. `counted` only ever turns
-false, a context column is only ever filled in.
+false, `dropped` true, a context column is only ever filled in.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ class Corrections:
     """Rows for `span_updates`: the batch's log source holds both the targets and what corrects them.
 
     ``log_offset`` and ``received_at`` (ms) are those of the last span of the batch that had a part in it,
-    ``target_*`` those of the corrected span. ``discounted`` rows turn ``counted`` to false.
+    ``target_*`` those of the corrected span. ``discounted`` rows turn ``counted`` to false, ``dropped`` ones are of
+    spans that another partition stored first.
     """
 
     size: int
@@ -36,6 +37,7 @@ class Corrections:
     target_ordinal: NDArray[np.int32]
     target_received_at: NDArray[np.int64]
     discounted: NDArray[np.bool_]
+    dropped: NDArray[np.bool_]
     user_id: Words
     session_id: Words
     prompt_name: Words
@@ -58,6 +60,7 @@ class Corrections:
             "counted": pa.array(np.zeros(self.size, np.bool_), pa.bool_(), mask=~self.discounted),
             **{field: _texts(getattr(self, field)) for field in CONTEXT_FIELDS},
             "reason": _texts(self.reason),
+            "dropped": pa.array(self.dropped, pa.bool_(), mask=~self.dropped),
         }
         return pa.RecordBatch.from_pydict(columns)
 
@@ -80,6 +83,7 @@ def read_corrections(state: PartitionState, batch: Batch, log_source: int) -> Co
         target_ordinal=rows["ordinal"].copy(),
         target_received_at=rows["received_at"].copy(),
         discounted=rows["discounted"].astype(np.bool_),
+        dropped=rows["dropped"].astype(np.bool_),
         user_id=context[0],
         session_id=context[1],
         prompt_name=context[2],

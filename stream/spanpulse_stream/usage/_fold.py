@@ -1,4 +1,4 @@
-"""The fold: one span after the other into the memory, in log order.
+"""The fold: one span or decision after the other into the memory, in log order.
 
 The same kernel runs live and when a state is restored, over the same rows, so what a partition knows is a function
 of its log alone: not of batches, clocks or restarts. The span that leaves the window leaves nothing behind.
@@ -6,12 +6,14 @@ of its log alone: not of batches, clocks or restarts. The span that leaves the w
 
 from spanpulse_stream.jit import entry, helper
 from spanpulse_stream.usage._calls import compare_by_moment, compare_by_response, leave_group
+from spanpulse_stream.usage._decide import decide
 from spanpulse_stream.usage._memory import (
     CORRECTIONS,
     CURRENT,
     FIRST_OF_BATCH,
     SPANS,
     STATE_COUNTED,
+    STATE_DECISION,
     STATE_WAITING,
     TAKEN,
     Batch,
@@ -65,6 +67,9 @@ def fold(memory: Memory, batch: Batch) -> None:
     for index in range(batch.incoming.size):
         memory.counters[CURRENT] = index
         new = batch.incoming[index]
+        if new.state & STATE_DECISION:
+            batch.decided[index] = decide(memory, batch, index)
+            continue
         if find(memory, SPANS, span_key(new)) >= 0:
             continue
         slot = memory.counters[TAKEN] % window

@@ -24,12 +24,18 @@ __all__ = [
     "CONTEXT_FIELDS",
     "CORRECTIONS",
     "CURRENT",
+    "DECIDED_DISCOUNTED",
+    "DECIDED_DROPPED",
     "FIRST_OF_BATCH",
     "GROUPS",
+    "HAD_NO_TARGET",
+    "HAS_CHANGED",
     "REASONS",
     "ROW",
     "SPANS",
     "STATE_COUNTED",
+    "STATE_DECISION",
+    "STATE_DROPPED",
     "STATE_LISTED",
     "STATE_WAITING",
     "TAKEN",
@@ -50,11 +56,17 @@ CALL_LLM, CALL_EMBEDDING, CALL_USAGE, CALL_IDENTIFIED = 1, 2, 4, 8
 CALL_RANK = 4  # shift
 CALL_FAILED, CALL_TOOL = 64, 128
 
-# Bits of `state`, what the partition made of it.
-STATE_COUNTED, STATE_WAITING, STATE_LISTED = 1, 2, 4
+# Bits of `state`, what the partition made of it. The last one marks rows that come in and are no spans but decisions:
+# their ids are those of the target, `start` and `end` its offset and ordinal, `provider` is the reason, `usage` what is
+# decided.
+STATE_COUNTED, STATE_WAITING, STATE_LISTED, STATE_DROPPED, STATE_DECISION = 1, 2, 4, 8, 128
+DECIDED_DISCOUNTED, DECIDED_DROPPED = 1, 2
 
-# Why a span stopped to count; the words of `span_updates.reason`.
-REASONS = ("context", "response_id", "descendant", "native_span", "same_moment", "ancestor")
+# What became of a decision: nothing (0), a change, or its target does not lie in the memory.
+HAS_CHANGED, HAD_NO_TARGET = 1, 2
+
+# Why a span stopped to count, or was dropped; the words of `span_updates.reason`.
+REASONS = ("context", "response_id", "descendant", "native_span", "same_moment", "ancestor", "duplicate")
 
 # Which table of Memory.tables. Numpy scalars, because numba compiles a kernel anew for every Python constant it gets.
 SPANS, WAITING, GROUPS, BUCKETS = np.int64(0), np.int64(1), np.int64(2), np.int64(3)
@@ -111,6 +123,7 @@ CORRECTION = np.dtype(
         ("cause", "i4"),  # row of the batch
         ("reason", "u1"),
         ("discounted", "u1"),
+        ("dropped", "u1"),
     ],
 )
 
@@ -130,10 +143,12 @@ class Memory(NamedTuple):
 class Batch(NamedTuple):
     """One batch, as the kernels see it: what came in, and one entry a row of what became of it."""
 
-    incoming: NDArray[Any]  # (n,) of ROW; only its first columns, to `usage`, and `call` are read
+    incoming: NDArray[Any]  # (n,) of ROW; only its first columns, to `usage`, `call` and STATE_DECISION are read
     context: NDArray[np.int32]  # (n, 4) in: own; out: own or inherited
     keep: NDArray[np.bool_]
     counted: NDArray[np.bool_]
+    dropped: NDArray[np.bool_]
+    decided: NDArray[np.uint8]  # (n,) what became of a decision
     origin: NDArray[np.int32]  # (n,) row of the batch of its k-th kept span
     lost: NDArray[np.int32]  # (n,) calls that left the window without their parent when the row came
 
@@ -162,6 +177,8 @@ def new_batch(incoming: NDArray[Any], context: NDArray[np.int32]) -> Batch:
         context=context,
         keep=np.zeros(size, np.bool_),
         counted=np.zeros(size, np.bool_),
+        dropped=np.zeros(size, np.bool_),
+        decided=np.zeros(size, np.uint8),
         origin=np.zeros(size, np.int32),
         lost=np.zeros(size, np.int32),
     )

@@ -1,7 +1,7 @@
 """Where a decision about a span goes: into the batch while the span is part of it, else into a correction.
 
-Every decision is final and is made at most once for a span and column (a span stops to count once; a context
-column is filled once), so a correction is never repeated and always changes something.
+Every decision is final and is made at most once for a span and column (a span stops to count once and is dropped once;
+a context column is filled once), so a correction is never repeated and always changes something.
 """
 
 import numpy as np
@@ -13,6 +13,7 @@ from spanpulse_stream.usage._memory import (
     CURRENT,
     FIRST_OF_BATCH,
     STATE_COUNTED,
+    STATE_DROPPED,
     STATE_LISTED,
     TAKEN,
     Batch,
@@ -21,7 +22,7 @@ from spanpulse_stream.usage._memory import (
 )
 from spanpulse_stream.usage._table import bucket_key, find, is_call, level_of, put, remove
 
-__all__ = ["discount", "fill", "unlist"]
+__all__ = ["discount", "drop", "fill", "unlist"]
 
 CONTEXT = np.int64(0)  # in REASONS
 
@@ -54,7 +55,7 @@ def _correction(memory: Memory, slot: Number, reason: Number) -> Number:
     new = memory.corrections[number]
     new.slot, new.ordinal, new.log_offset, new.received_at = slot, row.ordinal, row.log_offset, row.received_at
     new.trace_high, new.trace_low, new.span_id, new.tenant = row.trace_high, row.trace_low, row.span_id, row.tenant
-    new.cause, new.reason, new.discounted = memory.counters[CURRENT], reason, 0
+    new.cause, new.reason, new.discounted, new.dropped = memory.counters[CURRENT], reason, 0, 0
     return number
 
 
@@ -89,6 +90,20 @@ def discount(memory: Memory, batch: Batch, slot: Number, reason: Number) -> None
         batch.counted[place] = False
     else:
         memory.corrections[_correction(memory, slot, reason)].discounted = 1
+
+
+@helper
+def drop(memory: Memory, batch: Batch, slot: Number, reason: Number) -> None:
+    """Let the span in ``slot`` be one that is stored elsewhere."""
+    row = memory.rows[slot]
+    if row.state & STATE_DROPPED:
+        return
+    row.state |= STATE_DROPPED
+    place = _row_of_batch(memory, batch, slot)
+    if place >= 0:
+        batch.dropped[place] = True
+    else:
+        memory.corrections[_correction(memory, slot, reason)].dropped = 1
 
 
 @helper

@@ -1,6 +1,8 @@
-"""Rows of the table `seen`: all that the fold needs of a span or log record, written and read back.
+"""Rows of the table `seen`: all that the fold needs of a span, decision or log record, written and read back.
 
-A span that is no model call leaves most columns empty, and they compress away.
+A span that is no model call leaves most columns empty, and they compress away. A decision (`record` 2) has the ids of
+the span that it is about, as `start_time` and `end_time` that span's offset and ordinal, as `provider` its reason (a
+place in REASONS), as `usage` what is decided (1 no longer counted, 2 dropped), and the context that it fills in.
 """
 
 from typing import Any
@@ -10,9 +12,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Words
-from spanpulse_stream.usage._memory import CONTEXT_FIELDS, ROW
+from spanpulse_stream.usage._memory import CONTEXT_FIELDS, ROW, STATE_DECISION
 
-__all__ = ["SEEN_SCHEMA", "log_rows", "read_words", "rows_of_spans", "span_rows"]
+__all__ = [
+    "RECORD_DECISION",
+    "RECORD_LOG",
+    "RECORD_SPAN",
+    "SEEN_SCHEMA",
+    "log_rows",
+    "read_words",
+    "rows_of_spans",
+    "span_rows",
+]
+
+RECORD_SPAN, RECORD_LOG, RECORD_DECISION = 0, 1, 2
 
 SEEN_SCHEMA = pa.schema(
     [
@@ -60,12 +73,13 @@ NUMBERS = {
 def span_rows(
     log_source: int, rows: NDArray[Any], keep: NDArray[np.bool_], tenant: Words, context: dict[str, Words]
 ) -> pa.RecordBatch:
-    """Return the rows of `seen` for the spans of ``rows`` (ROW) that are kept, with their own context."""
+    """Return the rows of `seen` for the spans and decisions of ``rows`` (ROW) that are kept, with their own context."""
     kept = rows[keep]
+    is_decision = (kept["state"] & STATE_DECISION) != 0
     columns: dict[str, pa.Array] = {name: pa.array(kept[field]) for field, name in NUMBERS.items()}
     columns["log_source"] = pa.array(np.full(len(kept), log_source, np.uint32))
     columns["received_at"] = pa.array(kept["received_at"]).cast(pa.timestamp("ms", tz="UTC"))
-    columns["record"] = pa.array(np.zeros(len(kept), np.uint8))
+    columns["record"] = pa.array(np.where(is_decision, RECORD_DECISION, RECORD_SPAN).astype(np.uint8))
     columns["tenant"] = _texts(tenant, keep)
     for field in CONTEXT_FIELDS:
         columns[field] = _texts(context[field], keep)
@@ -85,15 +99,19 @@ def log_rows(
     rows["trace_high"], rows["trace_low"] = keys[:, 0], keys[:, 1]
     none = Words.absent(len(keep))
     batch = span_rows(log_source, rows, keep, tenant, dict.fromkeys(CONTEXT_FIELDS, none))
-    record = pa.array(np.ones(len(batch), np.uint8))
+    record = pa.array(np.full(len(batch), RECORD_LOG, np.uint8))
     return batch.set_column(SEEN_SCHEMA.get_field_index("record"), SEEN_SCHEMA.field("record"), record)
 
 
 def rows_of_spans(seen: pa.Table) -> NDArray[Any]:
-    """Return the rows (ROW) that ``seen`` holds, without tenant; raises ValueError if they are out of order."""
+    """Return the rows (ROW) of spans and decisions that ``seen`` holds, without tenant.
+
+    Raises ValueError if they are out of order.
+    """
     rows = np.zeros(len(seen), ROW)
     for field, name in NUMBERS.items():
         rows[field] = seen[name].to_numpy()
+    rows["state"] = np.where(seen["record"].to_numpy() == RECORD_DECISION, STATE_DECISION, 0)
     rows["received_at"] = seen["received_at"].cast(pa.timestamp("ms", tz="UTC")).cast(pa.int64()).to_numpy()
     offsets, ordinals = rows["log_offset"], rows["ordinal"]
     later = (offsets[1:] > offsets[:-1]) | ((offsets[1:] == offsets[:-1]) & (ordinals[1:] > ordinals[:-1]))

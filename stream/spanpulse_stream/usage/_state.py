@@ -14,7 +14,7 @@ from spanpulse_stream.usage._intern import Interner
 from spanpulse_stream.usage._logs import fold_logs, new_log_memory, with_room_for
 from spanpulse_stream.usage._memory import CONTEXT_FIELDS, TAKEN, Batch, new_batch, new_memory
 from spanpulse_stream.usage._room import with_room
-from spanpulse_stream.usage._seen import read_words, rows_of_spans
+from spanpulse_stream.usage._seen import RECORD_LOG, read_words, rows_of_spans
 
 __all__ = ["PartitionState"]
 
@@ -63,7 +63,7 @@ class PartitionState:
         """
         for start in range(0, len(seen), CHUNK):
             chunk = seen.slice(start, CHUNK)
-            is_log = chunk["record"].to_numpy() == 1
+            is_log = chunk["record"].to_numpy() == RECORD_LOG
             self._restore_spans(chunk.filter(pa.array(~is_log)))
             self._restore_logs(chunk.filter(pa.array(is_log)))
 
