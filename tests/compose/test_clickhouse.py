@@ -115,18 +115,48 @@ def test_grafana_reads_spanpulse_and_nothing_else(folder: Path) -> None:
     assert dict(zip(refused, answers[len(allowed) :], strict=True)) == refused
 
 
+def test_a_gateway_reads_what_is_shared_and_nothing_else(folder: Path) -> None:
+    allowed = [
+        "SELECT name, value, readonly FROM system.settings LIMIT 10000",  # the client, when it connects
+        "SELECT count(), argMax(text, (version, text)) FROM spanpulse.shared_state WHERE kind = 'keys'",
+        "SELECT 1 SETTINGS readonly = 2, session_timezone = 'UTC', max_result_rows = 10, max_execution_time = 5",
+    ]
+    refused = {
+        "INSERT INTO spanpulse.shared_state SELECT * FROM spanpulse.shared_state": DENIED,
+        "ALTER TABLE spanpulse.shared_state DELETE WHERE 1": DENIED,
+        "TRUNCATE TABLE spanpulse.shared_state": DENIED,
+        "DROP TABLE spanpulse.shared_state": DENIED,
+        "SELECT count() FROM spanpulse.batches": DENIED,
+        "SELECT count() FROM spanpulse.spans": DENIED,
+        "SELECT count() FROM spanpulse.migrations": DENIED,
+        "SELECT name FROM system.users": DENIED,
+        "SELECT * FROM file('/etc/passwd', 'LineAsString')": DENIED,
+        "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')": DENIED,
+        "SELECT * FROM remote('127.0.0.1', system.one)": DENIED,
+        "SELECT 1 SETTINGS max_execution_time = 6": BEYOND,
+        "SELECT 1 SETTINGS max_memory_usage = 0": BEYOND,
+        "SELECT 1 SETTINGS max_threads = 2": BEYOND,
+        "SELECT 1 SETTINGS readonly = 0": READ_ONLY,
+    }
+    answers = become("gateway", folder, *allowed, *refused)
+    assert not [said for said, answer in zip(allowed, answers, strict=False) if isinstance(answer, dict)]
+    assert dict(zip(refused, answers[len(allowed) :], strict=True)) == refused
+
+
 def test_the_engine_knows_users_quotas_and_limits_as_they_stand(folder: Path) -> None:
-    users, quotas, limits, grants = become(
+    users, quotas, limits, grants, gateway = become(
         "admin",
         folder,
         "SELECT name, toString(auth_type) FROM system.users WHERE name != 'default' ORDER BY name",
-        "SELECT quota_name, duration, max_queries, max_execution_time FROM system.quota_limits",
+        "SELECT quota_name, duration, max_queries, max_execution_time FROM system.quota_limits ORDER BY ALL",
         "SELECT count() FROM system.settings_profile_elements WHERE profile_name = 'grafana' AND max IS NOT NULL",
         "SELECT access_type FROM system.grants WHERE user_name = 'spanpulse' AND database IS NULL"
         " AND access_type != 'TABLE ENGINE' ORDER BY ALL",
+        "SELECT access_type, database, table FROM system.grants WHERE user_name = 'gateway'",
     )
-    assert users == [["grafana", "['sha256_password']"], ["spanpulse", "['sha256_password']"]]
-    assert quotas == [["grafana", 60, 1000, 120]]
+    assert users == [[name, "['sha256_password']"] for name in ("gateway", "grafana", "spanpulse")]
+    assert quotas == [["gateway", 60, 3000, 120], ["grafana", 60, 1000, 120]]
+    assert gateway == [["SELECT", "spanpulse", "shared_state"]]
     assert limits == [[5]]
     assert grants == [["KILL QUERY"]]
 
@@ -134,7 +164,7 @@ def test_the_engine_knows_users_quotas_and_limits_as_they_stand(folder: Path) ->
 def test_nobody_comes_in_without_a_password() -> None:
     users = ET.parse(CONFIGURATION / "users.xml").getroot().find("users")
     assert users is not None
-    assert {user.tag for user in users} == {"spanpulse", "grafana"}
+    assert {user.tag for user in users} == {"spanpulse", "grafana", "gateway"}
     given = services()["clickhouse"]["environment"]
     for user in users:
         (password,) = (each for each in user if each.tag.startswith("password"))

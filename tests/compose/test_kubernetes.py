@@ -146,7 +146,7 @@ def test_the_autoscaler_and_the_gateway_do_not_fight() -> None:
 def test_secrets_are_given_only_to_those_who_need_them() -> None:
     asked = {
         name: {
-            each["name"]
+            each["valueFrom"]["secretKeyRef"]["key"]
             for each in container(name).get("env", [])
             if each.get("valueFrom", {}).get("secretKeyRef", {}).get("name") == "spanpulse-secrets"
         }
@@ -155,7 +155,7 @@ def test_secrets_are_given_only_to_those_who_need_them() -> None:
     kafka, clickhouse = "SPANPULSE_KAFKA_SASL_PASSWORD", "SPANPULSE_CLICKHOUSE_PASSWORD"
     assert asked == {
         "spanpulse-init": {kafka, clickhouse},
-        "spanpulse-gateway": {kafka, "SPANPULSE_API_KEYS"},
+        "spanpulse-gateway": {kafka, "SPANPULSE_API_KEYS", "CLICKHOUSE_GATEWAY_PASSWORD"},
         "spanpulse-worker": {kafka, clickhouse},
         "spanpulse-dashboard": {kafka, clickhouse, "SPANPULSE_WEB_TOKEN"},
     }
@@ -168,7 +168,7 @@ def test_traffic_is_denied_but_for_what_is_named() -> None:
     to_kafka = policies["to-kafka"]["spec"]["podSelector"]["matchExpressions"][0]["values"]
     to_clickhouse = policies["to-clickhouse"]["spec"]["podSelector"]["matchExpressions"][0]["values"]
     assert set(to_kafka) == set(PODS)
-    assert set(to_clickhouse) == set(PODS) - {"spanpulse-gateway"}
+    assert set(to_clickhouse) == set(PODS)
     (broker,) = configured()["SPANPULSE_KAFKA_BROKERS"].split(",")
     (rule,) = policies["to-kafka"]["spec"]["egress"]
     assert (str(rule["ports"][0]["port"]), namespace(rule)) == (broker.rpartition(":")[2], broker.split(".")[1])

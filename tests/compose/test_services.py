@@ -63,7 +63,7 @@ def test_only_the_edge_leads_out_and_stores_are_reached_by_whom_they_serve() -> 
     assert {name for name, network in networks.items() if not network.get("internal")} == {"edge"}
     members = {net: {name for name, each in services().items() if net in each["networks"]} for net in networks}
     assert members["log"] == {"kafka", "init", "gateway", "worker", "dashboard"}
-    assert members["database"] == {"clickhouse", "init", "worker", "dashboard", "grafana", "prometheus"}
+    assert members["database"] == {"clickhouse", "init", "gateway", "worker", "dashboard", "grafana", "prometheus"}
     assert services()["kafka"]["networks"] == ["log"]
     assert services()["clickhouse"]["networks"] == ["database"]
     assert members["edge"] == {name for name, each in services().items() if "ports" in each}

@@ -1,6 +1,7 @@
 """The processes with the variables of docker-compose.yml, on real Kafka, and on the engine as the user that they are.
 
 What the server's configuration does not let that user do fails here. Addresses and names of topics are the tests' own.
+The engine knows one user at a time: here the gateway is the others', and by itself its own.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from clickhouse_running import ClickHouse
 from cluster_running import Role
@@ -20,6 +22,11 @@ from compose.as_user import configure
 from compose.files import COMPOSE, image_environment, secrets, services
 from kafka_running import Kafka
 from otlp.requests import some_traces
+from spanpulse_sinks.clickhouse.server import ServerDatabase
+from spanpulse_stream.cluster import Shared
+from spanpulse_stream.cluster._database import server_config
+from spanpulse_stream.cluster._known_keys import KeysReader
+from spanpulse_stream.settings import Settings
 
 KEY = "a key of these tests"
 SPANS = 300
@@ -46,6 +53,7 @@ def environment(service: str, kafka: Kafka, clickhouse: ClickHouse) -> dict[str,
         "SPANPULSE_CLICKHOUSE_URL": clickhouse.url,
         "SPANPULSE_API_KEYS": f"default:{hashlib.sha256(KEY.encode()).hexdigest()}",
     }
+    here |= {"SPANPULSE_CLICKHOUSE_USER": clickhouse.user, "SPANPULSE_CLICKHOUSE_PASSWORD": clickhouse.password}
     told |= {name: value for name, value in here.items() if name in told}
     told |= {"SPANPULSE_HOST": "127.0.0.1", "SPANPULSE_WEB_HOST": "127.0.0.1"}
     told |= {"SPANPULSE_KAFKA_TOPIC_PREFIX": prefix, "SPANPULSE_KAFKA_GROUP": prefix, "SPANPULSE_KAFKA_PARTITIONS": "2"}
@@ -86,6 +94,30 @@ def wait_stored(clickhouse: ClickHouse) -> None:
         assert time.monotonic() < deadline, found
         time.sleep(0.2)
     client.close()
+
+
+def test_a_gateway_reads_shared_keys_as_its_own_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in secrets().items():
+        monkeypatch.setenv(name, value)
+    passwords = {"spanpulse": "CLICKHOUSE_PASSWORD", "gateway": "CLICKHOUSE_GATEWAY_PASSWORD"}
+    for user, password in passwords.items():
+        options = {"config-file": str(configure(user, tmp_path / user))}
+        with ClickHouse.start(
+            tmp_path / "clickhouse", user=user, password=secrets()[password], options=options
+        ) as server:
+            settings = Settings(
+                clickhouse_url=server.url, clickhouse_user=user, clickhouse_password=SecretStr(secrets()[password])
+            )
+            if user == "spanpulse":
+                config = server_config(settings)
+                ServerDatabase.prepare(config)
+                Shared.add(ServerDatabase.connect(config), "keys", f"acme:{'0' * 64}\n", 7)
+                continue
+            reader = KeysReader(settings)
+            row = reader.newest()
+            reader.close()
+            assert row is not None
+            assert (row.version, row.text) == (7, f"acme:{'0' * 64}\n")
 
 
 @pytest.mark.slow

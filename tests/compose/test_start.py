@@ -162,7 +162,7 @@ def test_secrets_are_random_and_their_hashes_are_theirs(tmp_path: Path) -> None:
     one, other = make_secrets(tmp_path / "a"), make_secrets(tmp_path / "b")
     assert set(one) == set(other)
     assert all(one[name] != other[name] for name in one)
-    for name in ("CLICKHOUSE_PASSWORD", "CLICKHOUSE_GRAFANA_PASSWORD"):
+    for name in ("CLICKHOUSE_PASSWORD", "CLICKHOUSE_GRAFANA_PASSWORD", "CLICKHOUSE_GATEWAY_PASSWORD"):
         assert re.fullmatch(r"[0-9a-f]{64}", one[name])
         assert one[f"{name}_SHA256"] == sha256(one[name])
     key = (tmp_path / "a/secrets/otlp_key").read_text("utf-8").strip()

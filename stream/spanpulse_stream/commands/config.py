@@ -46,7 +46,7 @@ def _check(settings: Settings) -> None:
     from spanpulse_stream.price import OverrideError, PriceBook  # noqa: PLC0415
 
     try:
-        OtlpOptions.from_settings(settings)
+        OtlpOptions.from_settings(settings, keys_follow=settings.clickhouse_url is not None)
         check_page_binding(settings.web_host, token=settings.web_token is not None)
         if settings.prices is not None:
             PriceBook.load(settings.prices)

@@ -28,10 +28,14 @@ class OtlpOptions:
     quota_records: int = 0
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """Return the receiver's part of the settings. Raises InvalidKey, BindingRefused."""
+    def from_settings(cls, settings: Settings, *, keys_follow: bool = False) -> Self:
+        """Return the receiver's part of the settings. Raises InvalidKey, BindingRefused.
+
+        With ``keys_follow`` there may be other keys later, and who gives them to the receiver checks the binding.
+        """
         keys = ApiKeys.parse(key.get_secret_value() for key in settings.api_keys)
-        check_binding(settings.host, keys)
+        if not keys_follow:
+            check_binding(settings.host, keys)
         return cls(
             settings.partitions,
             keys,

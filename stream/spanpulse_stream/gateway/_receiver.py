@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 from spanpulse_stream.gateway._answers import Answer, RequestRefused, accepted
 from spanpulse_stream.gateway._body import ClientGone
 from spanpulse_stream.gateway._intake import Intake, Sender, prepare
-from spanpulse_stream.gateway._keys import Headers
+from spanpulse_stream.gateway._keys import ApiKeys, Headers
 from spanpulse_stream.gateway._limits import Budget, Reservation
 from spanpulse_stream.gateway._metrics import not_kept
 from spanpulse_stream.gateway._options import OtlpOptions
@@ -46,6 +46,7 @@ class Receiver:
 
     def __init__(self, log: MessageLog, options: OtlpOptions, metrics: Metrics, health: Health) -> None:
         self.options = options
+        self._keys: ApiKeys | None = options.keys
         self._log = log
         self._metrics = metrics
         self._health = health
@@ -65,6 +66,13 @@ class Receiver:
         """Refuse new requests; those in flight go on."""
         self._state = "stopping"
 
+    def use_keys(self, keys: ApiKeys | None) -> None:
+        """Check senders by these keys from the next request on; without any, None, all are told to come again (503).
+
+        What a key has used of its quota stays, and so does what is under way.
+        """
+        self._keys = keys
+
     def close(self) -> None:
         """End the threads; waits for what they do."""
         self._threads.shutdown(cancel_futures=True)
@@ -77,7 +85,9 @@ class Receiver:
         """Return who sends, by the key in its headers. Raises RequestRefused (401, 429, 503)."""
         if self._state != "serving":
             raise RequestRefused(503, f"the receiver is {self._state}", retry_after_s=RETRY_AFTER_S)
-        entry = self.options.keys.entry(headers)
+        if self._keys is None:
+            raise RequestRefused(503, "the receiver knows no API keys yet", retry_after_s=RETRY_AFTER_S)
+        entry = self._keys.entry(headers)
         if entry is None:
             message = "no valid API key; send it as 'authorization: Bearer KEY' or 'x-api-key: KEY'"
             raise RequestRefused(401, message, headers=[(b"www-authenticate", b"Bearer")])

@@ -25,6 +25,7 @@ class Condition(Enum):
     DISK_LOW = "disk_low"
     DATABASE_FAILING = "database_failing"
     KAFKA_FAILING = "kafka_failing"
+    KEYS_UNKNOWN = "keys_unknown"
     DISK_NEAR_CAP = "disk_near_cap"  # from here on warnings: the process serves as before
     OPERATION_UNFINISHED = "operation_unfinished"
 

@@ -1,7 +1,8 @@
 """Structured logs by the standard library: one JSON object a line, or text for a person on a terminal.
 
 Whatever repeats is thinned: a message template is shown `BURST` times in `PER_SECONDS`, then counted, and the
-count stands in its next line. Keys are masked, long messages cut, and libraries speak from WARNING upwards.
+count stands in its next line. Keys are masked, long messages cut, and libraries speak from WARNING upwards; what
+asks ClickHouse speaks from ERROR, since every attempt at a server that is away would be a line with a long address.
 """
 
 import json
@@ -20,6 +21,8 @@ PER_SECONDS = 30.0
 MOST_TEMPLATES = 512
 LONGEST_TEXT = 8_000
 NOISY = ("aiokafka", "asyncio", "faust", "httpx", "kafka", "mode", "numba", "urllib3", "uvicorn")
+# Not urllib3 itself: the other one sets that logger's level when it is loaded.
+ASKING = ("clickhouse_connect", "urllib3.connectionpool")
 SECRETS = re.compile(r"(?i)(\b(?:bearer\s+|(?:x-)?api[-_]key['\"]?\s*[:=]\s*['\"]?))[^\s'\",;]+")
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "repeated"}
 
@@ -36,11 +39,12 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in NOISY:
-        library = logging.getLogger(name)
-        library.handlers.clear()
-        library.propagate = True
-        library.setLevel(max(logging.WARNING, root.level))
+    for names, least in ((NOISY, logging.WARNING), (ASKING, logging.ERROR)):
+        for name in names:
+            library = logging.getLogger(name)
+            library.handlers.clear()
+            library.propagate = True
+            library.setLevel(max(least, root.level))
     logging.captureWarnings(capture=True)
 
 

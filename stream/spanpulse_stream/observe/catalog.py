@@ -68,6 +68,23 @@ RECEIVER_RECORDS: Final = _metric(
 RECEIVER_OVER_QUOTA: Final = _metric(
     Kind.COUNTER, "receiver_over_quota", ("tenant", "quota"), "requests", "Requests refused (429) over a quota"
 )
+KEYS_VERSION: Final = _metric(
+    Kind.GAUGE,
+    "keys_version",
+    (),
+    "ms",
+    "Version of the shared API keys that a gateway goes by, ms since 1970; 0: those of its settings",
+)
+KEYS_AGE: Final = _metric(
+    Kind.GAUGE, "keys_age_seconds", (), "seconds", "Time since a gateway read shared API keys that it can use"
+)
+KEYS_LOOKS: Final = _metric(
+    Kind.COUNTER,
+    "keys_looks",
+    ("outcome",),
+    "looks",
+    "Looks for shared API keys: changed, same, failed (no answer), unreadable (a row that cannot be used)",
+)
 IMPORT_CHUNKS: Final = _metric(
     Kind.COUNTER, "import_chunks", (), "chunks", "Chunks of imported files that were appended"
 )
@@ -175,6 +192,35 @@ WATCH_REQUESTS: Final = _metric(
 )
 WATCH_SPANS: Final = _metric(Kind.GAUGE, "watch_spans", (), "spans", "Spans in the minutes that this process watches")
 
+# -- what partitions do not see alone ------------------------------------------------------------------------------
+RECONCILE_SPANS: Final = _metric(
+    Kind.COUNTER, "reconcile_spans", (), "spans", "Stored spans that were held against those of all partitions"
+)
+RECONCILE_DECISIONS: Final = _metric(
+    Kind.COUNTER,
+    "reconcile_decisions",
+    ("reason",),
+    "decisions",
+    "Decisions that were sent to partitions, by reason: duplicate, context, response_id and the others of span_updates",
+)
+RECONCILE_REFUSED: Final = _metric(
+    Kind.COUNTER,
+    "reconcile_refused",
+    ("reason",),
+    "decisions",
+    "Decisions that were not sent: away (Kafka did not answer), refused (it does not take them), unspeakable",
+)
+RECONCILE_SECONDS: Final = _metric(
+    Kind.HISTOGRAM, "reconcile_seconds", (), "seconds", "One look at what was stored, and sending what follows", LATENCY
+)
+RECONCILE_BEHIND: Final = _metric(
+    Kind.GAUGE,
+    "reconcile_behind_seconds",
+    (),
+    "seconds",
+    "How long ago the oldest stored batch was received that the reconciler has not read; 0: it has read all",
+)
+
 # -- pipeline -----------------------------------------------------------------------------------------------------
 PIPELINE_BATCHES: Final = _metric(Kind.COUNTER, "pipeline_batches", (), "batches", "Batches written and committed")
 PIPELINE_RECORDS: Final = _metric(
@@ -192,6 +238,13 @@ PIPELINE_UNJOINED: Final = _metric(
 )
 PIPELINE_CORRECTIONS: Final = _metric(
     Kind.COUNTER, "pipeline_corrections", (), "spans", "Stored spans that a later batch corrected"
+)
+PIPELINE_DECISIONS: Final = _metric(
+    Kind.COUNTER,
+    "pipeline_decisions",
+    ("outcome",),
+    "decisions",
+    "Decisions about stored spans that were read: taken (what they say holds), ignored (there is no such span)",
 )
 PIPELINE_STAGE_SECONDS: Final = _metric(
     Kind.COUNTER, "pipeline_stage_cpu_seconds", ("stage",), "seconds", "CPU time of each stage"
