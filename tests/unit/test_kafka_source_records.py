@@ -49,6 +49,29 @@ def test_the_first_of_each_key_counts() -> None:
     assert (table.number(other), table.number(one), table.number(EVERY[2])) == (101, 102, None)
 
 
+@given(RECORDS, st.integers(1, 4), st.integers(0, 3))
+def test_a_shard_never_changes_and_partitions_are_spread(
+    records: list[tuple[bytes | None, bytes | None]], shards: int, more: int
+) -> None:
+    one, topic = read([(BASE_KEY, base_value(5)), *records]), UUID(int=3)
+    wanted = [Numbered("c", topic, partition) for partition in range(7)]
+    numbered = read([(BASE_KEY, base_value(5)), *records, *one.records(wanted, shards)])
+    places = [numbered.place(each) for each in wanted]
+    counts = [sum(place is not None and place.shard == shard for place in places) for shard in range(shards)]
+    assert sum(counts) == len(wanted)
+    assert max(counts) - min(counts) <= 1
+    again = numbered.records([*wanted, Numbered("d", topic, 0)], shards + more)
+    later = read([(BASE_KEY, base_value(5)), *records, *one.records(wanted, shards), *again])
+    assert [later.place(each) for each in wanted] == places
+
+
+@pytest.mark.parametrize("value", [b"", None, b"{", b"[]", b'{"shard": -1}', b'{"shard": true}', b'{"shard": "2"}'])
+def test_a_record_without_a_shard_is_of_the_first(value: bytes | None) -> None:
+    place = read([(BASE_KEY, base_value(5)), (EVERY[0].key(), value)]).place(EVERY[0])
+    assert place == (6, 0)
+    assert read([(BASE_KEY, base_value(5)), (EVERY[0].key(), b'{"shard": 2}')]).place(EVERY[0]) == (6, 2)
+
+
 def test_there_is_a_largest_number() -> None:
     table = read([(EVERY[0].key(), b""), (BASE_KEY, base_value(LARGEST_SOURCE)), (EVERY[1].key(), b"")])
     assert table.number(EVERY[0]) == LARGEST_SOURCE

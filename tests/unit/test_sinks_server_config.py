@@ -7,6 +7,7 @@ import pytest
 from spanpulse_sinks.clickhouse import Failure
 from spanpulse_sinks.clickhouse._migrate import RECORD, migrations
 from spanpulse_sinks.clickhouse.server import ServerConfig
+from spanpulse_sinks.clickhouse.server._everywhere import everywhere_statements
 
 SINGLE, CLUSTER = ServerConfig("host"), ServerConfig("host", cluster="main")
 STATEMENTS = [(RECORD), *(text for each in migrations(CLUSTER) for text in each.statements)]
@@ -28,6 +29,28 @@ def test_tables_of_a_cluster_are_replicated(statement: str) -> None:
     assert engine[1].startswith("Replicated")
     assert "{replica}" in engine[2]
     assert "Replicated" not in SINGLE.placed(statement)
+
+
+def test_what_reads_all_shards_is_made_on_every_host_of_a_shard() -> None:
+    shard = ServerConfig("host", cluster="spanpulse_{shard}", distributed="spanpulse")
+    made = [shard.placed(text) for text in everywhere_statements(shard, ["span_rows", "migrations"])]
+    assert all(text.count("ON CLUSTER 'spanpulse_{shard}'") == 1 for text in made)
+    assert made[0] == "CREATE DATABASE IF NOT EXISTS spanpulse_all ON CLUSTER 'spanpulse_{shard}'"
+    assert made[1].startswith("CREATE OR REPLACE TABLE spanpulse_all.span_rows ON CLUSTER")
+    assert made[1].endswith("AS spanpulse.span_rows ENGINE = Distributed('spanpulse', 'spanpulse', 'span_rows')")
+    assert not [text for text in made if ".migrations" in text or "Replicated" in text]
+
+
+def test_every_view_is_made_over_all_shards_but_spans_which_each_shard_joins() -> None:
+    shard = ServerConfig("host", distributed="all", database="kept")
+    made = list(everywhere_statements(shard, ["span_rows"]))
+    views = {match[1] for text in made if (match := re.match(r"CREATE OR REPLACE VIEW kept_all\.(\w+) AS", text))}
+    defined = {match[1] for text in STATEMENTS if (match := re.match(r"CREATE OR REPLACE VIEW (\w+)", text))}
+    assert views == defined - {"spans"}
+    assert made[2].endswith("Distributed('all', 'kept', 'spans')")
+    (late,) = [text for text in made if "DICTIONARY" in text]
+    assert late.startswith("CREATE OR REPLACE DICTIONARY kept.late_texts")
+    assert "FROM kept_all.span_texts" in late
 
 
 @pytest.mark.parametrize("config", [SINGLE, CLUSTER])

@@ -13,6 +13,8 @@ import re
 from enum import Enum, StrEnum
 from typing import Any
 
+from clickhouse_connect.driver.exceptions import OperationalError
+
 __all__ = [
     "DatabaseInUse",
     "Failure",
@@ -22,6 +24,7 @@ __all__ = [
     "SchemaTooNew",
     "SinkError",
     "WriteFailed",
+    "unanswered",
 ]
 
 
@@ -99,6 +102,11 @@ PASSING = {159, 241, 394}
 TOO_MANY_PARTS = 252
 # What only a programming error brings about: columns, types, tables, syntax.
 PERMANENT = {6, 16, 20, 27, 41, 43, 46, 47, 50, 53, 60, 62, 70, 81, 117, 349}
+
+
+def unanswered(error: BaseException) -> bool:
+    """Tell whether a client raised it because a server could not be reached, or did not answer."""
+    return isinstance(error, OperationalError) and getattr(error, "code", None) is None
 
 
 def failure_of_query(error: BaseException) -> QueryFailed:

@@ -16,10 +16,11 @@ from random import random
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from spanpulse_sinks.backoff import pause
 from spanpulse_sinks.clickhouse._batch import Batch, Mismatch, Position, WriteReport, position_of
 from spanpulse_sinks.clickhouse._check import landed, newest_batch
 from spanpulse_sinks.clickhouse._database import Database, Inserts
-from spanpulse_sinks.clickhouse._errors import Failure, WriteFailed
+from spanpulse_sinks.clickhouse._errors import Failure, WriteFailed, unanswered
 
 __all__ = ["BatchWriter", "Retry"]
 
@@ -42,7 +43,7 @@ class Retry:
 
     def wait(self, failures: int) -> None:
         """Wait after the given number of failures."""
-        self.sleep(min(self.most, self.first * 2.0 ** min(failures - 1, 30)) * (0.5 + self.random()))
+        self.sleep(pause(failures, self.first, self.most, self.random))
 
     def over(self, failures: int, seconds: float) -> bool:
         """Tell whether so many failures in so many seconds are enough."""
@@ -155,7 +156,8 @@ class BatchWriter:
         failure = Failure.of(error)
         if failure is Failure.PERMANENT or self._retry.over(report.attempts, seconds):
             raise WriteFailed(f"{batch}: {failure.value} after {report.attempts} attempts: {error}") from error
-        LOG.warning("write of %s failed (%s), looking again: %s", batch, failure.value, error)
+        level = logging.DEBUG if unanswered(error) else logging.WARNING  # the breaker says that nobody answers
+        LOG.log(level, "write of %s failed (%s), looking again: %s", batch, failure.value, error)
         self._inserts.recover(failure, batch, report)
         self._retry.wait(report.attempts)
         report.attempts += 1

@@ -3,18 +3,28 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from random import random
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from spanpulse_sinks.clickhouse import Failure, QueryLimits, Retention
+from spanpulse_sinks.backoff import pause
+from spanpulse_sinks.clickhouse import Failure
 from spanpulse_sinks.clickhouse.server import Patience, ServerConfig, ServerDatabase
+from spanpulse_stream.process import query_limits, retention
 from spanpulse_stream.settings import Settings, SettingsError
 
-__all__ = ["ServerUnreachable", "connect_server", "server_config", "wait_for_server"]
+__all__ = [
+    "ServerUnreachable",
+    "connect_server",
+    "connect_shards",
+    "server_config",
+    "shard_configs",
+    "short_reason",
+    "wait_for_server",
+]
 
 Result = TypeVar("Result")
 
@@ -36,11 +46,27 @@ class ServerUnreachable(Exception):  # noqa: N818 -- what it is
 
 
 def server_config(settings: Settings) -> ServerConfig:
-    """Return how the server is reached. Raises SettingsError where no address is set."""
+    """Return how everything is read: of the first shard's server, with the rows of all shards where there are several.
+
+    Raises SettingsError where no address is set.
+    """
+    first = shard_configs(settings)[0]
+    return replace(first, reads_all=first.distributed is not None)
+
+
+def shard_configs(settings: Settings) -> list[ServerConfig]:
+    """Return how each shard is written to, the first one first. Raises SettingsError where no address is set."""
     if settings.clickhouse_url is None:
         raise SettingsError("clickhouse_url is not set: name the server (SPANPULSE_CLICKHOUSE_URL=http://host:8123)")
-    url = urlsplit(settings.clickhouse_url)
-    password = settings.clickhouse_password
+    several = bool(settings.clickhouse_shards)
+    return [
+        _at(address, settings, settings.clickhouse_distributed if several else None)
+        for address in (settings.clickhouse_url, *settings.clickhouse_shards)
+    ]
+
+
+def _at(address: str, settings: Settings, distributed: str | None) -> ServerConfig:
+    url, password = urlsplit(address), settings.clickhouse_password
     return ServerConfig(
         host=url.hostname or "",
         port=url.port or PORTS[url.scheme],
@@ -51,39 +77,63 @@ def server_config(settings: Settings) -> ServerConfig:
         ca=settings.clickhouse_ca,
         certificate=settings.clickhouse_certificate,
         cluster=settings.clickhouse_cluster,
+        distributed=distributed,
         readers=settings.clickhouse_connections,
         timeout=settings.clickhouse_timeout,
-        limits=QueryLimits(seconds=settings.query_timeout),
-        retention=Retention(
-            spans=settings.retention_spans_days,
-            rollups=settings.retention_rollups_days,
-            dead_letters=settings.retention_dead_letters_days,
-        ),
+        limits=query_limits(settings),
+        retention=retention(settings),
     )
 
 
 async def connect_server(
     settings: Settings, said: Callable[[str], None], patience: Patience | None = None
 ) -> ServerDatabase:
-    """Return the open database, once the server answers. Raises SettingsError, SinkError, ServerUnreachable."""
-    return await _patiently(settings, said, partial(ServerDatabase.connect, server_config(settings), patience))
+    """Return the open database, once the server answers; it reads what all shards have.
+
+    Raises SettingsError, SinkError, ServerUnreachable.
+    """
+    return await _connected(settings, said, server_config(settings), patience)
+
+
+async def connect_shards(
+    settings: Settings, said: Callable[[str], None], patience: Patience | None = None
+) -> list[ServerDatabase]:
+    """Return each shard, once it answers: what its own tables have. Raises as `connect_server` does."""
+    databases: list[ServerDatabase] = []
+    try:
+        for config in shard_configs(settings):
+            databases += [await _connected(settings, said, config, patience)]
+    except BaseException:
+        for database in databases:
+            database.close()
+        raise
+    return databases
 
 
 async def wait_for_server(settings: Settings, said: Callable[[str], None]) -> None:
-    """Return once the server answers. Raises SettingsError, SinkError, ServerUnreachable."""
-    await _patiently(settings, said, partial(ServerDatabase.reach, server_config(settings)))
+    """Return once every shard's server answers. Raises SettingsError, SinkError, ServerUnreachable."""
+    for config in shard_configs(settings):
+        await _patiently(settings, said, config, partial(ServerDatabase.reach, config))
 
 
-async def _patiently(settings: Settings, said: Callable[[str], None], attempt: Callable[[], Result]) -> Result:
+async def _connected(
+    settings: Settings, said: Callable[[str], None], config: ServerConfig, patience: Patience | None
+) -> ServerDatabase:
+    return await _patiently(settings, said, config, partial(ServerDatabase.connect, config, patience))
+
+
+async def _patiently(
+    settings: Settings, said: Callable[[str], None], config: ServerConfig, attempt: Callable[[], Result]
+) -> Result:
     """Try until the server answers. What only a person can mend (user, password, schema) is not waited for."""
     loop, failures, told = asyncio.get_running_loop(), 0, 0.0
     begun = loop.time()
-    where = f"ClickHouse at {settings.clickhouse_url}"
+    where = f"ClickHouse at {'https' if config.tls else 'http'}://{config.host}:{config.port}"
     while True:
         try:
             return await asyncio.to_thread(attempt)
         except ClickHouseError as error:
-            why, code = _short(error), getattr(error, "code", None)
+            why, code = short_reason(error), getattr(error, "code", None)
             if code in REFUSALS or (code is not None and Failure.of(error) is Failure.PERMANENT):
                 raise ServerUnreachable(f"{where} refuses: {why}") from None
             if loop.time() - begun > settings.clickhouse_patience:
@@ -92,10 +142,10 @@ async def _patiently(settings: Settings, said: Callable[[str], None], attempt: C
                 said(f"waiting for {where}: {why}")
                 told = loop.time() + TELL_EVERY_S
         failures += 1
-        await asyncio.sleep(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(failures, 10)) * (0.5 + random()))  # noqa: S311
+        await asyncio.sleep(pause(failures, FIRST_WAIT_S, LONGEST_WAIT_S))
 
 
-def _short(error: Exception) -> str:
+def short_reason(error: Exception) -> str:
     """Return why, in one line and without the address of the request, whose parameters say too much."""
     text = " ".join(str(error).split())
     with contextlib.suppress(ValueError):

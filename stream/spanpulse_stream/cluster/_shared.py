@@ -6,9 +6,10 @@ Not guaranteed: that all processes change at one moment.
 """
 
 import getpass
+import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,28 +17,41 @@ import orjson
 import pyarrow as pa
 from pydantic import ValidationError
 
-from spanpulse_sinks.clickhouse import Database, query
+from spanpulse_sinks.clickhouse import Database, QueryFailed, query
 from spanpulse_sinks.clickhouse.server import ServerDatabase
 from spanpulse_stream.gateway import ApiKeys, InvalidKey
 from spanpulse_stream.price import check_overrides
 from spanpulse_stream.settings import Settings, SettingsError
 
-__all__ = ["KINDS", "SHARED_SETTINGS", "Kind", "Shared", "SharedRow", "checked_text", "settings_under"]
+__all__ = [
+    "KINDS",
+    "MOST_KEYS_BYTES",
+    "SHARED_SETTINGS",
+    "Kind",
+    "Shared",
+    "SharedRow",
+    "checked_text",
+    "hashed",
+    "keys_of",
+    "settings_under",
+]
 
 Kind = Literal["prices", "keys", "settings"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SHARED_SETTINGS = ("content", "keep", "window", "max_attributes", "max_depth", "quota_bytes", "quota_records")
 """Settings that may be shared: those that decide what is stored, and what a key may send."""
 MOST_BYTES = 4 * 1024 * 1024
+MOST_KEYS = 10_000  # each request is held against all of them: a millisecond
+MOST_KEYS_BYTES = 2 * 1024 * 1024  # of that many with the longest names of tenants
 
 
 @dataclass(frozen=True, slots=True)
 class SharedRow:
-    """One import; ``version`` is ms since 1970."""
+    """One import; ``version`` is ms since 1970. Not shown by repr: the text, which may be hashes of keys."""
 
     kind: str
     version: int
-    text: str
+    text: str = field(repr=False)
     imported_by: str
 
 
@@ -49,11 +63,28 @@ class Shared:
 
     def newest(self) -> dict[str, SharedRow]:
         """Return the row of each kind that is in force."""
-        return {row.kind: row for row in self._rows("ORDER BY kind, version, text")}
+        newest = f"WHERE kind IN {KINDS} ORDER BY kind, version DESC, text DESC LIMIT 1 BY kind"
+        return {row.kind: row for row in self._rows(newest)}
 
-    def all_of(self, kind: Kind) -> list[SharedRow]:
-        """Return all rows of a kind, the oldest first."""
-        return self._rows(f"WHERE kind = '{kind}' ORDER BY version, text")
+    def newest_keys(self, *, sequential: bool = False) -> SharedRow | None:
+        """Return the row of keys that is in force, cut behind MOST_KEYS_BYTES; None where there is none.
+
+        ``sequential`` has a replica that lacks acknowledged rows refuse: it might name keys that were revoked. The
+        answer has one line whatever is stored, so that an empty one of somebody between is none. Raises QueryFailed.
+        """
+        sql = (
+            "SELECT count() AS found, max(version) AS newest,"  # noqa: S608 -- our own words
+            f" substring(argMax(text, (version, text)), 1, {MOST_KEYS_BYTES + 1}) AS keys,"
+            " argMax(imported_by, (version, text)) AS by"
+            f" FROM shared_state WHERE kind = 'keys' SETTINGS select_sequential_consistency = {int(sequential)}"
+        )
+        answer = query(self._database, sql, output_format="JSONEachRow")
+        try:
+            row = orjson.loads(answer)
+            newest = SharedRow("keys", int(row["newest"]), str(row["keys"]), str(row["by"]))
+            return newest if int(row["found"]) else None
+        except (ValueError, KeyError, TypeError):
+            raise QueryFailed(QueryFailed.Kind.FAILED, "the answer is not one row of shared keys") from None
 
     def _rows(self, rest: str) -> list[SharedRow]:
         sql = f"SELECT kind, version, text, imported_by FROM shared_state {rest}"  # noqa: S608 -- our own words
@@ -64,7 +95,7 @@ class Shared:
     @staticmethod
     def add(database: ServerDatabase, kind: Kind, text: str, now_ms: int) -> SharedRow:
         """Import a text that `checked_text` has passed; it is in force as soon as processes ask."""
-        row = SharedRow(kind, now_ms, text, getpass.getuser())
+        row = SharedRow(kind, now_ms, text, _person())
         columns: dict[str, Any] = {
             "kind": pa.array([row.kind]),
             "version": pa.array([row.version], pa.uint64()),
@@ -73,6 +104,14 @@ class Shared:
         }
         database.insert("shared_state", pa.RecordBatch.from_pydict(columns), token=f"shared/{kind}/{now_ms}")
         return row
+
+
+def _person() -> str:
+    """Return who runs this command; a container's user often has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def checked_text(kind: Kind, file: Path) -> str:
@@ -109,11 +148,27 @@ def settings_under(settings: Settings, text: str, where: str) -> Settings:
         raise SettingsError(f"{where}: {why}") from None
 
 
-def _hashed(text: str, file: Path) -> str:
-    """Return a file of keys (a line an entry, as in api_keys) with every key hashed."""
+def keys_of(text: str) -> ApiKeys:
+    """Return the keys of a text: a line an entry, as in api_keys. Raises InvalidKey, which never shows one.
+
+    A text without any is refused: no keys would mean that everybody may send.
+    """
+    if len(text.encode()) > MOST_KEYS_BYTES:
+        raise InvalidKey(f"larger than {MOST_KEYS_BYTES} bytes")
     entries = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if not 0 < len(entries) <= MOST_KEYS:
+        raise InvalidKey(f"{len(entries)} keys, where there may be 1 to {MOST_KEYS}")
+    return ApiKeys.parse(entries)
+
+
+def hashed(keys: ApiKeys) -> str:
+    """Return keys as they are stored: a line an entry, every key as its SHA-256."""
+    return "".join(f"{tenant}:{digest.hex()}\n" for tenant, digest in keys.entries)
+
+
+def _hashed(text: str, file: Path) -> str:
+    """Return a file of keys with every key hashed."""
     try:
-        keys = ApiKeys.parse(entries)
+        return hashed(keys_of(text))
     except InvalidKey as error:
         raise SettingsError(f"{file}: {error}") from None
-    return "".join(f"{tenant}:{digest.hex()}\n" for tenant, digest in keys.entries)

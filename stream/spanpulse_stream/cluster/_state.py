@@ -130,6 +130,7 @@ class ClusterState:
     def _bytes(self, stored: Stored) -> int:
         """Return what the tables take on disk, this server's part of it."""
         (row,) = stored.rows(
-            "SELECT toInt64(sum(bytes_on_disk)) AS size FROM system.parts WHERE database = currentDatabase() AND active"
+            "SELECT toInt64(sum(bytes_on_disk)) AS size FROM system.parts"  # noqa: S608 -- a name of our own settings
+            f" WHERE database = '{self.settings.clickhouse_database}' AND active"
         )
         return int(row["size"])

@@ -5,11 +5,8 @@ right. A cost is that of the canonical usage at the span's start; what no column
 images, web searches) is not in it.
 """
 
-import hashlib
-import os
 from collections import Counter
 from dataclasses import dataclass
-from importlib.metadata import version as package_version
 from pathlib import Path
 from threading import Lock
 
@@ -18,6 +15,7 @@ from genai_prices.data_snapshot import get_snapshot
 from numpy.typing import NDArray
 
 from spanpulse_stream.columns import Numbers, Words
+from spanpulse_stream.price._archive import keep_overrides, providers_at, text_of, version_of
 from spanpulse_stream.price._calls import Calls
 from spanpulse_stream.price._columns import CONFIDENCE, Confidence, cost_of, names_of, usage_of
 from spanpulse_stream.price._explain import Call, Explanation, explain
@@ -25,15 +23,11 @@ from spanpulse_stream.price._match import Catalogue
 from spanpulse_stream.price._overrides import OverrideError, parse_rules
 from spanpulse_stream.price._tables import Name, Tables, VectorArrays
 
-__all__ = ["PriceBook", "Priced", "UnknownPriceVersion", "keep_overrides"]
+__all__ = ["PriceBook", "Priced"]
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 UNPRICED = -1
-
-
-class UnknownPriceVersion(LookupError):  # noqa: N818 - the name says what is wrong
-    """Neither the installed prices nor the archive have this version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +76,16 @@ class PriceBook:
 
     @classmethod
     def for_version(cls, version: str, *, archive: Path | None = None) -> "PriceBook":
-        """Return the book that had this version. Raises UnknownPriceVersion."""
-        if version == _version(""):
-            return cls._of("", Path("prices"))
-        path = archive / f"{version}.yaml" if archive is not None and "/" not in version else None
-        if path is None or not path.is_file():
-            raise UnknownPriceVersion(f"no prices of version {version!r}; installed is {_version('')!r}")
-        text = path.read_text(encoding="utf-8")
-        if _version(text) != version:
-            raise UnknownPriceVersion(f"{path}: holds other prices than its version says")
-        return cls._of(text, path)
+        """Return the book that had this version, of what is installed and what the archive has kept.
+
+        Raises UnknownPriceVersion.
+        """
+        text, providers = text_of(version, archive), providers_at(version, archive)
+        return cls(Tables(Catalogue(providers), parse_rules(text, Path("prices"))), version)
 
     @classmethod
     def _of(cls, text: str, path: Path) -> "PriceBook":
-        return cls(Tables(Catalogue(get_snapshot().providers), parse_rules(text, path)), _version(text))
+        return cls(Tables(Catalogue(get_snapshot().providers), parse_rules(text, path)), version_of(text))
 
     def price(self, columns: Calls) -> Priced:
         """Return the cost of every span that is a model call. Never raises on what spans contain."""
@@ -193,22 +183,8 @@ def _is(words: Words, rows: I64, wanted: tuple[str, ...]) -> NDArray[np.bool_]:
     return np.isin(words.codes[rows], codes)
 
 
-def _version(text: str) -> str:
-    suffix = f"+{hashlib.sha256(text.encode()).hexdigest()[:12]}" if text else ""
-    return f"genai-prices-{package_version('genai-prices')}{suffix}"
-
-
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise OverrideError(f"{path}: cannot be read: {error}") from error
-
-
-def keep_overrides(text: str, archive: Path) -> None:
-    """Keep an operator's text under its version, for ``PriceBook.for_version``. Raises OSError."""
-    path = archive / f"{_version(text)}.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}.tmp")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)

@@ -30,12 +30,18 @@ QUERY_SETTINGS: Mapping[str, int | str] = {
 }
 
 
+# A subquery of a join or IN is asked once, of all shards; an answer without a shard's rows would be a wrong one.
+SHARD_QUERIES: Mapping[str, int | str] = {"distributed_product_mode": "global", "skip_unavailable_shards": 0}
+
+
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
     """Address, user and bounds of a server. Times are seconds.
 
     ``cluster`` names a cluster of the server's configuration: tables are then made ON CLUSTER and replicated, with the
-    server's own macros `shard` and `replica`. ``readers`` is how many queries of this process run at once.
+    server's own macros `shard` and `replica`, and the name may hold such a macro. ``readers`` is how many queries of
+    this process run at once. Where there are several shards, this is the address of one, ``distributed`` names the
+    cluster of all of them, and ``reads_all`` says that queries read every shard's rows.
     """
 
     host: str
@@ -47,11 +53,23 @@ class ServerConfig:
     ca: Path | None = None
     certificate: Path | None = None
     cluster: str | None = None
+    distributed: str | None = None
+    reads_all: bool = False
     readers: int = 4
     connect_timeout: float = 5.0
     timeout: float = 60.0
     limits: QueryLimits = field(default_factory=QueryLimits)
     retention: Retention = field(default_factory=Retention)
+
+    @property
+    def everywhere(self) -> str:
+        """The database whose tables are those of all shards."""
+        return f"{self.database}_all"
+
+    @property
+    def query_settings(self) -> dict[str, int | str]:
+        """The settings of every query."""
+        return {**QUERY_SETTINGS, **(SHARD_QUERIES if self.reads_all else {})}
 
     @property
     def insert_settings(self) -> dict[str, int | str]:
@@ -80,8 +98,8 @@ class ServerConfig:
 
 
 DEFINES = (
-    r"^((?:CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE VIEW|CREATE VIEW IF NOT EXISTS|CREATE OR REPLACE DICTIONARY"
-    r"|CREATE OR REPLACE FUNCTION|CREATE FUNCTION IF NOT EXISTS|CREATE DATABASE IF NOT EXISTS|ALTER TABLE"
-    r"|DROP TABLE IF EXISTS|DROP VIEW IF EXISTS|TRUNCATE TABLE) [\w.`]+)"
+    r"^((?:CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE TABLE|CREATE OR REPLACE VIEW|CREATE VIEW IF NOT EXISTS"
+    r"|CREATE OR REPLACE DICTIONARY|CREATE OR REPLACE FUNCTION|CREATE FUNCTION IF NOT EXISTS"
+    r"|CREATE DATABASE IF NOT EXISTS|ALTER TABLE|DROP TABLE IF EXISTS|DROP VIEW IF EXISTS|TRUNCATE TABLE) [\w.`]+)"
 )
 """The statements of migrations that change every host's schema; what follows them is the name of what they define."""

@@ -18,7 +18,8 @@ from spanpulse_sinks.clickhouse._migrate import check_schema, migrate
 from spanpulse_sinks.clickhouse._pool import Pool
 from spanpulse_sinks.clickhouse._workbench import ReadBench
 from spanpulse_sinks.clickhouse.server._breaker import Breaker
-from spanpulse_sinks.clickhouse.server._config import QUERY_SETTINGS, ServerConfig
+from spanpulse_sinks.clickhouse.server._config import ServerConfig
+from spanpulse_sinks.clickhouse.server._everywhere import check_everywhere, make_everywhere
 from spanpulse_sinks.clickhouse.server._inserts import ServerInserts
 from spanpulse_sinks.clickhouse.server._session import Patience, ServerSession
 
@@ -40,7 +41,7 @@ class ServerDatabase:
         self.writer = self._session({"session_timezone": "UTC"})
         self.inserts = ServerInserts(self)
         self._readers = Pool(
-            [self._session({**config.limits.settings(), **QUERY_SETTINGS}) for _ in range(config.readers)]
+            [self._session({**config.limits.settings(), **config.query_settings}) for _ in range(config.readers)]
         )
 
     @classmethod
@@ -52,10 +53,18 @@ class ServerDatabase:
         database = cls(config, _client(config, config.database), patience or Patience())
         try:
             check_schema(database.writer, config)
+            if config.reads_all:
+                check_everywhere(database.writer, config)
+                database._client.database = config.everywhere
         except BaseException:
             database.close()
             raise
         return database
+
+    @classmethod
+    def attach(cls, config: ServerConfig) -> Self:
+        """Connect and look at nothing: for a user who may read one table. Raises SinkError, ClickHouseError."""
+        return cls(config, _client(config, config.database), Patience())
 
     @staticmethod
     def reach(config: ServerConfig) -> None:
@@ -66,31 +75,35 @@ class ServerDatabase:
     def prepare(cls, config: ServerConfig) -> int:
         """Make the database and bring its schema up to date; returns its version. May be repeated, by many at once.
 
-        Raises SchemaTooNew or ClickHouseError.
+        Of several shards this prepares the one whose address it is. Raises SchemaTooNew or ClickHouseError.
         """
         client = _client(config, None)
         try:
             client.command(config.placed(f"CREATE DATABASE IF NOT EXISTS {config.database}"))
             client.database = config.database
-            return migrate(client, config)
+            version = migrate(client, config)
+            if config.distributed is not None:
+                make_everywhere(client, config)
+            return version
         finally:
             client.close()
 
     def insert(self, table: str, rows: pa.RecordBatch, *, token: str | None = None) -> int | None:
         """Insert rows as one block; returns how many the server says it has written, None where it says nothing.
 
+        Rows go to the own tables of the server that is connected to, of one shard where there are several.
         Raises ClickHouseError.
         """
-        columns = ", ".join(f"`{name}`" for name in rows.schema.names)
         settings: dict[str, Any] = dict(self.config.insert_settings)
         if token is not None:
             settings["insert_deduplication_token"] = token
-        answer = self.writer.command(
-            f"INSERT INTO {table} ({columns}) FORMAT ArrowStream", settings=settings, data=_stream(rows)
-        )
+        answer = self.writer.insert(self._local(table), rows.schema.names, _stream(rows), settings)
         summary: Mapping[str, str] = getattr(answer, "summary", None) or {}
         written = summary.get("written_rows")
         return int(written) if written is not None else None
+
+    def _local(self, table: str) -> str:
+        return f"{self.config.database}.{table}" if self.config.reads_all else table
 
     def settle(self, table: str) -> None:
         """Have what was inserted through another replica arrive at this one before it is looked for."""
@@ -103,7 +116,7 @@ class ServerDatabase:
 
     def bench(self) -> ReadBench:
         """Return what maintenance reads with: long queries, in Arrow."""
-        return ReadBench(self._session({**QUERY_SETTINGS, "max_execution_time": BENCH_WITHIN_S}))
+        return ReadBench(self._session({**self.config.query_settings, "max_execution_time": BENCH_WITHIN_S}))
 
     def kill(self, mark: str) -> None:
         """End the running queries of this user whose `log_comment` begins with ``mark``."""
@@ -148,8 +161,8 @@ def _client(config: ServerConfig, database: str | None) -> Any:
     )
 
 
-def _stream(rows: pa.RecordBatch) -> bytes:
+def _stream(rows: pa.RecordBatch) -> memoryview:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema, options=COMPRESSED) as stream:
         stream.write_batch(rows)
-    return bytes(sink.getvalue())
+    return memoryview(sink.getvalue())

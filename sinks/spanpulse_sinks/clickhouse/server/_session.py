@@ -6,7 +6,7 @@ answers. Not guaranteed: that a statement which failed to be answered was not do
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import random
 from typing import Any, TypeVar
@@ -58,11 +58,18 @@ class ServerSession:
         given = dict(parameters) if parameters else None
         return self._read(lambda: bytes(self._client.raw_query(sql, parameters=given, settings=self._settings)))
 
-    def command(self, sql: str, settings: dict[str, Any] | None = None, data: bytes | None = None) -> Any:
-        """Run a statement, with settings of its own; ``data`` follows it, as the rows of an insert do."""
-        return self._asked(
-            lambda: self._client.command(sql, data=data, settings={**self._settings, **(settings or {})})
-        )
+    def command(self, sql: str, settings: dict[str, Any] | None = None) -> Any:
+        """Run a statement, with settings of its own."""
+        return self._asked(lambda: self._client.command(sql, settings={**self._settings, **(settings or {})}))
+
+    def insert(self, table: str, columns: Sequence[str], stream: memoryview, settings: Mapping[str, Any]) -> Any:
+        """Insert an Arrow stream and return the summary of the server's answer.
+
+        Bytes would be sent again by the client where the connection broke, which is for the writer to decide, after
+        it has looked; as data of a command they would be read as text first, to see whether they are a query.
+        """
+        given = {**self._settings, **settings}
+        return self._asked(lambda: self._client.raw_insert(table, columns, stream, settings=given, fmt="ArrowStream"))
 
     def bound(self, settings: Mapping[str, int | float | str]) -> None:
         """Give the session these settings. They stay until others are given for the same names."""
@@ -90,9 +97,15 @@ class ServerSession:
             result = request()
         except ClickHouseError as error:
             if getattr(error, "code", None) is None:
-                self._breaker.failed()
+                self._breaker.failed(_why(error))
             else:
                 self._breaker.answered()
             raise
         self._breaker.answered()
         return result
+
+
+def _why(error: ClickHouseError) -> str:
+    """Return the kind of what went wrong; its text has the whole address of the request."""
+    cause = error.__cause__ or error
+    return type(getattr(cause, "reason", None) or cause).__name__

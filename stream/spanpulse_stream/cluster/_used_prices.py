@@ -1,0 +1,80 @@
+"""The prices that the claims of this cluster name, kept where every worker finds them: rows of `shared_state`.
+
+A worker publishes its price list, and its own price file where it has one, before it claims anything, once for each
+release and each text. So whoever takes over a claim can price by it, whatever release of genai-prices it has itself.
+Guarantee: `publish` returns when the rows are there. Not guaranteed: that an older release can read the list of a newer
+one that says prices in a new way; `UnknownPriceVersion` says so then.
+"""
+
+import time
+from pathlib import Path
+from random import random
+from typing import Any
+
+import orjson
+import pyarrow as pa
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from spanpulse_sinks.clickhouse import Failure, SinkError, query
+from spanpulse_sinks.clickhouse.server import ServerDatabase
+from spanpulse_stream.price import keep_list, keep_overrides, parts_of, text_of
+
+__all__ = ["UsedPrices"]
+
+LIST, TEXT = "price_list/", "price_text/"  # kinds of rows; a release or a digest follows
+ATTEMPTS = 6
+FIRST_WAIT_S = 0.1
+
+
+class UsedPrices:
+    """Publishes and fetches. ``archive`` is the folder of this process's prices. Methods raise QueryFailed, OSError."""
+
+    def __init__(self, database: ServerDatabase, archive: Path) -> None:
+        self._database = database
+        self._archive = archive
+
+    def publish(self, version: str, by: str) -> list[str]:
+        """Publish what this process has of a version; returns the kinds of the rows that were missing.
+
+        ``by`` is who did it. Raises SinkError where the database does not take a row.
+        """
+        release, digest = parts_of(version)
+        kinds = {LIST + release: lambda: keep_list(self._archive)}
+        if digest is not None:
+            kinds[TEXT + digest] = lambda: text_of(version, self._archive)
+        missing = [kind for kind in kinds if not self._texts("kind = {kind:String}", "1", kind)]
+        for kind in missing:
+            self._add(kind, kinds[kind](), by)
+        return missing
+
+    def fetch(self, version: str) -> None:
+        """Put what others published of a version into the archive."""
+        release, digest = parts_of(version)
+        for text in self._texts("kind = {kind:String}", "text", LIST + release):
+            keep_list(self._archive, release, text)
+        if digest is not None:
+            for text in self._texts("kind IN ('prices', {kind:String})", "text", TEXT + digest):
+                keep_overrides(text, self._archive)
+
+    def _texts(self, where: str, what: str, kind: str) -> list[str]:
+        sql = f"SELECT toString({what}) AS found FROM shared_state WHERE {where} ORDER BY kind, version"  # noqa: S608
+        answer = query(self._database, sql, parameters={"kind": kind}, output_format="JSONEachRow")
+        return [orjson.loads(line)["found"] for line in answer.splitlines()]
+
+    def _add(self, kind: str, text: str, by: str) -> None:
+        columns: dict[str, Any] = {
+            "kind": pa.array([kind]),
+            "version": pa.array([time.time_ns() // 1_000_000], pa.uint64()),
+            "text": pa.array([text]),
+            "imported_by": pa.array([by]),
+        }
+        rows = pa.RecordBatch.from_pydict(columns)
+        for attempt in range(ATTEMPTS):
+            try:
+                self._database.insert("shared_state", rows, token=f"shared/{kind}")
+            except ClickHouseError as error:
+                if Failure.of(error) is Failure.PERMANENT or attempt + 1 == ATTEMPTS:
+                    raise SinkError(f"ClickHouse does not take the prices of this worker: {error}") from error
+                time.sleep(FIRST_WAIT_S * 2**attempt * (0.5 + random()))  # noqa: S311 -- jitter
+            else:
+                return
