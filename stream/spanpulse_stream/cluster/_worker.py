@@ -16,26 +16,28 @@ import pyarrow as pa
 
 from spanpulse_sinks.clickhouse import BatchWriter, Retry, WriteFailed, WriteReport
 from spanpulse_sinks.clickhouse.server import Patience
-from spanpulse_stream.cluster._database import connect_server
+from spanpulse_stream.cluster._database import connect_shards
 from spanpulse_stream.cluster._follow import Following
-from spanpulse_stream.cluster._process import ClusterProcess
+from spanpulse_stream.cluster._process import ClusterProcess, Progress
 from spanpulse_stream.cluster._publishing import Publisher
 from spanpulse_stream.cluster._reading import reading
+from spanpulse_stream.cluster._reconcile import Reconciling
 from spanpulse_stream.cluster._shared import Shared
+from spanpulse_stream.cluster._used_prices import UsedPrices
 from spanpulse_stream.cluster._watch import WorkerWatch
 from spanpulse_stream.cluster._watching import Watching
 from spanpulse_stream.kafka import KafkaUnusable, LogSources, check_topics, connection, read_topics, wait_for_brokers
 from spanpulse_stream.observe import Condition, Health, catalog
 from spanpulse_stream.partitions import TP
 from spanpulse_stream.pipeline import Computed, Enricher, PartitionSteps, PriceBooks, Steps, Tools
-from spanpulse_stream.process import Recorder, warm_up
+from spanpulse_stream.process import Recorder, map_large_blocks, warm_up
+from spanpulse_stream.settings import Settings, SettingsError
 from spanpulse_stream.transport import KafkaClaims, failed, make_kafka_app
 
 __all__ = ["WorkerProcess"]
 
-MOST_BATCH_BYTES = 12 * 1024 * 1024
 BUFFERED_BYTES = 8 * 1024 * 1024
-MOST_BATCH_RECORDS = 8_000  # a batch takes 12 KB a record while it is computed and written; a worker 700 MB in all
+RECORD_BYTES = 900  # batches of smaller records are closed by number: one takes 12 KB while it is computed and written
 LONGEST_WAIT_S = 5.0
 PUBLISH_WITHIN_S = 5.0  # when the worker stops
 LEAST_STALLED_S = 30.0  # with a backlog a round over many partitions takes a while
@@ -45,6 +47,11 @@ class WorkerProcess(ClusterProcess):
     """The stream processors of a cluster."""
 
     name: ClassVar[str] = "worker"
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        super().__init__(settings, progress)
+        self._stopping = threading.Event()
+        self._publisher: Publisher | None = None  # until the worker joins the group
 
     async def begin(self) -> None:
         """Wait for Kafka and ClickHouse, then take partitions.
@@ -56,43 +63,39 @@ class WorkerProcess(ClusterProcess):
         self.health = Health(time.monotonic, max(settings.stalled_after, LEAST_STALLED_S))
         connection(settings, "spanpulse-worker")  # its mistakes are told before anything is waited for
         await self.serve_web()
+        map_large_blocks()
         pa.set_memory_pool(pa.system_memory_pool())  # what it frees can be given back; its own pools keep a third more
         compiled = asyncio.create_task(asyncio.to_thread(warm_up))
-        self._stopping = threading.Event()
         patience = Patience(settings.clickhouse_patience, self._wait)
-        self.database = await connect_server(settings, self.progress, patience)
-        self.stack.push_async_callback(asyncio.to_thread, self.database.close)
+        shards = await connect_shards(settings, self.progress, patience)
+        for shard in shards:
+            self.stack.push_async_callback(asyncio.to_thread, shard.close)
         await wait_for_brokers(settings, self.progress)
         if problems := await check_topics(settings):
             raise KafkaUnusable("; ".join(problems))
-        shared = Shared(self.database)
-        books = await asyncio.to_thread(
-            PriceBooks,
-            settings.prices,
-            settings.data / "prices",
-            elsewhere=lambda: [row.text for row in shared.all_of("prices")],
-        )
-        following = Following(settings, shared, books)
+        if (highest := await LogSources(settings).highest_shard()) >= len(shards):
+            raise SettingsError(f"shard {highest + 1} has partitions, and clickhouse_shards lacks it: name all shards")
+        used = UsedPrices(shards[0], settings.data / "prices")
+        books = await asyncio.to_thread(PriceBooks, settings.prices, settings.data / "prices", fetch=used.fetch)
+        await asyncio.to_thread(used.publish, books.current.version, f"worker {self.version}")
+        following = Following(settings, Shared(shards[0]), books)
         await asyncio.to_thread(following.once)
         self.keep(following.run())
         await compiled
         retry = Retry(most=LONGEST_WAIT_S, patience=settings.clickhouse_patience, sleep=self._wait)
-        writer = BatchWriter(self.database, retry=retry)
-        tools = Tools(
-            self.database, writer, books, self._recorded(Recorder(self.metrics)), secrets.randbits(64), shared=True
-        )
+        written, seed = self._recorded(Recorder(self.metrics)), secrets.randbits(64)
+        tools = [Tools(shard, BatchWriter(shard, retry=retry), books, written, seed, shared=True) for shard in shards]
         await self._take_part(tools, following)
 
     async def stop(self) -> None:
         """Stop every part; a write that waits for the database gives up first."""
-        if (stopping := getattr(self, "_stopping", None)) is not None:
-            stopping.set()
-        if (publisher := getattr(self, "_publisher", None)) is not None:
-            asyncio.get_running_loop().call_later(PUBLISH_WITHIN_S, publisher.give_up)
+        self._stopping.set()
+        if self._publisher is not None:
+            asyncio.get_running_loop().call_later(PUBLISH_WITHIN_S, self._publisher.give_up)
         await super().stop()
 
-    async def _take_part(self, tools: Tools, following: Following) -> None:
-        """Join the group."""
+    async def _take_part(self, shards: list[Tools], following: Following) -> None:
+        """Join the group. ``shards``: what writes to each."""
         settings = self.settings
         app = make_kafka_app(settings, buffered_bytes=BUFFERED_BYTES)
         claims, sources = KafkaClaims(app), LogSources(settings)
@@ -100,7 +103,10 @@ class WorkerProcess(ClusterProcess):
         self.stack.push_async_callback(publisher.stop)
 
         async def partition(tp: TP) -> PartitionSteps:
-            source = await sources.of(*tp)
+            source, shard = (await sources.places([tp]))[tp]
+            if shard >= len(shards):
+                raise SettingsError(f"{tp.topic}/{tp.partition} is on shard {shard + 1}: clickhouse_shards lacks it")
+            tools = shards[shard]
             await asyncio.to_thread(tools.writer.distrust, source)
             return PartitionSteps(source, tools)
 
@@ -110,8 +116,8 @@ class WorkerProcess(ClusterProcess):
         enricher = Enricher(
             claims,
             Steps(partition, lambda: following.versions, app.crash, skipped, publisher.publish),
-            most_records=min(settings.batch_records, MOST_BATCH_RECORDS),
-            most_bytes=MOST_BATCH_BYTES,
+            most_records=min(settings.batch_records, settings.worker_batch_bytes // RECORD_BYTES),
+            most_bytes=settings.worker_batch_bytes,
             read=reading(settings),
         )
 
@@ -125,7 +131,15 @@ class WorkerProcess(ClusterProcess):
         self.keep(self._until_ended(app))
         watch = WorkerWatch(app, claims, self.metrics, self.health, request_s=settings.clickhouse_timeout)
         self.keep(watch.run())
+        self._reconcile(app)
         await self._watch_deltas()
+
+    def _reconcile(self, app: Any) -> None:
+        """Look after what partitions do not see alone, while this worker is the one to do so."""
+        if self.settings.reconcile_every > 0:
+            reconciling = Reconciling(self.settings, self.metrics, app)
+            self.stack.push_async_callback(reconciling.stop)
+            self.keep(reconciling.run())
 
     async def _watch_deltas(self) -> None:
         """Join the group of those who watch what all batches add."""

@@ -1,6 +1,7 @@
 """Dead letters for a person: a table of many, one with its bytes, and what became of a replay."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
@@ -72,7 +73,7 @@ def show_letter(letter: Letter, console: Console) -> None:
     for name, text in lines.items():
         console.print(f"{name:<10}{plain_of(text)}", markup=False, soft_wrap=True)
     data = letter.data or b""
-    if (json := _text(data)) is not None:
+    if (json := _text(letter)) is not None:
         console.print(json, markup=False, soft_wrap=True)
     else:
         for line in hexdump(data[:MOST_SHOWN]):
@@ -114,11 +115,16 @@ def hexdump(data: bytes) -> Iterator[str]:
         yield f"{start:08x}  {row.hex(' '):<{3 * WIDTH - 1}}  {shown}"
 
 
-def _text(data: bytes) -> str | None:
-    """Return the beginning of what came as JSON, as text; None for what did not."""
-    if not data.startswith(JSON):
-        return None
-    return plain_of(data[1 : MOST_SHOWN + 1].decode(errors="replace"))
+def _text(letter: Letter) -> str | None:
+    """Return the beginning of what came as JSON, as text; None for what did not, or is no text."""
+    data = letter.data or b""
+    if letter.reason == "invalid_json" and letter.position.ordinal == WHOLE_MESSAGE:
+        with suppress(UnicodeDecodeError):
+            data.decode()
+            return plain_of(data[:MOST_SHOWN].decode(errors="replace"))
+    elif data.startswith(JSON):
+        return plain_of(data[1 : MOST_SHOWN + 1].decode(errors="replace"))
+    return None
 
 
 def _letters(number: int) -> str:

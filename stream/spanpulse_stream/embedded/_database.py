@@ -8,12 +8,11 @@ from spanpulse_sinks.clickhouse import (
     DatabaseInUse,
     EmbeddedConfig,
     EmbeddedDatabase,
-    QueryLimits,
-    Retention,
     guest_query,
     query,
 )
 from spanpulse_stream.embedded._folder import DataFolder, FolderUnusable
+from spanpulse_stream.process import query_limits, retention
 from spanpulse_stream.settings import Settings
 
 __all__ = ["check_free", "committed_ends", "open_database", "reached_ends", "run_query"]
@@ -25,12 +24,8 @@ def open_database(folder: DataFolder, settings: Settings) -> EmbeddedDatabase:
     """Open or make the database of a data folder. Raises DatabaseInUse, SchemaTooNew, OSError."""
     config = EmbeddedConfig(
         memory_bytes=settings.memory_max_bytes,
-        limits=QueryLimits(seconds=settings.query_timeout),
-        retention=Retention(
-            spans=settings.retention_spans_days,
-            rollups=settings.retention_rollups_days,
-            dead_letters=settings.retention_dead_letters_days,
-        ),
+        limits=query_limits(settings),
+        retention=retention(settings),
     )
     return EmbeddedDatabase.open(folder.database, config)
 

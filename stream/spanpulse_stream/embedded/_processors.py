@@ -11,9 +11,9 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from random import random
 from typing import Any
 
+from spanpulse_sinks.backoff import pause
 from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, QueryFailed, WriteFailed, WriteReport
 from spanpulse_stream.log import TOPIC, LocalLog
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
@@ -119,7 +119,7 @@ class Processors:
             self._failures += 1
             self.health.report(Condition.DATABASE_FAILING, str(reason))
             self.metrics.add(catalog.PIPELINE_RESTARTS)
-            wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self._failures, 10)) * (0.5 + random())  # noqa: S311
+            wait = pause(self._failures, FIRST_WAIT_S, LONGEST_WAIT_S)
             LOG.error("a batch could not be read or written; trying again in %.1f s: %s", wait, reason)
             await asyncio.sleep(wait)
             await self._begin(url, tools)

@@ -1,12 +1,13 @@
 """Apache Kafka: how it is reached, its topics, and the log that the gateway writes."""
 
 from spanpulse_stream.kafka._broker import wait_for_brokers
+from spanpulse_stream.kafka._closing import closing
 from spanpulse_stream.kafka._connection import KafkaMisconfigured, connection
-from spanpulse_stream.kafka._described import topic_ids
+from spanpulse_stream.kafka._described import partition_counts, topic_ids
 from spanpulse_stream.kafka._failures import KafkaAway, KafkaUnusable, TopicsRefused
 from spanpulse_stream.kafka._log import KafkaLog
 from spanpulse_stream.kafka._sender import Outgoing, Sender
-from spanpulse_stream.kafka._sources import LogSources
+from spanpulse_stream.kafka._sources import KnownSources, LogSources
 from spanpulse_stream.kafka._topics import (
     OwnTopics,
     TopicOutcome,
@@ -21,6 +22,7 @@ __all__ = [
     "KafkaLog",
     "KafkaMisconfigured",
     "KafkaUnusable",
+    "KnownSources",
     "LogSources",
     "Outgoing",
     "OwnTopics",
@@ -28,9 +30,11 @@ __all__ = [
     "TopicOutcome",
     "TopicsRefused",
     "check_topics",
+    "closing",
     "collector_topics",
     "connection",
     "ensure_topics",
+    "partition_counts",
     "read_topics",
     "topic_ids",
     "wait_for_brokers",

@@ -8,13 +8,14 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaConnectionError, KafkaError
 
 from spanpulse_stream.kafka._broker import reaching
+from spanpulse_stream.kafka._closing import closing
 from spanpulse_stream.kafka._failures import KafkaAway, TopicsRefused
 from spanpulse_stream.settings import Settings
 
@@ -72,4 +73,5 @@ async def asking(settings: Settings, client_name: str) -> AsyncIterator[Asking]:
             raise KafkaAway(f"Kafka does not answer: {error}") from None
         yield Asking(client, options["bootstrap_servers"][0], settings.kafka_timeout)
     finally:
-        await client.close()
+        with suppress(KafkaError), closing():
+            await client.close()

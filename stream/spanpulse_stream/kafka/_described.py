@@ -22,7 +22,7 @@ from spanpulse_stream.kafka._failures import TopicsRefused
 from spanpulse_stream.kafka._protocol import TOPIC, DescribeTopics
 from spanpulse_stream.settings import Settings
 
-__all__ = ["Described", "describe", "not_allowed", "options_of", "refusal", "topic_ids"]
+__all__ = ["Described", "describe", "not_allowed", "options_of", "partition_counts", "refusal", "topic_ids"]
 
 _NOT_ALLOWED = frozenset({TopicAuthorizationFailedError.errno, ClusterAuthorizationFailedError.errno})
 _FOR_GOOD = _NOT_ALLOWED | {InvalidTopicError.errno}
@@ -45,6 +45,12 @@ async def topic_ids(settings: Settings, topics: Iterable[str]) -> dict[str, UUID
     """
     async with asking(settings, "spanpulse-topics") as asked:
         return {topic: found.id for topic, found in (await describe(asked, sorted(set(topics)))).items()}
+
+
+async def partition_counts(settings: Settings, topics: Iterable[str]) -> dict[str, int]:
+    """Return how many partitions each topic has; like `topic_ids`."""
+    async with asking(settings, "spanpulse-topics") as asked:
+        return {topic: found.partitions for topic, found in (await describe(asked, sorted(set(topics)))).items()}
 
 
 async def describe(asked: Asking, topics: Sequence[str]) -> dict[str, Described]:

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from spanpulse_stream.kafka._broker import reaching
+from spanpulse_stream.kafka._closing import closing
 from spanpulse_stream.kafka._log_errors import Abandoned
 from spanpulse_stream.kafka._packing import Pack
 from spanpulse_stream.settings import Settings
@@ -133,7 +134,8 @@ class Connection:
             return
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
-                await (self._producer.stop() if in_order else self._break_off())
+                with closing():
+                    await (self._producer.stop() if in_order else self._break_off())
         except TimeoutError:
             logger.debug("a producer did not close in time")
         except (KafkaError, OSError):

@@ -9,16 +9,18 @@ left nothing in Kafka.
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import BrokerResponseError, KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
+from spanpulse_sinks.backoff import pause
 from spanpulse_stream.kafka._broker import reaching
-from spanpulse_stream.kafka._failures import KafkaAway, KafkaUnusable
+from spanpulse_stream.kafka._closing import closing
+from spanpulse_stream.kafka._described import not_allowed
+from spanpulse_stream.kafka._failures import KafkaAway, KafkaUnusable, TopicsRefused
 from spanpulse_stream.settings import Settings
 
 __all__ = ["Outgoing", "Sender"]
@@ -34,12 +36,13 @@ METADATA_EVERY_MS: Final = 60_000
 
 
 class Outgoing(NamedTuple):
-    """A message to send."""
+    """A message to send; without a ``partition`` the key decides on it."""
 
     topic: str
     key: bytes
     value: bytes
     headers: tuple[tuple[str, bytes], ...]
+    partition: int | None = None
 
 
 class Sender:
@@ -67,10 +70,10 @@ class Sender:
     async def send(self, messages: Sequence[Outgoing]) -> None:
         """Send messages, and return once Kafka has them all; those of one key are in order.
 
-        Raises KafkaAway when that did not succeed in time, or `stop` was called, and KafkaUnusable for a message that
-        the topic cannot take.
+        Raises KafkaAway when that did not succeed in time, or `stop` was called, TopicsRefused where this client may
+        not write to the topic, and KafkaUnusable for a message that the topic cannot take.
         """
-        deadline, failures = time.monotonic() + self._patience, 0
+        deadline, failures, refused = time.monotonic() + self._patience, 0, None
         while True:
             try:
                 await self._attempt(messages, min(ATTEMPT_S, deadline - time.monotonic()))
@@ -78,11 +81,14 @@ class Sender:
                 raise KafkaUnusable(f"topic {messages[0].topic} does not take a message of this size") from None
             except (KafkaError, KafkaUnusable, OSError) as error:  # TimeoutError is one
                 failure = error
+                refused = (not_allowed(error.errno) if isinstance(error, BrokerResponseError) else None) or refused
             else:
                 return
             failures += 1
             self._retried()
             if self._over.is_set() or time.monotonic() >= deadline:
+                if refused is not None:
+                    raise TopicsRefused(f"topic {messages[0].topic} may not be written to: {refused}")
                 raise KafkaAway(
                     f"messages for {messages[0].topic} were given up after {failures} attempts: {failure!r}"
                 )
@@ -120,7 +126,7 @@ class Sender:
             return self._connected
 
     async def _pause(self, failures: int) -> None:
-        wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(failures - 1, 10)) * random.uniform(0.5, 1.5)  # noqa: S311
+        wait = pause(failures, FIRST_WAIT_S, LONGEST_WAIT_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await self._over.wait()
@@ -171,13 +177,19 @@ class _Connected:
             await asyncio.gather(sending, *others, return_exceptions=True)
 
     async def _send(self, messages: Sequence[Outgoing]) -> None:
-        acknowledged = [
-            await self._producer.send(each.topic, each.value, key=each.key, headers=list(each.headers))
-            for each in messages
-        ]
+        acknowledged = [await self._given(each) for each in messages]
         for outcome in await asyncio.gather(*acknowledged, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
+
+    async def _given(self, message: Outgoing) -> Any:
+        """Give a message to the producer. Raises KafkaError."""
+        topic, partition = message.topic, message.partition
+        if partition is not None and partition not in await self._producer.partitions_for(topic):
+            raise UnknownTopicOrPartitionError(f"{topic} {partition}")
+        return await self._producer.send(
+            topic, message.value, key=message.key, headers=list(message.headers), partition=partition
+        )
 
     async def close(self) -> None:
         """Disconnect in bounded time, whatever is under way: aiokafka's own end waits until Kafka has taken it."""
@@ -186,7 +198,8 @@ class _Connected:
         self._closed.set()
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
-                await self._producer.stop()
+                with closing():
+                    await self._producer.stop()
         except (TimeoutError, KafkaError, OSError):
             await self._break_off()
 
@@ -200,4 +213,5 @@ class _Connected:
             await asyncio.wait({sending}, timeout=0.05)
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
             async with asyncio.timeout(STOP_WITHIN_S):
-                await self._producer.client.close()
+                with closing():
+                    await self._producer.client.close()

@@ -5,11 +5,13 @@ records gives the same numbers. A record that is not understood counts for nothi
 """
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-__all__ = ["LARGEST_SOURCE", "Numbered", "SourceTable"]
+__all__ = ["LARGEST_SOURCE", "Numbered", "SourcePlace", "SourceTable"]
 
 LARGEST_SOURCE = (1 << 32) - 1
 """A source is a UInt32 in the database."""
@@ -28,13 +30,23 @@ class Numbered(NamedTuple):
         return json.dumps([self.topic, str(self.topic_id), self.partition]).encode()
 
 
+class SourcePlace(NamedTuple):
+    """A source's number, and the shard of the database that it is written to: 0 for the first."""
+
+    source: int
+    shard: int
+
+
 @dataclass(slots=True)
 class SourceTable:
-    """What the records until ``read`` (the next offset) say. ``base``: None until its record was read."""
+    """What the records until ``read`` (the next offset) say. ``base``: None until its record was read.
+
+    A shard is a part of the record, so it holds for ever as the number does, whatever shards are added later.
+    """
 
     read: int = 0
     base: int | None = None
-    _offsets: dict[Numbered, int] = field(default_factory=dict)
+    _places: dict[Numbered, tuple[int, int]] = field(default_factory=dict)  # offset of the record, and shard
 
     def add(self, offset: int, key: bytes | None, value: bytes | None) -> None:
         """Take the next record in: the first base and the first record of each key hold for ever."""
@@ -42,15 +54,39 @@ class SourceTable:
         if key == BASE_KEY:
             self.base = _base_of(value) if self.base is None else self.base
         elif key is not None and (numbered := _numbered_of(key)) is not None:
-            self._offsets.setdefault(numbered, offset)
+            self._places.setdefault(numbered, (offset, _shard_of(value)))
 
     def number(self, numbered: Numbered) -> int | None:
         """Return the number, at least 1; None without a record of it. Raises OverflowError past the largest."""
-        if self.base is None or (offset := self._offsets.get(numbered)) is None:
+        place = self.place(numbered)
+        return None if place is None else place.source
+
+    def place(self, numbered: Numbered) -> SourcePlace | None:
+        """Return number and shard, None without a record. Raises OverflowError past the largest."""
+        if self.base is None or (found := self._places.get(numbered)) is None:
             return None
+        offset, shard = found
         if self.base + offset > LARGEST_SOURCE:
             raise OverflowError(f"source {self.base + offset} is past the largest, {LARGEST_SOURCE}")
-        return self.base + offset
+        return SourcePlace(self.base + offset, shard)
+
+    @property
+    def highest_shard(self) -> int:
+        """The highest shard that a record names, 0 where none does."""
+        return max((shard for _, shard in self._places.values()), default=0)
+
+    def records(self, missing: Iterable[Numbered], shards: int) -> list[tuple[bytes, bytes]]:
+        """Return records that number partitions, each on the shard that has the fewest of its topic, then of all."""
+        of_topic = Counter((numbered[:2], shard) for numbered, (_, shard) in self._places.items())
+        of_all = Counter(shard for _, shard in self._places.values())
+        made = []
+        for numbered in missing:
+            topic = numbered[:2]
+            shard = min(range(shards), key=lambda each: (of_topic[topic, each], of_all[each], each))
+            of_topic[topic, shard] += 1
+            of_all[shard] += 1
+            made.append((numbered.key(), json.dumps({"shard": shard}).encode() if shard else b""))
+        return made
 
 
 def base_value(base: int) -> bytes:
@@ -63,6 +99,14 @@ def _base_of(value: bytes | None) -> int | None:
         case {"base": int(base)} if not isinstance(base, bool) and 0 < base <= LARGEST_SOURCE:
             return base
     return None
+
+
+def _shard_of(value: bytes | None) -> int:
+    """Return the shard that a record names; without one it is the first, which was there before there were others."""
+    match _read(value):
+        case {"shard": int(shard)} if not isinstance(shard, bool) and shard >= 0:
+            return shard
+    return 0
 
 
 def _numbered_of(key: bytes) -> Numbered | None:

@@ -3,7 +3,8 @@
 The number is the offset of the partition's first record in a topic of one partition that is kept for ever, plus a base
 that `spanpulse init` wrote first and that lies above every source the database had seen. Kafka orders the records, so
 workers that number the same partition at the same time agree without knowing of each other. A topic that is deleted and
-made again has another id and gets new numbers, for its offsets begin at 0 again.
+made again has another id and gets new numbers, for its offsets begin at 0 again. The record says as well to which shard
+of the database the partition is written, so that this never changes, and all workers agree about it too.
 
 Not guaranteed: numbers without gaps; and two Kafka clusters may not feed one database, for neither knows what the other
 gave out. A sources topic that lost its first records is refused, never guessed from.
@@ -12,21 +13,30 @@ gave out. A sources topic that lost its first records is refused, never guessed 
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import BrokerResponseError, KafkaError
 
+from spanpulse_stream.kafka._asking import asking
 from spanpulse_stream.kafka._broker import reaching
-from spanpulse_stream.kafka._described import not_allowed, topic_ids
+from spanpulse_stream.kafka._closing import closing
+from spanpulse_stream.kafka._described import describe, not_allowed, topic_ids
 from spanpulse_stream.kafka._failures import KafkaAway, TopicsRefused
-from spanpulse_stream.kafka._source_records import BASE_KEY, LARGEST_SOURCE, Numbered, SourceTable, base_value
+from spanpulse_stream.kafka._source_records import (
+    BASE_KEY,
+    LARGEST_SOURCE,
+    Numbered,
+    SourcePlace,
+    SourceTable,
+    base_value,
+)
 from spanpulse_stream.kafka._topics import OwnTopics
 from spanpulse_stream.settings import Settings
 
-__all__ = ["LogSources"]
+__all__ = ["KnownSources", "LogSources"]
 
 T = TypeVar("T")
 
@@ -36,6 +46,13 @@ LONGEST_REQUEST_S = 3.0
 WITHIN_S = 30.0
 """Enough for a leader that is away to be replaced, which takes ten seconds, and for the requests that waited for it."""
 NEW_TOPIC = "delete it, and run `spanpulse init`: it makes it anew, with numbers above all that were given out"
+
+
+class KnownSources(NamedTuple):
+    """Topic and partition of each number, and how many partitions have none yet."""
+
+    places: dict[int, tuple[str, int]]
+    unnumbered: int
 
 
 class LogSources:
@@ -49,6 +66,7 @@ class LogSources:
         self._table = SourceTable()
         self._lock = asyncio.Lock()
         self._within_s = max(WITHIN_S, 3 * settings.kafka_timeout)
+        self._shards = 1 + len(settings.clickhouse_shards)
 
     @classmethod
     async def found(cls, settings: Settings, base: int) -> int:
@@ -71,8 +89,30 @@ class LogSources:
 
         Raises KafkaAway, KafkaMisconfigured, or TopicsRefused where a topic is missing or `spanpulse init` did not run.
         """
+        return {place: found.source for place, found in (await self.places(partitions)).items()}
+
+    async def places(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], SourcePlace]:
+        """Return number and shard of each partition; like `of_each`."""
         wanted = list(partitions)
-        return await self._insist(lambda: self._of_each(wanted))
+        return await self._insist(lambda: self._places(wanted))
+
+    async def known(self, topics: Iterable[str]) -> KnownSources:
+        """Return which numbers the partitions of the topics as they are now have; gives none out.
+
+        Raises KafkaAway, KafkaMisconfigured, or TopicsRefused where a topic is missing or `spanpulse init` did not run.
+        """
+        wanted = sorted(set(topics))
+        return await self._insist(lambda: self._known(wanted))
+
+    async def highest_shard(self) -> int:
+        """Return the highest shard that a partition was ever given, 0 for the first; raises as `of_each` does."""
+        return await self._insist(self._highest_shard)
+
+    async def _highest_shard(self) -> int:
+        await self._identify([])
+        async with self._reading() as reader:
+            await self._read(reader)
+        return self._table.highest_shard
 
     async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do the work, one after another, again where Kafka fails, and with a limit on the time."""
@@ -98,15 +138,26 @@ class LogSources:
             await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 -- spreads load
             wait = min(2 * wait, LONGEST_WAIT_S)
 
-    async def _of_each(self, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    async def _places(self, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], SourcePlace]:
         for _ in range(ATTEMPTS):  # once more each: the topics that were numbered must still be the ones there are
             numbered = await self._identify(wanted)
             if not (missing := self._missing(numbered.values())):
-                return {place: self._number(each) for place, each in numbered.items()}
+                return {place: self._place_of(each) for place, each in numbered.items()}
             await self._give_out(missing)
         raise TopicsRefused(
             f"topic {self._topic} loses what it acknowledged, or is made anew all the time: {NEW_TOPIC}"
         )
+
+    async def _known(self, topics: Sequence[str]) -> KnownSources:
+        async with asking(self._settings, "spanpulse-sources") as asked:
+            described = await describe(asked, topics)
+        places = [(topic, partition) for topic, one in described.items() for partition in range(one.partitions)]
+        numbered = await self._identify(places)
+        async with self._reading() as reader:
+            await self._read(reader)
+        held = {place: self._table.number(each) for place, each in numbered.items()}
+        found = {number: place for place, number in held.items() if number is not None}
+        return KnownSources(found, len(held) - len(found))
 
     async def _found(self, base: int) -> int:
         await self._identify([])
@@ -140,15 +191,15 @@ class LogSources:
             if self._table.base is None:
                 raise TopicsRefused(f"topic {self._topic} has no base: run `spanpulse init`")
             if missing := self._missing(numbered):
-                await self._read(reader, await self._write([(each.key(), b"") for each in missing]) + 1)
+                await self._read(reader, await self._write(self._table.records(missing, self._shards)) + 1)
 
     def _missing(self, numbered: Iterable[Numbered]) -> list[Numbered]:
         return [each for each in numbered if self._table.number(each) is None]
 
-    def _number(self, numbered: Numbered) -> int:
-        number = self._table.number(numbered)
-        assert number is not None
-        return number
+    def _place_of(self, numbered: Numbered) -> SourcePlace:
+        place = self._table.place(numbered)
+        assert place is not None
+        return place
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AIOKafkaConsumer]:
@@ -166,7 +217,8 @@ class LogSources:
             consumer.seek(self._place, self._table.read)
             yield consumer
         finally:
-            await consumer.stop()
+            with suppress(KafkaError), closing():
+                await consumer.stop()
 
     async def _read(self, reader: AIOKafkaConsumer, least: int = 0) -> None:
         """Read to the topic's end, and to the offset ``least`` where a broker does not yet count so far."""
@@ -183,7 +235,8 @@ class LogSources:
             sent = [await producer.send(self._topic, value, key=key, partition=0) for key, value in records]
             offsets: list[int] = [(await each).offset for each in sent]
         finally:
-            await producer.stop()
+            with suppress(KafkaError), closing():
+                await producer.stop()
         return max(offsets)
 
     async def _options(self) -> dict[str, Any]:

@@ -32,6 +32,8 @@ class Recorder:
                 metrics.add(catalog.PIPELINE_RECORDS, task.tally.total(outcome, signal), signal, outcome)
         metrics.add(catalog.PIPELINE_UNJOINED, task.tally.total("unjoined"))
         metrics.add(catalog.PIPELINE_CORRECTIONS, task.tally.total("updates"))
+        for outcome, count in task.decisions.items():
+            metrics.add(catalog.PIPELINE_DECISIONS, count, outcome)
         for reason, count in Counter(letter.reason for letter in computed.rejected).items():
             metrics.add(catalog.PIPELINE_DEAD_LETTERS, count, reason)
         for stage, seconds in task.stages.seconds.items():

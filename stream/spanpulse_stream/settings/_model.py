@@ -23,6 +23,7 @@ CollectorTopic = Annotated[
     ),
 ]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\[\]:_-]{1,270}/?$")]
+ClusterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_{][A-Za-z0-9_{}]{0,63}$")]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 
 EXPECTED = {
@@ -32,7 +33,9 @@ EXPECTED = {
     "and the encoding otlp_proto or otlp_json",
     "clickhouse_url": "an address like http://clickhouse:8123, without user and path",
     "clickhouse_database": "a name of letters, digits and underscores",
-    "clickhouse_cluster": "a name of letters, digits and underscores",
+    "clickhouse_cluster": "a name of letters, digits and underscores, which may have macros in braces",
+    "clickhouse_distributed": "a name of letters, digits and underscores",
+    "clickhouse_shards": "addresses like http://clickhouse-2:8123, without user and path",
 }
 """What the text of a setting must be, for messages."""
 
@@ -85,7 +88,24 @@ class Settings(LocalSettings):
     kafka_buffer_bytes: int = Field(
         64 * MIB, ge=MIB, description="bytes the gateway holds for Kafka, beyond which OTLP answers 429"
     )
-    kafka_timeout: float = Field(10.0, ge=1, le=120, description="seconds Kafka may take to acknowledge, then 503")
+    kafka_timeout: float = Field(
+        8.0,
+        ge=1,
+        le=120,
+        description="seconds Kafka may take to acknowledge, then 503; below the 10 after which SDKs give up",
+    )
+    worker_batch_bytes: int = Field(
+        7 * MIB,
+        ge=MIB,
+        le=64 * MIB,
+        description="bytes of messages after which a worker closes a batch; more of them take more memory",
+    )
+    reconcile_every: float = Field(
+        10.0, ge=0, le=3600, description="seconds between two looks for spans that came through two partitions; 0: none"
+    )
+    reconcile_reach: float = Field(
+        900.0, ge=1, le=21600, description="seconds that the first of these looks goes back; a window of spans at most"
+    )
 
     otlp_certificate: Path | None = Field(None, description="certificate for OTLP over TLS, HTTP and gRPC")
     otlp_key: Path | None = Field(None, description="key of that certificate")
@@ -98,6 +118,9 @@ class Settings(LocalSettings):
     quota_records: int = Field(
         0, ge=0, description="spans and log records a second that each API key may send; 0: no quota"
     )
+    keys_interval: float = Field(
+        10.0, ge=0.5, le=3600, description="seconds between two looks of a gateway for shared API keys"
+    )
 
     clickhouse_url: Url | None = Field(None, description="address of the ClickHouse server; none: no cluster")
     clickhouse_user: str = Field("default", description="user of ClickHouse")
@@ -107,8 +130,14 @@ class Settings(LocalSettings):
         None, description="certificates the server is checked against; else the system's"
     )
     clickhouse_certificate: Path | None = Field(None, description="certificate and key shown to the server")
-    clickhouse_cluster: Identifier | None = Field(
+    clickhouse_cluster: ClusterName | None = Field(
         None, description="name of the ClickHouse cluster: tables are made ON CLUSTER and replicated"
+    )
+    clickhouse_shards: tuple[Url, ...] = Field(
+        (), description="further shards after clickhouse_url, in an order that only grows; none: one server has all"
+    )
+    clickhouse_distributed: Identifier = Field(
+        "spanpulse", description="name of the ClickHouse cluster of all shards, which Distributed tables name"
     )
     clickhouse_connections: int = Field(4, ge=1, le=64, description="connections that read at the same time")
     clickhouse_timeout: float = Field(60.0, ge=1, le=3600, description="seconds an insert may take")
@@ -129,4 +158,7 @@ class Settings(LocalSettings):
             raise ValueError("otlp_client_ca needs otlp_certificate and otlp_key")
         if self.kafka_security_protocol.startswith("SASL") and self.kafka_sasl_username is None:
             raise ValueError(f"{self.kafka_security_protocol} needs kafka_sasl_username and kafka_sasl_password")
+        shards = [url.rstrip("/") for url in (self.clickhouse_url or "", *self.clickhouse_shards)]
+        if self.clickhouse_shards and (self.clickhouse_url is None or len(set(shards)) < len(shards)):
+            raise ValueError("clickhouse_shards are further servers than clickhouse_url, each named once")
         return self

@@ -18,8 +18,9 @@ REQUEST_TIMEOUT_MS: Final = 30_000
 REBALANCE_TIMEOUT_MS: Final = 60_000  # for the batch that is being written when a rebalance begins
 METADATA_AGE_MS: Final = 10_000  # after which new topics and partitions are found
 FETCH_WAIT_MS: Final = 500
-PARTITION_FETCH_BYTES: Final = 1024 * 1024  # compressed; a larger message comes alone
-FETCH_BYTES: Final = 16 * 1024 * 1024
+# Compressed; a larger message comes alone. Few partitions at a time with much of each: batches of a backlog are large.
+PARTITION_FETCH_BYTES: Final = 3 * 1024 * 1024
+FETCH_BYTES: Final = 12 * 1024 * 1024
 NEVER_MS: Final = 2**31 - 1
 
 

@@ -1,8 +1,9 @@
 """The thread in which aiokafka runs, and what the driver's consumer asks of it.
 
 Heartbeats go on there while the main loop is busy. Guarantee: what is asked is answered, or raises, also when the
-thread ends meanwhile; a rebalance never waits for a main loop that stops. Not guaranteed: that the group is left at
-the end; a coordinator that does not answer is not waited for, and the session times out.
+thread ends meanwhile; a rebalance never waits for a main loop that stops; whatever ends the thread, and whichever of
+the two loops ends first, the main loop hears of it and can stop. Not guaranteed: that the group is left at the end; a
+coordinator that does not answer is not waited for, and the session times out.
 """
 
 import asyncio
@@ -15,10 +16,11 @@ from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as driver
 
+from spanpulse_stream.kafka import closing
 from spanpulse_stream.partitions import TP
 from spanpulse_stream.transport.kafka._errors import Stale
 from spanpulse_stream.transport.kafka._fetch import Fetched, fetch
@@ -79,9 +81,29 @@ class Thread(driver.AIOKafkaConsumerThread):
         if self._method_queue is not None:
             await self._method_queue.stop()
         if self._consumer is not None:
-            with suppress(TimeoutError):
+            with suppress(TimeoutError, KafkaError):
                 async with asyncio.timeout(LEAVE_WITHIN_S):
-                    await self._consumer.stop()
+                    with closing():
+                        await self._consumer.stop()
+
+    def _start_thread(self) -> None:
+        """Run the thread; the main loop waits for its end, however it comes."""
+        try:
+            super()._start_thread()
+        finally:
+            self.set_shutdown()
+
+    def set_shutdown(self) -> None:
+        """Tell the main loop that the thread has ended, unless that loop has."""
+        with suppress(RuntimeError):
+            super().set_shutdown()
+
+    def _stopped_set(self) -> None:
+        """Tell the thread to stop; one that has ended by itself has nobody left who would wait for that."""
+        try:
+            super()._stopped_set()
+        except RuntimeError:
+            self._stopped.set()
 
     def on_crash(self, msg: str, *fmt: Any, **_kwargs: Any) -> None:
         """Say why the thread ended; Faust's prints it."""
