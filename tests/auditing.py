@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from correcting import corrected_messages
+from deciding import with_decisions
 from otlp.requests import some_traces
 from pipeline_running import ROLLUPS, SOURCE, START_MS, Processed, cuts, messages, rolled, sampled
 from sinks_process import CONFIG
@@ -29,16 +30,17 @@ def audited(bench: Workbench) -> Iterator[dict[str, Any]]:
         yield from RollupAudit(bench.read, rows, {}).differences(ROLLUPS)
 
 
-def of_log(folder: Path, seed: int, bounds: list[int]) -> dict[str, Any]:
-    """Write traces in pieces over several days; return how much there is, and what the audit finds."""
+def of_log(folder: Path, seed: int, bounds: list[int], window: int = 5_000) -> dict[str, Any]:
+    """Write traces in pieces over several days, and decisions; return how much there is, and what the audit finds."""
     with EmbeddedDatabase.open(folder, CONFIG) as database, workbench(database) as bench:
-        processed = Processed(folder, database)
-        processed.write(cuts(corrected_messages(seed), bounds), set())
+        processed = Processed(folder, database, window)
+        processed.write(cuts(with_decisions(corrected_messages(seed), seed), bounds), set())
         counts = {
             name: bench.rows(f"SELECT toInt64(count()) AS n FROM {name}")[0]["n"]
             for name in ("span_rows", "span_updates", "scores", "rollup_score", "rollup_experiment")
         }
         across = "SELECT toInt64(count()) AS n FROM span_updates WHERE toDate(received_at) > toDate(target_received_at)"
+        counts["decided"] = bench.rows("SELECT toInt64(sum(decided)) AS n FROM batches")[0]["n"]
         counts |= {"days": len(days_of(bench, ("batches",))), "across days": bench.rows(across)[0]["n"]}
         return {**counts, "findings": list(audited(bench))}
 
@@ -51,8 +53,8 @@ def mixed(folder: Path, seed: int, bounds: list[int]) -> Findings:
 
 
 def rebuilt(folder: Path, seed: int, bounds: list[int]) -> tuple[Any, Any]:
-    """Write traces in pieces; return the rollups as they are, and of every day counted again, in two ranges each."""
-    log = corrected_messages(seed)
+    """Write traces in pieces, and decisions; return the rollups as they are, and counted again, a day in two ranges."""
+    log = with_decisions(corrected_messages(seed), seed)
     with EmbeddedDatabase.open(folder, CONFIG) as database, workbench(database) as bench:
         processed = Processed(folder, database)
         processed.write(cuts(log, bounds), set())

@@ -1,14 +1,20 @@
-"""A running spanpulse with data, and Chromium in front of it: what a page shows, and whether it complained."""
+"""A running spanpulse with data, and Chromium in front of it: what a page shows, and whether it complained.
+
+A page follows time and what arrives, and a busy machine takes its time. So a page does not bring itself up to date
+unless the test is about that, everything that changes is waited for, and what is held against the spans is held against
+those of the range that the page shows.
+"""
 
 import json
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import httpx
@@ -20,18 +26,44 @@ from running import Running
 from spanpulse_stream.traffic import corpus_requests
 from spanpulse_stream.traffic.day import Day
 
-__all__ = ["AXE", "LIVE_WITHIN_MS", "Site", "Visit", "axe_findings", "exact", "expect", "loaded", "visiting"]
+T = TypeVar("T")
+
+__all__ = [
+    "AXE",
+    "LIVE_WITHIN_MS",
+    "Site",
+    "Visit",
+    "agrees",
+    "axe_findings",
+    "exact",
+    "expect",
+    "loaded",
+    "shown_range",
+    "visiting",
+]
 
 AXE = Path(__file__).parent / "fixtures/axe-core/axe-4.14.1.min.js"
 REQUESTS = 600
 """Of the generated day: about two thousand spans."""
-PATIENCE_MS = 8_000
-LIVE_WITHIN_MS = 90_000
+PATIENCE_MS = 60_000
+"""For everything that takes a moment: ten of them on a machine with other work."""
+LIVE_WITHIN_MS = 120_000
 """Until an open page shows what arrived: seconds as a rule, a minute where the machine is busy, and the fetch."""
+AGREES_WITHIN_S = 90.0
+"""Until an answer that is kept is old: a minute, and the fetch."""
 WATCH = """
 document.addEventListener("securitypolicyviolation",
   (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`));
 """
+STILL = """
+try { sessionStorage.setItem("spanpulse.paused", sessionStorage.getItem("spanpulse.paused") ?? "1"); } catch { }
+"""
+"""The switch for live updates is off at first, and stays as the test puts it; an empty page has no storage."""
+AT_REST = """
+() => !document.querySelector(".htmx-request") && document.getAnimations().every((one) => one.playState !== "running")
+"""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass
@@ -45,6 +77,12 @@ class Site:
     def url(self, path: str = "/", **query: str | list[str]) -> str:
         """Return the address of a page."""
         return f"{self.running.web}{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
+
+    @property
+    def whole_day(self) -> dict[str, str]:
+        """A range, for an address, that holds all generated data and stays as it is while time passes."""
+        begin, end = self.until - timedelta(hours=26), self.until + timedelta(hours=2)
+        return {name: f"{each:%Y-%m-%dT%H:%M:00Z}" for name, each in (("from", begin), ("to", end))}
 
     def send(self, signal: str, body: bytes) -> None:
         """Send one export."""
@@ -116,8 +154,8 @@ class Visit:
 
 
 @contextmanager
-def visiting(browser: Browser, **options: Any) -> Iterator[Visit]:
-    """Open an empty page; at the end nothing may have been complained about."""
+def visiting(browser: Browser, *, live: bool = False, **options: Any) -> Iterator[Visit]:
+    """Open an empty page; at the end nothing may have been complained about. ``live``: it follows what arrives."""
     context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"} | options))
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
@@ -126,7 +164,7 @@ def visiting(browser: Browser, **options: Any) -> Iterator[Visit]:
     page.on("request", visit.asked)
     page.on("pageerror", lambda error: visit.complaints.append(f"error: {error}"))
     page.on("dialog", lambda dialog: visit.complaints.append(f"dialog: {dialog.message}") or dialog.dismiss())
-    page.add_init_script(WATCH)
+    page.add_init_script(WATCH if live else WATCH + STILL)
     try:
         yield visit
         assert visit.unexpected() == []
@@ -142,8 +180,25 @@ def exact(page: Page, place: str) -> Decimal:
     return Decimal(found[0].replace(",", ""))
 
 
+def shown_range(page: Page) -> dict[str, str]:
+    """Return the range that an overview of a preset shows, for an address: a minute later it is another one."""
+    shown = json.loads(page.locator("#charts").text_content() or "")
+    return {name: f"{datetime.fromtimestamp(shown[name], UTC):%Y-%m-%dT%H:%M:%SZ}" for name in ("from", "to")}
+
+
+def agrees(page: Page, shown: Callable[[], T], truth: Callable[[], T]) -> T:
+    """Load the page again until it shows what is true, since an answer may be a minute old; returns what it shows."""
+    deadline = time.monotonic() + AGREES_WITHIN_S
+    while (found := shown()) != (wanted := truth()):
+        assert time.monotonic() < deadline, f"shown: {found!r}, true: {wanted!r}"
+        page.wait_for_timeout(500)
+        page.reload()
+    return found
+
+
 def axe_findings(page: Page) -> list[str]:
-    """Return what axe finds serious or critical, one line each."""
+    """Return what axe finds serious or critical, one line each, once nothing is fetched or moves any more."""
+    page.wait_for_function(AT_REST)
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text("utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")

@@ -146,6 +146,7 @@ def span_columns(spans: Sequence[Span], log_source: int = 1) -> SpanColumns:
         links=texts,
         anomalies=pa.array([[]] * size, pa.list_(pa.string())),
         counted=np.array([span.counted for span in spans], np.bool_),
+        dropped=np.zeros(size, np.bool_),
         cost=numbers([span.cost for span in spans]),
         cost_confidence=words([span.cost_confidence for span in spans]),
     )

@@ -13,7 +13,7 @@ from clickhouse_running import ClickHouse
 __all__ = ["PASSWORD", "ROWS", "USER", "WITHIN", "client", "count", "eventually", "no_rules", "post", "server", "table"]
 
 USER, PASSWORD = "writer", "a pass:word"
-WITHIN = 30.0
+WITHIN = 60.0
 ROWS = [[1, "one"], [2, "two"]]
 
 

@@ -25,13 +25,15 @@ from typing import Any, Self
 import clickhouse_connect
 import psutil
 
+from ports import own
+
 __all__ = ["ClickHouse", "Fault", "Faults", "NotUp", "Tls", "running_clickhouse"]
 
-UP_WITHIN = 60.0
-STOP_WITHIN = 20.0
-FIRED_WITHIN = 30.0
+UP_WITHIN = 120.0
+STOP_WITHIN = 60.0
+FIRED_WITHIN = 90.0
 # Below what systems give to outgoing connections: a server that is down for a while finds its port free again.
-PORTS = range(10_000, 20_000)
+PORTS = own(range(10_000, 20_000))
 TRIES = 5
 # Linux ends the process together with the thread that started it: this one lives as long as the tests do.
 STARTER = ThreadPoolExecutor(1, thread_name_prefix="clickhouse")

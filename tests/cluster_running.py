@@ -15,100 +15,33 @@ from typing import Any, Self
 import httpx
 
 from clickhouse_running import ClickHouse
+from command_running import NotReady, RunningCommand
 from kafka_running import Kafka
 from spanpulse_stream.cluster._lag import GroupLag, PartitionLag
 from spanpulse_stream.kafka import read_topics
 from spanpulse_stream.settings import Settings, load_settings
 
-START_WITHIN = 90.0
-STOP_WITHIN = 40.0
+__all__ = ["PARTITIONS", "Cluster", "NotReady", "Role"]
+
 DRAIN_WITHIN = 180.0
 PARTITIONS = 4
 WEB = ("--web", "0")
 PORTS = {"gateway": ("--otlp-http", "0", "--otlp-grpc", "0", *WEB), "worker": WEB, "dashboard": WEB}
 
 
-class NotReady(Exception):  # noqa: N818
-    """The process ended, or took too long, before it was ready; the message is its output."""
-
-
-class Role:
+class Role(RunningCommand):
     """One `spanpulse gateway`, `worker` or `dashboard` after another."""
 
     def __init__(self, kind: str, folder: Path, environ: Mapping[str, str]) -> None:
-        self.kind = kind
-        self._folder = folder
-        self._ready = folder / "ready.json"
-        self._output = folder / "output.txt"
-        self._environ = dict(environ)
-        self.process: subprocess.Popen[bytes] | None = None
-        self.addresses: dict[str, str | None] = {}
         folder.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def output(self) -> str:
-        """What all processes of this role have printed."""
-        return self._output.read_text("utf-8", "replace") if self._output.exists() else ""
-
-    @property
-    def running(self) -> bool:
-        """Whether its process lives."""
-        return self.process is not None and self.process.poll() is None
-
-    @property
-    def otlp(self) -> str:
-        """The OTLP/HTTP endpoint of a gateway."""
-        return f"http://{self.addresses['otlp_http']}"
-
-    @property
-    def web(self) -> str:
-        """The web endpoint."""
-        return f"http://{self.addresses['web']}"
+        super().__init__(kind, folder, {**environ, "SPANPULSE_DATA": str(folder / "data")}, append=True)
 
     def start(self, *, wait: bool = True, options: tuple[str, ...] | None = None) -> Self:
         """Start it; with ``wait`` until it is ready. Raises NotReady."""
-        self._ready.unlink(missing_ok=True)
-        places = PORTS[self.kind] if options is None else options
-        command = [sys.executable, "-m", "spanpulse", self.kind, *places, "--ready-file", str(self._ready)]
-        with self._output.open("ab") as output:
-            self.process = subprocess.Popen(
-                command,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**self._environ, "SPANPULSE_DATA": str(self._folder / "data")},
-                cwd=self._folder,
-                start_new_session=True,
-            )
+        self._begin(PORTS[self.kind] if options is None else options)
         if wait:
             self.wait_ready()
         return self
-
-    def wait_ready(self, within: float = START_WITHIN) -> None:
-        """Wait for the ready file. Raises NotReady."""
-        assert self.process is not None
-        deadline = time.monotonic() + within
-        while not self._ready.exists():
-            if self.process.poll() is not None:
-                raise NotReady(f"{self.kind}: exit code {self.process.returncode}:\n{self.output[-6000:]}")
-            if time.monotonic() > deadline:
-                self.kill()
-                raise NotReady(f"{self.kind}: not ready within {within} s:\n{self.output[-6000:]}")
-            time.sleep(0.02)
-        self.addresses = json.loads(self._ready.read_text())
-
-    def stop(self) -> int:
-        """End it as an orchestrator does, and return the exit code."""
-        assert self.process is not None
-        if self.running:
-            os.kill(self.process.pid, signal.SIGTERM)
-        return self.process.wait(STOP_WITHIN)
-
-    def kill(self) -> None:
-        """End it with SIGKILL."""
-        assert self.process is not None
-        if self.running:
-            os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait(STOP_WITHIN)
 
     def freeze(self) -> None:
         """Stop it with SIGSTOP."""
@@ -169,7 +102,10 @@ class Cluster:
         """Return the rows of a query."""
         database = self.own.get("SPANPULSE_CLICKHOUSE_DATABASE", "spanpulse")
         answer = self._client.post(
-            self.clickhouse.url, params={"database": database}, content=f"{query}\nFORMAT JSONEachRow".encode()
+            self.clickhouse.url,
+            params={"database": database},
+            headers={"x-clickhouse-user": self.clickhouse.user, "x-clickhouse-key": self.clickhouse.password},
+            content=f"{query}\nFORMAT JSONEachRow".encode(),
         )
         assert answer.status_code == httpx.codes.OK, answer.text
         return [json.loads(line) for line in answer.text.splitlines()]

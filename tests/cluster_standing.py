@@ -26,7 +26,7 @@ from sums import check
 
 __all__ = ["Standing", "eventually", "produce", "standing"]
 
-DEADLINE_S = 60.0
+DEADLINE_S = 90.0
 PAUSE_S = 0.4
 LARGEST = 8 << 20
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from kafka_running import Kafka
 from logs import opened
+from ordering import ordered
 from otlp.log import GatedLog
 from requirements import need_java
 
@@ -25,6 +26,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         warm_up = "from spanpulse_stream.process import warm_up; warm_up()"
         subprocess.run([sys.executable, "-c", warm_up], check=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files into the order of ordering.py; their own tests stay as they are."""
+    places = {file: place for place, file in enumerate(ordered(list({item.path for item in items})))}
+    items.sort(key=lambda item: places[item.path])
 
 
 @pytest.fixture

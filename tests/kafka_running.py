@@ -31,14 +31,15 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka_broker import Broker, NotUp, Watchdog
 from kafka_properties import Ports, server_properties
 from kafka_security import Security
+from ports import own
 from spanpulse_stream.kafka import connection
 from spanpulse_stream.settings import Settings
 
 __all__ = ["Kafka", "NotUp", "make_topic"]
 
-UP_WITHIN = 90.0
+UP_WITHIN = 150.0
 # Below what systems give to outgoing connections: a broker that is down for a while finds its port free again.
-PORTS = range(20_000, 30_000)
+PORTS = own(range(20_000, 30_000))
 QUICK = ("-XX:TieredStopAtLevel=1",)
 """Less work for the compiler: brokers of tests live for minutes. Benchmarks leave it out."""
 

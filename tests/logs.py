@@ -11,7 +11,7 @@ from spanpulse_stream.log import TOPIC, LocalLog, LogFull, Message, Record
 
 MIB = 1024 * 1024
 NOON = 1_790_000_000_000_000_000  # ns
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class Clock:

@@ -11,6 +11,8 @@ COUNTS = (
     *("weighted_requests_usage_missing", "weighted_requests_unpriced"),
 )
 MONEY = ("cost", "weighted_cost", "cost_provider", "cost_computed", "cost_estimated")
+NOT_OF_BATCHES = {"erased"}
+"""Columns that no batch writes."""
 SKETCHES = ("latency", "time_to_first_token", "time_per_output_token")
 
 
@@ -29,7 +31,13 @@ def statements() -> dict[str, str]:
     text = re.sub(r"--.*", "", text)
     text = re.sub(r"\{settings[^}]*\}|\{ttl:\w+\}", "", text)
     creates = [part for part in re.split(r";\s*(?:\n|$)", text) if "CREATE TABLE" in part]
-    return {re.search(r"EXISTS (\w+)", create)[1]: create for create in creates}  # type: ignore[index]
+    tables = {re.search(r"EXISTS (\w+)", create)[1]: create for create in creates}  # type: ignore[index]
+    for table, name, kind in re.findall(r"ALTER TABLE (\w+) ADD COLUMN IF NOT EXISTS (\w+) ([^;]+);", text):
+        if name not in NOT_OF_BATCHES:
+            tables[table] = tables[table].replace(
+                "\n)\nENGINE", f",\n    {name} {kind.split(' AFTER ')[0]}\n)\nENGINE", 1
+            )
+    return tables
 
 
 def column_names(table: str) -> list[str]:

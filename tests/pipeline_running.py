@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from deciding import with_decisions
 from oracle import corpus_bodies
 from sinks_process import CONFIG
 from spanpulse_sinks.clickhouse import TABLES, BatchWriter, EmbeddedDatabase, query
@@ -155,17 +156,17 @@ def restarts(folder: Path, seed: int, bounds: list[int], restart_before: list[in
 def _contents(folder: Path, seed: int, bounds: list[int], restart_before: set[int]) -> Found:
     with EmbeddedDatabase.open(folder, CONFIG) as database:
         processed = Processed(folder, database, window=200)
-        processed.write(cuts(messages(seed), bounds), restart_before)
+        processed.write(cuts(with_decisions(messages(seed), seed), bounds), restart_before)
         return processed.tables()
 
 
-def other_cuts(folder: Path, seed: int, bounds: list[int]) -> tuple[Found, Found]:
+def other_cuts(folder: Path, seed: int, bounds: list[int], window: int) -> tuple[Found, Found]:
     """Write a log in one batch and in many; return what must be the same."""
     found = []
     for name, places in (("one", []), ("many", bounds)):
         with EmbeddedDatabase.open(folder / name, CONFIG) as database:
-            processed = Processed(folder / name, database)
-            processed.write(cuts(messages(seed), places), set())
+            processed = Processed(folder / name, database, window)
+            processed.write(cuts(with_decisions(messages(seed), seed), places), set())
             found.append(processed.sums())
     return found[0], found[1]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from correcting import corrected_messages
+from deciding import with_decisions
 from making_spans import request, span
 from operating import ALL, context_of
 from pipeline_running import START_MS, Processed, cuts
@@ -59,7 +60,7 @@ def ended_early(folder: Path) -> Found:
     _reprice.GROUP_BYTES = 0  # each day is a group
     dear = "prices:\n  - match: {equals: gpt-5}\n    input: 70\n    output: 70\n"
     asked = {**ALL, "model": "gpt-5"}
-    with opened(folder, corrected_messages(1, traces=20), [40]) as (processed, prices):
+    with opened(folder, with_decisions(corrected_messages(1, traces=20), 1), [40]) as (processed, prices):
         prices.write_text(dear)
         context = context_of(folder, processed, prices)
         journal, found = Journal.of(context), {}

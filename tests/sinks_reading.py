@@ -397,7 +397,7 @@ def _processes(database: EmbeddedDatabase) -> list[Any]:
 
 
 def _until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     waiting = threading.Event()
     while not true():
         assert time.monotonic() < deadline, "the query never began"

@@ -18,7 +18,7 @@ from spanpulse_stream.partitions import TP, PartitionLost
 from spanpulse_stream.pipeline import Claims
 from spanpulse_stream.transport import KafkaClaims, LogClaims, make_app, make_kafka_app, register_log, unregister_log
 
-DEADLINE_S: Final = 40.0
+DEADLINE_S: Final = 60.0
 PARTITIONS: Final = 3
 QUEUED_MESSAGES: Final = 16
 QUEUED_BYTES: Final = 1024 * 1024

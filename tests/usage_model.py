@@ -3,10 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
-from builders import Span, span_columns
-from spanpulse_stream.usage import Attribution, PartitionState, attribute_usage
+from builders import RECEIVED_MS, Span, span_columns, words
+from spanpulse_stream.usage import (
+    Attribution,
+    Corrections,
+    Decided,
+    PartitionState,
+    attribute_usage,
+    settle_late,
+    targets_of,
+)
 
 CONTEXT = ("user_id", "session_id", "prompt_name", "prompt_version")
 CALLS = ("llm", "embedding")
@@ -144,6 +153,44 @@ def _same_moment(closer: Span, span: Span) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class Told:
+    """A decision in the log, at ``at``, about the span at ``target``."""
+
+    span: Span
+    target: tuple[int, int]
+    at: tuple[int, int] = (0, 0)
+    dropped: bool = False
+    discounted: bool = False
+    context: tuple[str | None, ...] = (None,) * 4
+    reason: str = "duplicate"
+
+
+def decided_columns(told: Sequence[Told]) -> Decided | None:
+    """Return decisions as the step takes them."""
+    if not told:
+        return None
+    high_low = [(each.span.trace >> 64, each.span.trace & (2**64 - 1)) for each in told]
+    context = {field: words([each.context[place] for each in told]) for place, field in enumerate(CONTEXT)}
+    offsets = np.array([each.at[0] for each in told], np.int64)
+    return Decided(
+        size=len(told),
+        log_offset=offsets,
+        ordinal=np.array([each.at[1] for each in told], np.int32),
+        received_at=offsets + RECEIVED_MS,
+        tenant=words([each.span.tenant for each in told]),
+        trace_id=np.array(high_low, np.uint64),
+        span_id=np.array([each.span.span for each in told], np.uint64),
+        target_log_offset=np.array([each.target[0] for each in told], np.int64),
+        target_ordinal=np.array([each.target[1] for each in told], np.int32),
+        target_received_at=np.array([each.span.received_at for each in told], np.int64),
+        dropped=np.array([each.dropped for each in told], np.bool_),
+        discounted=np.array([each.discounted for each in told], np.bool_),
+        reason=words([each.reason for each in told]),
+        **context,
+    )
+
+
 @dataclass
 class Log:
     """Runs a log through the step, batch by batch, and applies what it answers as the tables would."""
@@ -154,26 +201,48 @@ class Log:
         self.state = PartitionState(self.window)
         self.seen: list[pa.RecordBatch] = []
         self.stored: dict[tuple[int, int], tuple[Key, bool, tuple[str | None, ...]]] = {}
+        self.kinds: dict[tuple[int, int], str] = {}
+        self.gone: set[tuple[int, int]] = set()
         self.dropped = 0
         self.lost = 0
+        self.ignored = 0
         self.updates = 0
 
-    def run(self, spans: Sequence[Span]) -> Attribution:
+    def run(self, spans: Sequence[Span], told: Sequence[Told] = ()) -> Attribution:
         """Take one batch; check that every correction changes what is stored."""
-        result = attribute_usage(span_columns(spans), self.state)
+        result = attribute_usage(span_columns(spans), self.state, decided_columns(told))
         self.seen.append(result.seen)
-        self._correct(result)
+        corrections = result.corrections
+        if result.late is not None:
+            corrections, ignored = settle_late(result.late, corrections, self._states(targets_of(result.late, 1)))
+            self.ignored += ignored
+        self._correct(corrections)
         columns = [[text or None for text in getattr(result, field).tolist()] for field in CONTEXT]
         context = list(zip(*columns, strict=True))
         for row, span in enumerate(spans):
             if result.keep[row]:
                 self.stored[span.at] = (key_of(span), bool(result.counted[row]), context[row])
+                self.kinds[span.at] = span.kind
+                if result.dropped[row]:
+                    self.gone.add(span.at)
         self.dropped += int((~result.keep).sum())
         self.lost += result.unjoined
         return result
 
-    def _correct(self, result: Attribution) -> None:
-        rows = result.corrections.record_batch().to_pylist()
+    def _states(self, targets: Corrections) -> pa.Table:
+        """Return what is stored at the targets' places."""
+        found = []
+        for row in targets.record_batch().to_pylist():
+            place = (row["target_log_offset"], row["target_ordinal"])
+            if place in self.stored:
+                (tenant, trace, span), counted, context = self.stored[place]
+                ids = (f"{trace:032x}", f"{span:016x}")
+                found.append((*place, tenant, *ids, self.kinds[place], counted, place in self.gone, *context))
+        names = ("log_offset", "ordinal", "tenant", "trace_id", "span_id", "kind", "counted", "dropped", *CONTEXT)
+        return pa.table({name: [row[number] for row in dict.fromkeys(found)] for number, name in enumerate(names)})
+
+    def _correct(self, corrections: Corrections) -> None:
+        rows = corrections.record_batch().to_pylist()
         targets = [(row["target_log_offset"], row["target_ordinal"]) for row in rows]
         assert len(set(targets)) == len(targets), "one row a span"
         for row, target in zip(rows, targets, strict=True):
@@ -181,7 +250,10 @@ class Log:
             assert (row["tenant"], int(row["trace_id"], 16), int(row["span_id"], 16)) == key
             after = tuple(row[field] or old for field, old in zip(CONTEXT, context, strict=True))
             now = counted if row["counted"] is None else row["counted"]
-            assert (now, after) != (counted, context), "a correction changes something"
+            assert not (row["dropped"] and target in self.gone), "a span is dropped once"
+            assert row["dropped"] or (now, after) != (counted, context), "a correction changes something"
+            if row["dropped"]:
+                self.gone.add(target)
             assert all(old is None or old == new for old, new in zip(context, after, strict=True))
             self.stored[target] = (key, now, after)
             self.updates += 1

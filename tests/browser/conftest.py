@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, sync_playwright
 from browsing import Site, Visit, loaded, visiting
 from requirements import need_chromium
 
+LAUNCHED_WITHIN_MS = 120_000
 # Chromium's own sandbox cannot be set up as root in a container; everything it opens here is ours.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
@@ -17,7 +18,7 @@ def browser() -> Iterator[Browser]:
     """Give the system's Chromium. While it is open no test of a coroutine can run, so it ends with its file."""
     chromium = need_chromium()
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS, timeout=LAUNCHED_WITHIN_MS)
         yield launched
         launched.close()
 
@@ -32,6 +33,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Visit]:
-    """Give an empty page of 1280 x 800, in light colours."""
+    """Give an empty page of 1280 x 800, in light colours, that stays as it was loaded."""
     with visiting(browser, color_scheme="light") as opened:
+        yield opened
+
+
+@pytest.fixture
+def live_visit(browser: Browser) -> Iterator[Visit]:
+    """Give one that follows what arrives."""
+    with visiting(browser, live=True, color_scheme="light") as opened:
         yield opened

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser
 
-from browsing import Site, Visit, axe_findings, exact, expect, visiting
+from browsing import Site, Visit, axe_findings, exact, expect, shown_range, visiting
 
 PAGES = ("/", "/completeness", "/unpriced", "/filters", "/?range=15m&model=none-such")
 SCHEMES = ("light", "dark")
@@ -27,6 +27,7 @@ def test_axe_finds_nothing_serious(site: Site, browser: Browser, scheme: str) ->
         assert axe_findings(visit.page) == []
         visit.page.keyboard.press("Escape")
         visit.page.keyboard.press("?")
+        expect(visit.page.locator("#help")).to_be_visible()
         assert axe_findings(visit.page) == []
 
 
@@ -71,12 +72,12 @@ def test_everything_is_reached_by_keys(site: Site, visit: Visit) -> None:
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Skip to content")
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+    expect(page.locator("#main")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("15m")
     assert page.locator(":focus").evaluate("link => getComputedStyle(link).outlineStyle") == "solid"
     page.keyboard.press("2")
-    page.wait_for_url(re.compile("range=1h"))
+    expect(page.locator(".choice a[aria-current]")).to_have_text("1h")  # the address changes before the page does
     page.keyboard.press("f")
     expect(page.get_by_label("Narrow the list")).to_be_focused()
     page.keyboard.type("help-center")
@@ -133,16 +134,18 @@ def test_it_is_whole_without_scripts(site: Site, browser: Browser) -> None:
         page.goto(site.url())
         requests = exact(page, "#figure-requests")
         page.locator("#breakdown tbody th a").first.click()
+        expect(page.locator(".scope .chip")).to_have_count(1)
         assert exact(page, "#figure-requests") < requests
         page.get_by_label(re.compile("Remove the filter")).click()
+        expect(page.locator(".scope .chip")).to_have_count(0)
         page.get_by_role("link", name="7d").click()
         page.wait_for_url(re.compile("range=7d"))
         page.locator("#add-filter > summary").click()
         page.get_by_role("link", name="All filters and their values").click()
         page.get_by_role("link", name="support-agent").click()
-        assert exact(page, "#figure-requests") == int(
-            site.truth("service_name = 'support-agent'", range="7d")["requests"]
-        )
+        expect(page.locator(".scope .chip b")).to_have_text("support-agent")
+        truth = site.truth("service_name = 'support-agent'", **shown_range(page))
+        assert exact(page, "#figure-requests") == int(truth["requests"])
         page.get_by_text("Custom").click()
         page.get_by_role("button", name="Show").click()
         page.wait_for_url(re.compile("from="))

@@ -16,17 +16,17 @@ def part(trace: bytes, number: int, parent: int, name: str) -> Span:
     return span(CHAT, start_time_unix_nano=now - SECOND, end_time_unix_nano=now, **ids, **above)
 
 
-def test_a_list_shows_what_arrives(site: Site, visit: Visit) -> None:
-    page, trace = visit.page, os.urandom(16)
+def test_a_list_shows_what_arrives(site: Site, live_visit: Visit) -> None:
+    page, trace = live_visit.page, os.urandom(16)
     page.goto(site.url("/traces", range="15m"))
     page.get_by_role("link", name="Slowest").focus()
     site.send("traces", request(part(trace, 1, 0, "just now")))
     expect(page.locator(f"#t-{trace.hex()}")).to_be_visible(timeout=LIVE_WITHIN_MS)
-    assert page.evaluate("document.activeElement.textContent") == "Slowest"
+    expect(page.locator(":focus")).to_have_text("Slowest")
 
 
-def test_later_pages_and_searches_stay_as_they_are(site: Site, visit: Visit) -> None:
-    page = visit.page
+def test_later_pages_and_searches_stay_as_they_are(site: Site, live_visit: Visit) -> None:
+    page = live_visit.page
     page.goto(site.url("/traces"))
     expect(page.locator("#live")).to_be_visible()
     page.get_by_role("link", name="Next").click()
@@ -36,8 +36,8 @@ def test_later_pages_and_searches_stay_as_they_are(site: Site, visit: Visit) -> 
     expect(page.locator("#live")).to_have_count(0)
 
 
-def test_a_trace_grows_while_its_spans_arrive(site: Site, visit: Visit) -> None:
-    page, trace = visit.page, os.urandom(16)
+def test_a_trace_grows_while_its_spans_arrive(site: Site, live_visit: Visit) -> None:
+    page, trace = live_visit.page, os.urandom(16)
     site.send("traces", request(part(trace, 2, 1, "middle"), part(trace, 3, 2, "leaf"), part(trace, 4, 2, "leaf")))
     site.running.drain()
     page.goto(site.url(f"/traces/{trace.hex()}"))
@@ -52,8 +52,8 @@ def test_a_trace_grows_while_its_spans_arrive(site: Site, visit: Visit) -> None:
     expect(page.locator("#live")).to_have_attribute("aria-pressed", "false")
 
 
-def test_what_is_read_stays_while_a_trace_grows(site: Site, visit: Visit) -> None:
-    page, trace = visit.page, os.urandom(16)
+def test_what_is_read_stays_while_a_trace_grows(site: Site, live_visit: Visit) -> None:
+    page, trace = live_visit.page, os.urandom(16)
     site.send("traces", request(part(trace, 2, 1, "read this")))
     site.running.drain()
     page.goto(site.url(f"/traces/{trace.hex()}"))
@@ -66,14 +66,17 @@ def test_what_is_read_stays_while_a_trace_grows(site: Site, visit: Visit) -> Non
     expect(page.locator("#lines a[aria-current]")).to_contain_text("read this")
 
 
-def test_an_error_leaves_a_live_page_as_it_was(site: Site, visit: Visit) -> None:
-    page, trace = visit.page, os.urandom(16)
+def test_an_error_leaves_a_live_page_as_it_was(site: Site, live_visit: Visit) -> None:
+    page, trace = live_visit.page, os.urandom(16)
     page.goto(site.url("/traces", range="15m"))
-    rows = page.locator("#traces tbody tr").count()
+    page.get_by_role("button", name="Live").click()
+    expect(page.locator("#live")).to_have_attribute("aria-pressed", "false")
     page.route("**/traces?**", lambda route: route.fulfill(status=503, body="<p>busy</p>", content_type="text/html"))
-    visit.expected = ("error: Failed to load resource",)
+    live_visit.expected = ("error: Failed to load resource",)
+    rows = page.locator("#traces tbody tr").count()
+    page.get_by_role("button", name="Live").click()
     site.send("traces", request(part(trace, 1, 0, "unseen")))
     expect(page.locator("#live.bad")).to_be_visible(timeout=LIVE_WITHIN_MS)
-    assert page.locator("#traces tbody tr").count() == rows
+    expect(page.locator("#traces tbody tr")).to_have_count(rows)
     page.unroute("**/traces?**")
     expect(page.locator(f"#t-{trace.hex()}")).to_be_visible(timeout=LIVE_WITHIN_MS)

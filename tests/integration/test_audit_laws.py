@@ -25,9 +25,11 @@ def places(seed: int) -> list[int]:
     return random.Random(seed).sample(range(1, 200), 20)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_what_the_steps_wrote_over_several_days_is_whole(inside: Inside, tmp_path: Path, seed: int) -> None:
-    found = inside(auditing.of_log, tmp_path, seed, places(seed))
+@pytest.mark.parametrize(("seed", "window"), [(1, 5_000), (2, 30)])
+def test_what_the_steps_wrote_over_several_days_is_whole(
+    inside: Inside, tmp_path: Path, seed: int, window: int
+) -> None:
+    found = inside(auditing.of_log, tmp_path, seed, places(seed), window)
     assert found.pop("findings") == []
     assert all(found.values()), "there is something of everything to audit"
     assert found["days"] > 1

@@ -76,7 +76,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes], L
                 _killed_backup(running.data, folder / "backup", rng.uniform(0.5, 2.5))
             done = backup(running.data, folder / "backup", "--json")
             assert done.code == 0, done.err + running.output
-        assert json.loads(done.out)["held_seconds"] < 5
+        assert json.loads(done.out)["held_seconds"] < 30
         assert not (running.data / "backup-links").exists()
         again = json.loads(backup(running.data, folder / "backup", "--json").out)
         assert again["copied_bytes"] < again["bytes"]  # parts that were there are kept

@@ -11,7 +11,7 @@ from cluster_storm import Load
 from kafka_running import Kafka
 from requirements import need_java
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 FROZEN_S = 8.0
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.codec import has_gzip, has_lz4, has_snappy, has_zstd
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -118,11 +119,6 @@ def scopes_of(bodies: list[bytes]) -> Iterator[ScopeLogs]:
             yield from group.scope_logs
 
 
-def as_came(data: bytes) -> str:
-    """Return the text of a dead letter; one that came as JSON is kept as a text of JSON, behind a zero."""
-    return str(json.loads(data[1:])) if data.startswith(b"\0") else data.decode(errors="replace")
-
-
 def test_every_codec_is_here() -> None:
     assert all([has_gzip(), has_snappy(), has_lz4(), has_zstd()])
 
@@ -161,10 +157,33 @@ def test_the_unreadable_is_set_aside_with_its_bytes(topics: Topics) -> None:
     topics.stored()
     letters = topics.letters()
     for signal, tenant, values in (("traces", "acme", garbage), ("traces", "beta", broken)):
-        found = [as_came(data) for of, data, whose in letters if (of, whose) == (signal, tenant)]
-        assert sorted(found) == sorted(map(as_came, values)), (signal, tenant)
-    assert {data for _, data, whose in letters if whose == "acme"} == set(garbage)
-    assert sorted(as_came(data) for of, data, _ in letters if of == "logs") == ["{]", as_came(b"\xff\xff\xff")]
+        found = [data for of, data, whose in letters if (of, whose) == (signal, tenant)]
+        assert sorted(found) == sorted(values), (signal, tenant)
+    assert sorted(data for of, data, _ in letters if of == "logs") == [b"{]", b"\xff\xff\xff"]
+
+
+async def in_transactions(topics: Topics, given_up: bytes, *kept: bytes) -> None:
+    """Write each of ``kept`` in a transaction of its own, behind one that is given up."""
+    name = topics.names["spans"]
+    client = {**topics.kafka.client_options(), "transactional_id": name}
+    async with AIOKafkaProducer(**client) as producer:
+        for value in kept:
+            await producer.begin_transaction()
+            await producer.send_and_wait(name, given_up, partition=0)
+            await producer.abort_transaction()
+            async with producer.transaction():
+                await producer.send_and_wait(name, value, partition=0)
+
+
+def test_what_transactions_leave_between_the_messages(topics: Topics) -> None:
+    """Offsets of their marks, and of what was given up, hold nothing; records behind them are counted all the same."""
+    never = traces(resource_spans({}, [span(next(topics._numbers))]))
+    garbage = b"garbage \xff in a transaction"
+    topics.worker.freeze()  # so that one batch has all of them
+    asyncio.run(in_transactions(topics, never, topics.one(), garbage, topics.one(3), topics.one()))
+    topics.worker.thaw()
+    topics.stored()
+    assert [data for _, data, _ in topics.letters()] == [garbage]
 
 
 def test_headers_that_lie_are_not_read(topics: Topics) -> None:

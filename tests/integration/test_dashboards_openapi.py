@@ -35,7 +35,7 @@ SOME = settings(
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with Running(tmp_path_factory.mktemp("openapi")) as process:
-        with httpx.Client(headers={"content-type": PROTOBUF}, timeout=20) as client:
+        with httpx.Client(headers={"content-type": PROTOBUF}, timeout=60) as client:
             for signal, body in corpus_requests(datetime.now(UTC)):
                 client.post(f"{process.otlp}/v1/{signal}", content=body).raise_for_status()
         process.drain()
@@ -97,7 +97,7 @@ def test_hostile_values_are_values(running: Running, path: str) -> None:
     "after", ["x", "W10", "WzEsMl0", "W251bGwsImEiLCJiIl0", "WzFlOTk5LCJhIiwiIl0", "=" * 50, "é", "a" * 7000]
 )
 def test_a_damaged_cursor_is_said(running: Running, after: str) -> None:
-    answer = httpx.get(f"{running.web}/api/v1/breakdown", params={"after": after}, timeout=20)
+    answer = httpx.get(f"{running.web}/api/v1/breakdown", params={"after": after}, timeout=60)
     assert answer.status_code == 422
     assert answer.json()["parameter"] == "after"
 

@@ -44,7 +44,7 @@ class Told:
 
     def settle(self) -> None:
         """Wait until the lists of traces have everything that is stored by now."""
-        stored, deadline = datetime.now(UTC), time.monotonic() + 10
+        stored, deadline = datetime.now(UTC), time.monotonic() + 60
         while datetime.fromisoformat(self.api("", limit=1)["through"]) < stored:
             assert time.monotonic() < deadline
 
@@ -290,7 +290,7 @@ def test_a_search_that_stops_can_be_gone_on_with(told: Told) -> None:
     ],
 )
 def test_what_is_not_understood_is_said(told: Told, path: str, status: int) -> None:
-    answer = httpx.get(f"{told.running.web}{path}", timeout=20)
+    answer = httpx.get(f"{told.running.web}{path}", timeout=60)
     assert answer.status_code == status
     assert path.startswith("/traces?q") or "Traceback" not in answer.text
 
@@ -314,7 +314,7 @@ def test_a_trace_of_two_tenants_asks_which(tmp_path_factory: pytest.TempPathFact
         assert "globex" in asked.text
         for tenant in keys:
             assert httpx.get(path, params={"tenant": tenant}).json()["summary"]["tenant"] == tenant
-        deadline = time.monotonic() + 10  # a list has what was received two seconds ago
+        deadline = time.monotonic() + 60  # a list has what was received two seconds ago
         while len(both := httpx.get(f"{running.web}/api/v1/traces").json()["traces"]) < len(keys):
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -25,7 +25,7 @@ KEY = "0123456789abcdef" * 2
 
 def send_spans(address: str, compression: Compression, headers: dict[str, str] | None = None) -> bool:
     return send_with(
-        OTLPSpanExporter(f"http://{address}/v1/traces", compression=compression, headers=headers, timeout=20)
+        OTLPSpanExporter(f"http://{address}/v1/traces", compression=compression, headers=headers, timeout=60)
     )
 
 
@@ -55,7 +55,7 @@ async def test_spans_arrive(compression, log):
 async def test_logs_arrive(log):
     def send(address: str) -> None:
         provider = LoggerProvider(resource=Resource({"service.name": "real"}))
-        exporter = OTLPLogExporter(f"http://{address}/v1/logs", timeout=20)
+        exporter = OTLPLogExporter(f"http://{address}/v1/logs", timeout=60)
         provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
         logger = logging.getLogger("test_gateway_sdk.application")
         handler = LoggingHandler(logger_provider=provider)
@@ -85,7 +85,7 @@ async def test_spans_arrive_over_grpc_and_are_sent_again_after_a_refusal(log):
     async with receiver(log, OtlpOptions(keys=ApiKeys.parse([f"acme:plain:{KEY}"]))) as got:
         server = GrpcServer(got.receiver, host="127.0.0.1", port=0)
         await server.start()
-        exporter = GrpcSpanExporter(server.address, insecure=True, headers={"x-api-key": KEY}, timeout=20)
+        exporter = GrpcSpanExporter(server.address, insecure=True, headers={"x-api-key": KEY}, timeout=60)
         assert await asyncio.to_thread(send_with, exporter)
         await server.stop()
         assert got.metrics.value(catalog.RECEIVER_REQUESTS, "traces", "429") == 1

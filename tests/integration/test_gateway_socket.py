@@ -130,7 +130,7 @@ async def test_what_is_announced_holds_no_memory(log):
     """Idle connections that announce the largest body, and more of them than requests are worked on."""
     body = some_traces(20_000)
     options = OtlpOptions(limits=RequestLimits(most_requests=16))
-    async with listening(log, options) as got, httpx.AsyncClient(timeout=20) as http:
+    async with listening(log, options) as got, httpx.AsyncClient(timeout=60) as http:
         host, _, port = got.address.rpartition(":")
         idle = [await asyncio.open_connection(host, int(port)) for _ in range(40)]
         for _, writer in idle:
@@ -145,7 +145,7 @@ async def test_what_is_announced_holds_no_memory(log):
 
 
 async def test_who_holds_much_memory_must_go_on_sending(log):
-    options = OtlpOptions(limits=RequestLimits(pace_seconds=0.2, body_timeout=20))
+    options = OtlpOptions(limits=RequestLimits(pace_seconds=0.2, body_timeout=60))
     async with listening(log, options) as got:
         stalled = head(f"content-length: {MIB}") + b"x" * (MIB - 1)
         status, headers, body = parse(await exchange(got.address, stalled))
@@ -295,7 +295,7 @@ async def test_a_stop_lets_requests_in_flight_end(log):
 
 async def test_a_stop_that_takes_too_long_answers_503_so_that_nothing_is_lost(log):
     log.open.clear()
-    async with listening(log) as got, httpx.AsyncClient(timeout=10) as http:
+    async with listening(log) as got, httpx.AsyncClient(timeout=60) as http:
         sending = asyncio.create_task(http.post(f"http://{got.address}{URL}", content=some_traces(), headers=HEADERS))
         await until(lambda: log.waiting == 1)
         await got.server.stop()
@@ -335,7 +335,7 @@ async def test_a_port_can_be_taken_again_at_once(log):
 async def test_ten_thousand_spans_and_hundreds_of_requests_at_once(log):
     async with (
         listening(log) as got,
-        httpx.AsyncClient(base_url=f"http://{got.address}", timeout=20) as http,
+        httpx.AsyncClient(base_url=f"http://{got.address}", timeout=60) as http,
     ):
         big = http.post(URL, content=some_traces(10_000), headers=HEADERS)
         small = (http.post(URL, content=some_traces(2, first=10 * n + 1), headers=HEADERS) for n in range(200))

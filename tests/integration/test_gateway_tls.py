@@ -105,7 +105,7 @@ def trusting(files: Files, shown: Issued | None = None) -> ssl.SSLContext:
 
 
 async def post(address: str, context: ssl.SSLContext) -> int:
-    async with httpx.AsyncClient(verify=context, timeout=20) as client:
+    async with httpx.AsyncClient(verify=context, timeout=60) as client:
         answer = await client.post(f"https://{address}/v1/traces", content=some_traces(), headers=HEADERS)
         return answer.status_code
 
@@ -114,19 +114,19 @@ async def export(address: str, files: Files, shown: Issued | None = None) -> byt
     own = (shown.key.read_bytes(), shown.certificate.read_bytes()) if shown else (None, None)
     credentials = grpc.ssl_channel_credentials(files.authority.certificate.read_bytes(), *own)
     async with grpc.aio.secure_channel(address, credentials) as channel:
-        return await channel.unary_unary(EXPORT)(some_traces(), timeout=20)
+        return await channel.unary_unary(EXPORT)(some_traces(), timeout=60)
 
 
 async def test_both_protocols_are_spoken_over_tls_and_neither_without(log, files):
     async with serving(log, settings(files.server)) as at:
         assert await post(at.http, trusting(files)) == 200
         assert await export(at.grpc, files) == b""
-        async with httpx.AsyncClient(timeout=20) as plain:
+        async with httpx.AsyncClient(timeout=60) as plain:
             with pytest.raises(httpx.TransportError):
                 await plain.post(f"http://{at.http}/v1/traces", content=some_traces(), headers=HEADERS)
         async with grpc.aio.insecure_channel(at.grpc) as channel:
             with pytest.raises(grpc.aio.AioRpcError):
-                await channel.unary_unary(EXPORT)(some_traces(), timeout=20)
+                await channel.unary_unary(EXPORT)(some_traces(), timeout=60)
         with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
             await post(at.http, ssl.create_default_context())
     assert len(spans_of(*(message.value for message in log.messages))) == 6
@@ -175,7 +175,7 @@ async def test_a_request_that_comes_with_the_end_of_the_handshake_is_read(log, f
             incoming.write(await reader.read(65536))
         tls.write(f"{head}connection: close\r\n\r\n".encode() + body)
         writer.write(outgoing.read())  # the handshake's last message and the request in one
-        while chunk := await asyncio.wait_for(reader.read(65536), 20):
+        while chunk := await asyncio.wait_for(reader.read(65536), 60):
             incoming.write(chunk)
         assert tls.read(15) == b"HTTP/1.1 200 OK"
         writer.close()
@@ -187,7 +187,7 @@ async def test_who_does_not_get_on_with_the_handshake_is_cut_off(log, files, mon
     async with serving(log, settings(files.server)) as at:
         host, _, port = at.http.rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
-        assert await asyncio.wait_for(reader.read(), 20) == b""
+        assert await asyncio.wait_for(reader.read(), 60) == b""
         writer.close()
         assert await post(at.http, trusting(files)) == 200
 
@@ -198,11 +198,11 @@ async def test_only_so_many_handshakes_are_open_at_once(log, files):
         silent = [await asyncio.open_connection(host, int(port)) for _ in range(2)]
         with contextlib.suppress(ConnectionError):
             third, _ = await asyncio.open_connection(host, int(port))
-            assert await asyncio.wait_for(third.read(), 20) == b""
+            assert await asyncio.wait_for(third.read(), 60) == b""
         for _, writer in silent:
             writer.close()
         await until(lambda: not at.server._server.server_state.connections)
-        deadline = asyncio.get_running_loop().time() + 20
+        deadline = asyncio.get_running_loop().time() + 60
         while True:
             with contextlib.suppress(httpx.TransportError):
                 assert await post(at.http, trusting(files)) == 200

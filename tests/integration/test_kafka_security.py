@@ -10,14 +10,16 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from certificates import Authority
-from kafka_running import Kafka
+from kafka_running import Kafka, make_topic
 from kafka_security import MECHANISMS, PASSWORDS, STRANGER, USER
 from requirements import need_java, need_openssl
 from spanpulse_stream.kafka import (
     KafkaAway,
     KafkaMisconfigured,
     LogSources,
+    Outgoing,
     OwnTopics,
+    Sender,
     TopicsRefused,
     check_topics,
     connection,
@@ -97,6 +99,11 @@ async def test_who_may_not_is_told_what_is_needed(with_users: Kafka) -> None:
         await ensure_topics(settings)
     with pytest.raises(TopicsRefused, match="not allowed"):
         await LogSources(settings).of("any", 0)
+    topic = await make_topic(with_users)
+    sender = Sender(settings, "tests", patience=2)
+    with pytest.raises(TopicsRefused, match=f"{topic} may not be written to: not allowed; give the user"):
+        await sender.send([Outgoing(topic, b"key", b"value", (), 0)])
+    await sender.stop()
 
 
 async def test_an_authority_that_is_not_trusted(with_users: Kafka, tmp_path: Path) -> None:

@@ -72,6 +72,21 @@ async def test_a_topic_made_anew_gets_new_numbers(kafka: Kafka) -> None:
     assert not after & before
 
 
+async def test_the_partitions_of_numbers_are_those_of_topics_as_they_are_now(kafka: Kafka) -> None:
+    settings, topic = await ready(kafka)
+    sources = LogSources(settings)
+    assert await sources.known([topic]) == ({}, 4), "looking gives no number out"
+    given = await LogSources(settings).of_each([(topic, 0), (topic, 2)])
+    assert await sources.known([topic]) == ({number: place for place, number in given.items()}, 2)
+    await delete_topic(kafka, topic)
+    await make_topic(kafka, 4, name=topic)
+    assert await sources.known([topic]) == ({}, 4)
+    number = await LogSources(settings).of(topic, 3)
+    assert await sources.known([topic]) == ({number: (topic, 3)}, 3)
+    with pytest.raises(TopicsRefused, match="run `spanpulse init`"):
+        await LogSources(kafka.fresh_settings()).known([topic])
+
+
 async def test_without_init_there_is_no_number(kafka: Kafka) -> None:
     settings = kafka.fresh_settings()
     own = OwnTopics.of(settings)

@@ -180,7 +180,7 @@ async def test_it_goes_on_at_its_own_pace(up: Running) -> None:
     before = up.one("toInt64(count()) FROM spans")
     going = asyncio.create_task(go_on(up.otlp, show, Console(quiet=True)))
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await asyncio.to_thread(up.one, "toInt64(count()) FROM spans") < before + 120:
                 assert not going.done()
                 await asyncio.sleep(0.1)

@@ -95,7 +95,7 @@ async def test_a_failing_step_ends_the_app_and_the_next_one_goes_on(harness: Har
     for partition in range(PARTITIONS):
         await harness.append(partition, values(40))
     app = await start(harness, journal)
-    reason = await asyncio.wait_for(failed(app), 10)
+    reason = await asyncio.wait_for(failed(app), 60)
     assert isinstance(reason, OSError)
     await app.stop()
     claim = await harness.claimed(1)
@@ -133,7 +133,7 @@ async def test_intake_pauses_while_a_write_takes_long(harness: Harness) -> None:
 
     def block(step: str, _batch: Batch) -> None:
         if step == "write":
-            assert go_on.wait(20)
+            assert go_on.wait(60)
 
     journal = Journal(fails=block)
     await harness.append(0, [bytes(1000)] * 200)
@@ -159,7 +159,7 @@ async def test_a_stop_finishes_the_write_that_runs_and_no_other(harness: Harness
     def block(step: str, _batch: Batch) -> None:
         if step == "write":
             begun.set()
-            assert go_on.wait(20)
+            assert go_on.wait(60)
 
     journal = Journal(fails=block)
     await harness.append(0, values(100))
@@ -169,7 +169,7 @@ async def test_a_stop_finishes_the_write_that_runs_and_no_other(harness: Harness
     await asyncio.wait({stopping}, timeout=1.0)
     assert not stopping.done(), "a step still runs"
     go_on.set()
-    await asyncio.wait_for(stopping, 15)
+    await asyncio.wait_for(stopping, 60)
     assert journal.running == 0
     whole(journal.batches, 0, 10)
     assert await harness.committed(0) == 10
@@ -197,7 +197,7 @@ async def test_a_partition_that_is_taken_away_is_left_when_its_write_is_whole(ha
     def block(step: str, batch: Batch) -> None:
         if (step, batch.partition) == ("write", 1):
             begun.set()
-            assert go_on.wait(20)
+            assert go_on.wait(60)
 
     journal = Journal(fails=block)
     for partition in range(PARTITIONS):

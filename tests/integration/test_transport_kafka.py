@@ -161,7 +161,7 @@ async def test_a_member_that_the_group_refuses_ends_its_app(harness: KafkaHarnes
     thread = app.consumer._thread
     refused = GroupAuthorizationFailedError(harness.group)
     thread.thread_loop.call_soon_threadsafe(setattr, thread._consumer._coordinator, "_pending_exception", refused)
-    assert await asyncio.wait_for(failed(app), 20) is refused
+    assert await asyncio.wait_for(failed(app), 60) is refused
     await app.stop()
 
 
@@ -278,7 +278,7 @@ async def test_a_static_member_comes_back_to_its_partitions_and_claims(kafka: Ka
         journal = Journal(fails=lambda step, _batch: fail() if step == "write" else None)
         await harness.append(0, values(30))
         app = await start(harness, journal)
-        assert isinstance(await asyncio.wait_for(failed(app), 20), OSError)
+        assert isinstance(await asyncio.wait_for(failed(app), 60), OSError)
         await app.stop()
         claim = await harness.claimed(0)
         assert claim is not None
@@ -337,5 +337,5 @@ async def test_an_app_that_waits_for_a_broker_can_be_stopped(caplog: pytest.LogC
     app = make_kafka_app(Settings(kafka_brokers=("127.0.0.1:1",)))
     starting = asyncio.create_task(app.start())
     await eventually(lambda: "no Kafka broker answers at 127.0.0.1:1; waiting for one" in caplog.messages)
-    await asyncio.wait_for(app.stop(), 15)
-    await asyncio.wait_for(starting, 15)
+    await asyncio.wait_for(app.stop(), 60)
+    await asyncio.wait_for(starting, 60)

@@ -73,7 +73,7 @@ async def test_what_was_written_and_not_published_is_published_by_the_next_one(h
     journal.landed = newest_written(journal)
     await harness.append(0, [b"value-%d" % number for number in range(40)])
     app = await start(harness, journal, told)
-    assert isinstance(await asyncio.wait_for(failed(app), 20), ConnectionError)
+    assert isinstance(await asyncio.wait_for(failed(app), 60), ConnectionError)
     await app.stop()
     assert await harness.committed(0) == 10
     assert [batch.end for batch in journal.batches] == [10, 20]

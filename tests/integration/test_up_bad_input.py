@@ -273,7 +273,7 @@ def test_nested_json_is_a_dead_letter_alone_or_refused_before_it_is_accepted(sen
 @pytest.mark.parametrize("sent", [b"BREW / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01"], ids=["method", "tls"])
 def test_the_web_port_says_in_words_that_something_is_no_http(sender: Sender, sent: bytes) -> None:
     host, _, port = sender.running.web.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(sent)
         answer = connection.makefile("rb").read()
     top, _, body = answer.partition(b"\r\n\r\n")

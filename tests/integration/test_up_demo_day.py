@@ -19,7 +19,7 @@ from spanpulse_stream.control import ControlClient
 from spanpulse_stream.traffic.day import Day
 
 TOTALS = totals_of(Day(datetime.now(UTC)).requests())
-WITHIN = 200.0
+WITHIN = 250.0
 
 
 class Demo:

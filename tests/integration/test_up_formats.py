@@ -29,11 +29,11 @@ TABLES = {
 def send(running: Running, form: str) -> None:
     """Send the corpus in one format, each request after the one before it."""
     key = KEYS[form]
-    with httpx.Client(timeout=20) as http, grpc.insecure_channel(str(running.addresses["otlp_grpc"])) as channel:
+    with httpx.Client(timeout=60) as http, grpc.insecure_channel(str(running.addresses["otlp_grpc"])) as channel:
         for signal in SIGNALS:
             for _, body in corpus_bodies(signal):
                 if form == "grpc":
-                    channel.unary_unary(METHODS[signal])(body, metadata=(("x-api-key", key),), timeout=20)
+                    channel.unary_unary(METHODS[signal])(body, metadata=(("x-api-key", key),), timeout=60)
                     continue
                 kind = PROTOBUF if form == "protobuf" else "application/json"
                 headers = {"content-type": kind, "x-api-key": key}

@@ -12,7 +12,7 @@ import httpx
 from spanpulse_stream.gateway import HttpServer, MessageLog, OtlpApp, OtlpOptions, Receiver
 from spanpulse_stream.observe import Health, Metrics
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 @dataclass

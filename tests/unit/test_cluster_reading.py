@@ -7,6 +7,7 @@ import pytest
 
 from otlp.requests import some_traces
 from spanpulse_stream.cluster._reading import reading
+from spanpulse_stream.decisions import HEADERS, SIGNAL
 from spanpulse_stream.decode import InvalidJson, json_to_protobuf
 from spanpulse_stream.pipeline import Incoming
 from spanpulse_stream.pipeline._encoding import as_protobuf
@@ -43,6 +44,15 @@ def test_a_collectors_message_is_known_by_its_topic(topic: str, expected: tuple[
     assert found.records == 1
 
 
+@pytest.mark.parametrize(
+    ("topic", "expected"), [("spanpulse.otlp", "otlp_proto"), ("spans", "otlp_proto"), ("other", "otlp_json")]
+)
+def test_decisions_say_what_they_are_in_every_topic(topic: str, expected: str) -> None:
+    found = reading(SETTINGS)(message(topic, **dict(HEADERS)))
+    assert (found.signal, found.encoding, found.records) == (SIGNAL, expected, 0)
+    assert as_protobuf(found) is found
+
+
 def of_json(value: bytes) -> Incoming:
     return Incoming(1, 0, "default", "traces", 1, value, "otlp_json")
 
@@ -53,12 +63,12 @@ def test_json_becomes_protobuf() -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"\xff\xfe", b"[1]", b'"text"'])
-def test_what_is_no_json_keeps_its_text_for_a_dead_letter(value: bytes) -> None:
+def test_what_is_no_json_is_marked_and_keeps_its_bytes_for_a_dead_letter(value: bytes) -> None:
     with pytest.raises(InvalidJson):
         json_to_protobuf(value, "traces")
     found = as_protobuf(of_json(value))
-    assert found.encoding == "otlp_proto"
-    assert value.decode(errors="replace").replace('"', '\\"').encode() in found.value
+    assert found.value == value
+    assert found.unreadable.startswith("the body is not")
 
 
 def test_protobuf_is_left_alone() -> None:

@@ -29,7 +29,7 @@ async def _operate(name: str, arguments: Any, report: Any, stopping: threading.E
     def work() -> dict[str, Any]:
         report(Progress("half", 1, 2, "rows"))
         if name == "wait":
-            assert stopping.wait(20)
+            assert stopping.wait(60)
             raise Stopped
         if name == "bad":
             raise MaintenanceError("no such day")
@@ -52,7 +52,7 @@ def data(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 async def test_query_and_status_travel_over_a_private_socket(data: Path) -> None:
     server = ControlServer(socket_path(data), Operations(_query, _status, _operate, (ValueError,)))
     await server.start()
-    client = ControlClient(data, timeout=5)
+    client = ControlClient(data, timeout=60)
     try:
         assert stat.S_IMODE(socket_path(data).stat().st_mode) == 0o600
         assert await asyncio.to_thread(client.query, "SELECT 1", "JSON") == b"SELECT 1|JSON"
@@ -79,14 +79,14 @@ async def test_a_query_is_cancelled_when_its_client_goes_and_when_the_server_sto
 
     server = ControlServer(socket_path(data), Operations(forever, _status, _operate, (ValueError,)))
     await server.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         _, writer = await asyncio.open_unix_connection(str(socket_path(data)))
         body = b'{"query": "q", "format": "f"}'
         writer.write(b"POST /sql HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
         await begun.acquire()
         writer.close()
         await ended.acquire()
-        asked = asyncio.create_task(asyncio.to_thread(ControlClient(data, timeout=8).query, "q", "f"))
+        asked = asyncio.create_task(asyncio.to_thread(ControlClient(data, timeout=60).query, "q", "f"))
         await begun.acquire()
         await server.stop()
         await ended.acquire()
@@ -108,7 +108,7 @@ async def test_a_socket_left_by_a_dead_process_is_replaced(data: Path) -> None:
     server = ControlServer(path, Operations(_query, _status, _operate))
     await server.start()
     try:
-        assert await asyncio.to_thread(ControlClient(data, timeout=5).status) == {"lag": 3}
+        assert await asyncio.to_thread(ControlClient(data, timeout=60).status) == {"lag": 3}
     finally:
         await server.stop()
 
@@ -118,7 +118,7 @@ async def test_an_operation_tells_how_far_it_is_then_its_report_or_its_error(
 ) -> None:
     server = ControlServer(socket_path(data), Operations(_query, _status, _operate))
     await server.start()
-    client = ControlClient(data, timeout=10)
+    client = ControlClient(data, timeout=60)
     try:
         found = await asyncio.to_thread(lambda: list(client.operate("count", {"day": "2026-11-20"})))
         assert found[-1] == {"report": {"of": {"day": "2026-11-20"}}}
@@ -143,12 +143,12 @@ async def test_an_operation_is_stopped_when_its_client_goes_and_when_the_server_
 
     server = ControlServer(socket_path(data), Operations(_query, _status, operate))
     await server.start()
-    async with asyncio.timeout(10):
-        going = ControlClient(data, timeout=10).operate("wait", {})
+    async with asyncio.timeout(60):
+        going = ControlClient(data, timeout=60).operate("wait", {})
         assert "progress" in await asyncio.to_thread(next, going)
         await asyncio.to_thread(going.close)
         await ended.acquire()
-        staying = ControlClient(data, timeout=10).operate("wait", {})
+        staying = ControlClient(data, timeout=60).operate("wait", {})
         assert "progress" in await asyncio.to_thread(next, staying)
         await server.stop()
         await ended.acquire()

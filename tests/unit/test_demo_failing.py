@@ -71,7 +71,7 @@ class Screen(io.StringIO):
 async def test_plain_lines_tell_what_is_being_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_progress, "EVERY_S", 0.01)
     screen = Screen("sending: 5 [records] ... (0 s)\nsending: 5 [records] ... (0 s)\n")
-    async with asyncio.timeout(10), doing(Console(file=screen), "starting ...") as update:
+    async with asyncio.timeout(60), doing(Console(file=screen), "starting ...") as update:
         update("sending: 5 [records] ...")
         await screen.enough.wait()
     assert "\x1b" not in screen.getvalue()

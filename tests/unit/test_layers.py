@@ -18,7 +18,7 @@ EVERY_ROOM = {Path(room).name for room in ROOMS}
 STREAM = ROOT / "stream/spanpulse_stream"
 FOLDERS = (
     *("log", "observe", "settings", "control"),
-    *("decode", "normalise", "usage", "price", "rollup", "rows"),
+    *("decode", "normalise", "usage", "price", "rollup", "rows", "decisions"),
     *("kafka", "transport", "gateway", "importing", "pipeline", "deltas", "letters"),
     *("maintenance", "process", "embedded", "cluster", "traffic", "commands"),
 )

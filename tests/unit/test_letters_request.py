@@ -24,10 +24,16 @@ IN_JSON = {
 
 
 def letter(
-    data: bytes, *, ordinal: int = 0, signal: str = "traces", detail: str = "", size: int | None = None
+    data: bytes,
+    *,
+    ordinal: int = 0,
+    signal: str = "traces",
+    reason: str = "a_reason",
+    detail: str = "",
+    size: int | None = None,
 ) -> Letter:
     place, when = Position(3, 7, ordinal), datetime.fromtimestamp(NOW_MS / 1000, UTC)
-    return Letter(place, when, "acme", signal, "a_reason", detail, len(data) if size is None else size, data)
+    return Letter(place, when, "acme", signal, reason, detail, len(data) if size is None else size, data)
 
 
 def test_a_span_gets_the_frame_of_a_request() -> None:
@@ -54,8 +60,14 @@ def test_a_record_in_json_is_made_protobuf_anew() -> None:
     assert (found.name, found.trace_id.hex()) == ("said", IN_JSON["traceId"])
 
 
+def test_a_message_of_json_is_read_as_it_came() -> None:
+    data = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [IN_JSON, IN_JSON]}]}]}).encode()
+    _, again = request_of(letter(data, ordinal=WHOLE_MESSAGE, reason="invalid_json"), LIMITS, NOW_MS)
+    assert [each.name for each in spans_of(again)] == ["said", "said"]
+
+
 def test_a_text_that_was_to_be_a_request_is_read_as_one() -> None:
-    """What a Collector's message held that a version could not read is one record, a text."""
+    """What a Collector's message held that a version could not read was one record, a text."""
     text = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [IN_JSON, IN_JSON]}]}]})
     request = ExportTraceServiceRequest.FromString(b"")
     request.resource_spans.add().scope_spans.add()
@@ -76,6 +88,7 @@ def test_a_text_that_was_to_be_a_request_is_read_as_one() -> None:
         (letter(b"\xff\xff"), "still "),
         (letter(b"\xff\xff", ordinal=WHOLE_MESSAGE), "still malformed"),
         (letter(b"\n\x00", ordinal=WHOLE_MESSAGE), "no record"),
+        (letter(b"\xff{", ordinal=WHOLE_MESSAGE, reason="invalid_json"), "still invalid_json"),
         (letter(b"\0{"), "still invalid_json"),
         (letter(b"\0" + json.dumps("no request").encode()), "still invalid_json"),
         (letter(b'\0{"name": 5}'), "still "),

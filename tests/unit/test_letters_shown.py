@@ -1,6 +1,7 @@
 """What `spanpulse dead-letters` prints: nothing in it that a terminal or the printing itself would obey."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,6 +77,17 @@ def test_a_letter_is_shown_with_the_beginning_of_its_bytes() -> None:
 def test_what_came_as_json_is_shown_as_that() -> None:
     shown = printed(show_letter, letter(b'\0{"name": "[bold]\x07"}'))
     assert '{"name": "[bold]\N{REPLACEMENT CHARACTER}"}' in shown
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (b"{half \xc3\xa9\x07", "{half \N{LATIN SMALL LETTER E WITH ACUTE}\N{REPLACEMENT CHARACTER}"),
+        (b"{half \xff", "00000000  7b 68 61 6c 66 20 ff                             {half ."),
+    ],
+)
+def test_a_message_that_was_to_be_json_is_shown_as_text_where_it_is_one(data: bytes, line: str) -> None:
+    assert printed(show_letter, replace(letter(data, ordinal=-1), reason="invalid_json")).splitlines()[-1] == line
 
 
 def test_a_hexdump_has_16_bytes_a_line() -> None:

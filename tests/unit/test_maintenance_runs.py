@@ -39,7 +39,7 @@ async def test_an_operation_runs_to_its_end_though_its_caller_is_cancelled_twice
 
     def slow(context: Context, _arguments: Mapping[str, Any]) -> dict[str, Any]:
         begun.set()
-        release.wait(20)
+        release.wait(60)
         context.check()
         return {}
 
@@ -110,5 +110,5 @@ async def test_one_that_was_stopped_is_shown_until_it_is_repeated(
 
 async def _resumed(maintenance: Maintenance) -> bool:
     assert maintenance._resuming is not None
-    done, _ = await asyncio.wait({maintenance._resuming}, timeout=20)
+    done, _ = await asyncio.wait({maintenance._resuming}, timeout=60)
     return bool(done) and next(iter(done)).exception() is None

@@ -68,6 +68,14 @@ def test_libraries_speak_from_warning_upwards(stream):
     assert len(lines(stream)) == 5
 
 
+def test_what_asks_a_server_that_is_away_is_silent(stream):
+    configure_logging("debug", "json", stream)
+    for name in ("urllib3.connectionpool", "clickhouse_connect.driver"):
+        logging.getLogger(name).warning("Retrying after connection broken: /?query=SELECT")
+        logging.getLogger(name).error("trouble")
+    assert [line["message"] for line in lines(stream)] == ["trouble"] * 2
+
+
 @pytest.mark.parametrize(
     "text",
     [

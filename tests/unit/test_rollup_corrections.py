@@ -21,12 +21,15 @@ CALL = {
 }  # fmt: skip
 
 
-def corrections(targets: list[Span], discounted: list[bool], **filled: list[str | None]) -> Corrections:
+def corrections(
+    targets: list[Span], discounted: list[bool], dropped: tuple[int, ...] = (), **filled: list[str | None]
+) -> Corrections:
     size = len(targets)
+    gone = np.isin(np.arange(size), dropped)
     columns = span_columns(targets)
     return Corrections(
         size, 1, columns.log_offset + 50, columns.received_at + 50, columns.tenant, columns.trace_id, columns.span_id,
-        columns.log_offset, columns.ordinal, columns.received_at, np.array(discounted, np.bool_),
+        columns.log_offset, columns.ordinal, columns.received_at, np.array(discounted, np.bool_), gone,
         **{name: words(filled.get(name, [None] * size)) for name in FILLED}, reason=words(["better"] * size),
     )  # fmt: skip
 
@@ -67,6 +70,19 @@ def test_a_correction_and_what_it_corrects_are_the_corrected_spans() -> None:
     assert read(alone)["rollup_user"] == {
         key: value for key, value in model([(now[1], 1)])["rollup_user"].items() if key[2] == "late"
     }
+
+
+def test_a_dropped_span_adds_nothing_whatever_else_is_corrected() -> None:
+    spans = stored()
+    gone = corrections([spans[0], spans[2], spans[3]], [False, False, True], dropped=(0, 1, 2))
+    rows = concat([RollupRows.of_columns(span_columns(spans)), correction_rows(table(spans), gone, DAY)])
+    assert read(rolled(rows)) == model([(spans[1], 1)])
+    again = corrections([spans[0]], [True], prompt_name=["p"])
+    before = table(spans)
+    place = before.schema.get_field_index("dropped")
+    before = before.set_column(place, "dropped", pa.array([True, False, True, True]))
+    assert read(rolled(correction_rows(before, again, DAY))) == read(rolled(RollupRows.empty()))
+    assert read(rolled(RollupRows.of_table(before))) == model([(spans[1], 1)])
 
 
 def test_they_go_to_the_day_of_the_batch_that_corrects() -> None:

@@ -15,6 +15,11 @@ def test_defaults_need_no_file_and_no_variables(tmp_path: Path, monkeypatch: pyt
     assert set(loaded.sources.values()) == {"default"}
 
 
+def test_a_gateway_answers_before_an_sdk_gives_up() -> None:
+    """SDKs wait ten seconds for an answer: one that comes then has nobody who reads it and its Retry-After."""
+    assert load_settings(environ={}).settings.kafka_timeout <= 8
+
+
 def test_every_setting_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs/settings.md").read_text("utf-8")
     assert [line for line in text.splitlines() if line.startswith("|")] == list(rows())

@@ -39,6 +39,23 @@ def test_an_answer_closes_it() -> None:
     assert all(breaker.admits() for _ in range(10))
 
 
+def test_it_says_once_that_the_server_is_away_and_once_that_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    breaker = opened(clock)
+    clock.now += 60
+    for _ in range(20):
+        breaker.failed("ReadTimeoutError")
+    for _ in range(3):
+        breaker.answered()
+    breaker.failed()
+    breaker.answered()
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [
+        "ClickHouse does not answer; it is asked again until it does ()",
+        "ClickHouse answers again, after 60 s",
+    ]
+
+
 def test_waits_grow_up_to_a_bound() -> None:
     clock = Clock()
     breaker = opened(clock)

@@ -151,7 +151,7 @@ async def test_a_damaged_log_ends_the_app(log: LocalLog, tmp_path: Path) -> None
             await stream.ack(events[0])
 
     await app.start()
-    assert isinstance(await asyncio.wait_for(failed(app), 10), LogDamaged)
+    assert isinstance(await asyncio.wait_for(failed(app), 60), LogDamaged)
     await app.stop()
     unregister_log(log)
 
