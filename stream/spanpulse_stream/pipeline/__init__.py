@@ -11,6 +11,7 @@ from spanpulse_stream.pipeline._partition import PartitionSteps, Pending, Tools
 from spanpulse_stream.pipeline._rebuild import CALL_ROLLUPS, ROLLUPS, caps_below, rebuilt_day, rollups_of
 from spanpulse_stream.pipeline._repair import Messages, RowsFromLog
 from spanpulse_stream.pipeline._signed import DayRange, Read, offset_ranges
+from spanpulse_stream.pipeline._stamp import stamped
 from spanpulse_stream.pipeline._steps import Claims, Partition, Steps
 from spanpulse_stream.pipeline._tally import Tally
 from spanpulse_stream.pipeline._task import Task
@@ -46,4 +47,5 @@ __all__ = [
     "offset_ranges",
     "rebuilt_day",
     "rollups_of",
+    "stamped",
 ]

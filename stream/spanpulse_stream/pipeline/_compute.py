@@ -59,8 +59,9 @@ def compute(task: Task) -> Computed:
         parts.append(tables)
         scored.append(stored)
     parts.append(score_tables(scored, task))
-    rejected += [whole(message, UNKNOWN_SIGNAL) for message in task.messages if message.signal not in SIGNALS]
-    rejected += [whole(each, INVALID_JSON, each.unreadable) for each in task.messages if each.unreadable]
+    readable = [message for message in task.messages if not message.unreadable]
+    rejected += [whole(message, UNKNOWN_SIGNAL) for message in readable if message.signal not in SIGNALS]
+    rejected += [whole(each, each.reason, each.unreadable) for each in task.messages if each.unreadable]
     _count_rejected(rejected, task)
     found = _joined(parts)
     found["dead_letters"] = dead_letter_rows(task.log_source, [_letter(each, task.policy) for each in rejected])

@@ -4,18 +4,19 @@ While a claim is outstanding (the process died between claim and commit), the fi
 range, however the messages arrive and whatever the bounds are now. Order is checked, and contiguity where the log has
 no gaps: one is then a defect of the transport and raises `OffsetGap`, because a batch with a hole would lose what lies
 in it. Kafka's offsets have gaps (marks of transactions, what was deleted); there a batch is a range whose missing
-offsets hold nothing.
+offsets hold nothing. A message of which nothing says when it came belongs to the day of the batch around it.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from spanpulse_stream.day import day_of
 
-__all__ = ["MOST_BYTES", "BatchCutter", "Incoming", "OffsetGap"]
+__all__ = ["MOST_BYTES", "RECEIVED_AT_UNUSABLE", "BatchCutter", "Incoming", "OffsetGap"]
 
 MOST_BYTES: Final = 64 * 1024 * 1024
+RECEIVED_AT_UNUSABLE: Final = "received_at_unusable"
 
 
 class OffsetGap(Exception):  # noqa: N818 -- what happened, as the log says it
@@ -34,11 +35,17 @@ class Incoming:
     value: bytes
     encoding: str = "otlp_proto"  # or otlp_json
     unreadable: str = ""  # why it cannot be read at all: its dead letter holds the value as it came
+    reason: str = "invalid_json"  # of that dead letter
 
     @property
     def day(self) -> int:
         """The UTC day of receipt, counted from 1970."""
         return day_of(self.appended_at)
+
+    @property
+    def undated(self) -> bool:
+        """Whether nothing says when it came, so that ``appended_at`` is a mere place holder."""
+        return self.reason == RECEIVED_AT_UNUSABLE
 
 
 class BatchCutter:
@@ -95,7 +102,7 @@ class BatchCutter:
         """Return the next batch of what was added; [] if there is none, or not yet the whole of a claimed range."""
         if not self._pending or self.incomplete:
             return []
-        return self._bounded() if self._claim_end is None else self._claimed(self._claim_end)
+        return _dated(self._bounded() if self._claim_end is None else self._claimed(self._claim_end))
 
     def _follows(self, offset: int, last: int) -> bool:
         return offset > last if self._gaps else offset == last + 1
@@ -109,11 +116,12 @@ class BatchCutter:
 
     def _bounded(self) -> list[Incoming]:
         batch = [self._next()]
-        records, size = batch[0].records, len(batch[0].value)
+        records, size, day = batch[0].records, len(batch[0].value), _day(batch[0])
         while self._pending:
             message = self._pending[0]
             records, size = records + message.records, size + len(message.value)
-            if records > self._most_records or size > self._most_bytes or not _same_day(message, batch[0]):
+            day = _day(message) if day is None else day
+            if records > self._most_records or size > self._most_bytes or _day(message) not in (None, day):
                 break
             batch.append(self._next())
         return batch
@@ -125,5 +133,13 @@ class BatchCutter:
         return message
 
 
-def _same_day(one: Incoming, other: Incoming) -> bool:
-    return one.day == other.day
+def _day(message: Incoming) -> int | None:
+    return None if message.undated else message.day
+
+
+def _dated(batch: list[Incoming]) -> list[Incoming]:
+    """Return the batch with its first known time in place of those that nobody knows; as it is where none is known."""
+    known = next((message.appended_at for message in batch if not message.undated), None)
+    if known is None:
+        return batch
+    return [replace(message, appended_at=known) if message.undated else message for message in batch]

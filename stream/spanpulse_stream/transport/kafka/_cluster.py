@@ -26,13 +26,14 @@ NEVER_MS: Final = 2**31 - 1
 
 @dataclass(frozen=True)
 class Cluster:
-    """One cluster as one process uses it; ``connect`` holds secrets and is not shown."""
+    """One cluster as one process uses it; ``patience`` is in seconds, ``connect`` holds secrets and is not shown."""
 
     brokers: tuple[str, ...]
     session_timeout: float
     instance: str | None
     compression: str | None
     message_bytes: int
+    patience: float
     connect: dict[str, Any] = field(repr=False)
 
     @classmethod
@@ -47,6 +48,7 @@ class Cluster:
             instance=settings.kafka_instance,
             compression=None if settings.kafka_compression == "none" else settings.kafka_compression,
             message_bytes=settings.kafka_message_bytes,
+            patience=settings.kafka_patience,
             connect=connection(settings, client),
         )
 

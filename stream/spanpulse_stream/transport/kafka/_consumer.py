@@ -19,8 +19,9 @@ from faust.types.tuples import ack_lock
 from mode.utils.futures import notify
 
 from spanpulse_stream.transport._careful import CarefulConsumer
+from spanpulse_stream.transport.kafka._answers import Answers, ask_whether_kafka_answers
 from spanpulse_stream.transport.kafka._committer import Committer
-from spanpulse_stream.transport.kafka._errors import Stale, passes
+from spanpulse_stream.transport.kafka._errors import Stale, TopicGone, passes
 from spanpulse_stream.transport.kafka._intake import Intake
 from spanpulse_stream.transport.kafka._ledger import Ledger
 from spanpulse_stream.transport.kafka._thread import Listener, Thread
@@ -32,6 +33,7 @@ OPEN_WITHIN_S: Final = 15.0
 FLUSH_WITHIN_S: Final = 2.0
 TRY_AGAIN_S: Final = 0.5
 LOOK_EVERY_S: Final = 1.0
+ASK_EVERY_S: Final = 3.0
 
 
 class Consumer(CarefulConsumer, driver.Consumer):
@@ -43,7 +45,10 @@ class Consumer(CarefulConsumer, driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        committer = Committer(self._thread, lambda: self.app.should_stop)
+        self.answers = Answers()
+        """What Kafka does not answer."""
+        cluster = self.transport.cluster
+        committer = Committer(self._thread, lambda: self.app.should_stop, cluster.patience, self.answers)
         self.ledger = Ledger(committer, self.app.monitor.on_tp_commit)
         self._intake = Intake(self._thread)
 
@@ -54,6 +59,7 @@ class Consumer(CarefulConsumer, driver.Consumer):
         """Look for errors from now on."""
         await super().on_started()
         self.add_future(self._look_for_errors())
+        self.add_future(self._ask_whether_kafka_answers())
 
     async def _look_for_errors(self) -> None:
         """End the app where the group refuses this member; one without partitions would not hear of it."""
@@ -66,6 +72,19 @@ class Consumer(CarefulConsumer, driver.Consumer):
             except Exception as error:
                 if not passes(error):
                     raise
+
+    async def _ask_whether_kafka_answers(self) -> None:
+        """Ask the brokers for a sign of life, now and then."""
+
+        async def ask() -> str | None:
+            return await self._thread.ask(self._thread.trouble())
+
+        while not self.should_stop:
+            await self.sleep(ASK_EVERY_S)
+            try:
+                await ask_whether_kafka_answers(self.answers, ask, self._thread.brokers)
+            except ConsumerStoppedError:
+                return
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 -- Faust's
         """Yield what has been fetched of partitions that may flow; else wait ``timeout`` seconds for it."""
@@ -81,8 +100,9 @@ class Consumer(CarefulConsumer, driver.Consumer):
             progress = self.ledger.of(tp)
             while self.may_flow(tp, session) and (record := self._intake.take(tp)):
                 idle = False
-                if progress.deliver(record.offset):
-                    yield tp, self._message(tp, record, session)
+                if not progress.deliver(record.offset):
+                    raise TopicGone(f"{tp.topic} {tp.partition} begins again at {record.offset}: it was made anew")
+                yield tp, self._message(tp, record, session)
             progress.pass_to(self._intake.position(tp) or 0)
         if idle:
             await self._fill(session, [tp for tp in tps if self.may_flow(tp, session)], timeout)
@@ -168,7 +188,7 @@ class Consumer(CarefulConsumer, driver.Consumer):
             return await self.ledger.commit_acknowledged(tps)
         except TimeoutError:
             return False
-        except KafkaError as error:
+        except (KafkaError, TopicGone) as error:
             await self.crash(error)
             return False
 
@@ -181,6 +201,10 @@ class Consumer(CarefulConsumer, driver.Consumer):
     def highwater(self, tp: TP) -> int | None:
         """Return the offset that the next message will get, as it was heard last; None before that."""
         return self._intake.ends.get(tp)
+
+    def readable(self, tp: TP) -> int | None:
+        """Return the offset up to which messages may be read: that of the first open transaction, or `highwater`."""
+        return self._intake.readable.get(tp, self.highwater(tp))
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Return where the partitions stand; `getmany` has begun there."""

@@ -2,6 +2,7 @@
 
 CommitGaveUp   brokers took no commit for as long as is waited for
 Stale          the group has given this member's partitions to others, or is about to
+TopicGone      a topic was deleted, or made anew, while partitions of it were held
 """
 
 from typing import Final
@@ -17,7 +18,7 @@ from aiokafka.errors import (
     UnknownMemberIdError,
 )
 
-__all__ = ["FENCED", "CommitGaveUp", "Stale", "passes"]
+__all__ = ["FENCED", "CommitGaveUp", "Stale", "TopicGone", "passes"]
 
 FENCED: Final = (
     CommitFailedError,
@@ -31,6 +32,10 @@ FENCED: Final = (
 
 class CommitGaveUp(Exception):  # noqa: N818 -- what happened
     """Kafka took no commit for as long as was waited; nothing is lost, a restart goes on at what is committed."""
+
+
+class TopicGone(Exception):  # noqa: N818 -- what happened
+    """A topic was deleted or made anew: offsets of the old one would pass over messages of the new one."""
 
 
 class Stale(Exception):  # noqa: N818 -- what it is

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiokafka import TopicPartition
+from aiokafka.consumer import fetcher as reading
 from aiokafka.errors import ConsumerStoppedError
 
 from spanpulse_stream.partitions import TP
+from spanpulse_stream.transport.kafka._records import TolerantRecords
 from spanpulse_stream.transport.kafka._session import Session
 
 __all__ = ["Fetched", "fetch"]
@@ -23,14 +25,20 @@ __all__ = ["Fetched", "fetch"]
 CHUNK_MESSAGES: Final = 16
 CHUNK_BYTES: Final = 4 * 1024 * 1024
 
+reading.MemoryRecords = TolerantRecords  # for every consumer of the process: aiokafka has no option for it
+
 
 @dataclass
 class Fetched:
-    """Records by partition; ``positions``: nothing is left before them but those; ``ends``: the next new offsets."""
+    """Records by partition; ``positions``: nothing is left before them but those; ``ends``: the next new offsets.
+
+    ``readable``: where what may be read ends, which an open transaction of some producer holds below ``ends``.
+    """
 
     records: dict[TP, deque[Any]] = field(default_factory=lambda: defaultdict(deque))
     positions: dict[TP, int] = field(default_factory=dict)
     ends: dict[TP, int] = field(default_factory=dict)
+    readable: dict[TP, int] = field(default_factory=dict)
 
 
 async def fetch(session: Session, tps: Collection[TP], within: float) -> Fetched:
@@ -80,3 +88,5 @@ def _note(session: Session, wanted: set[TopicPartition], fetched: Fetched) -> No
                 fetched.positions[TP(*tp)] = state.position
             if state.highwater is not None:
                 fetched.ends[TP(*tp)] = state.highwater
+                stable = state.highwater if state.lso is None or state.lso < 0 else state.lso
+                fetched.readable[TP(*tp)] = min(stable, state.highwater)

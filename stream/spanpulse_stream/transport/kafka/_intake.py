@@ -24,6 +24,8 @@ class Intake:
     def __init__(self, thread: Thread) -> None:
         self.ends: dict[TP, int] = {}
         """The offsets that the next messages will get, as far as was heard."""
+        self.readable: dict[TP, int] = {}
+        """The offsets up to which messages may be read: an open transaction holds up those behind it."""
         self._thread = thread
         self._chunks: dict[TP, deque[Any]] = {}
         self._positions: dict[TP, int] = {}
@@ -69,6 +71,7 @@ class Intake:
             self._chunks.setdefault(tp, deque()).extend(records)
         self._positions.update(fetched.positions)
         self.ends.update(fetched.ends)
+        self.readable.update(fetched.readable)
 
 
 def _seen(fetching: "asyncio.Task[Fetched]") -> None:

@@ -76,6 +76,11 @@ class Session:
         found = await self.consumer.beginning_offsets([TopicPartition(*tp) for tp in tps])
         return {TP(*tp): offset for tp, offset in found.items()}
 
+    async def ends(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Return the offsets behind the last messages of partitions. Raises KafkaError."""
+        found = await self.consumer.end_offsets([TopicPartition(*tp) for tp in tps])
+        return {TP(*tp): offset for tp, offset in found.items()}
+
     def seek(self, tp: TP, offset: int) -> None:
         """Fetch a partition from ``offset`` on. Raises Stale."""
         if not self.may_read:

@@ -31,6 +31,8 @@ __all__ = ["Listener", "Thread"]
 
 LOG: Final = logging.getLogger("faust.transport.kafka")
 LEAVE_WITHIN_S: Final = 6.0
+ENDS_WITHIN_S: Final = 3.0
+NOBODY: Final = -1  # leads a partition
 
 Answer = TypeVar("Answer")
 
@@ -148,6 +150,20 @@ class Thread(driver.AIOKafkaConsumerThread):
         """Raise what the group's coordinator refused for good, such as a member without permission."""
         self._ensure_consumer()._coordinator.check_errors()  # noqa: SLF001 -- aiokafka raises it only where it fetches
 
+    @property
+    def brokers(self) -> int:
+        """How many brokers are known."""
+        return 0 if self._consumer is None else len(self._consumer._client.cluster.brokers())  # noqa: SLF001
+
+    async def trouble(self) -> str | None:
+        """Ask for a sign of life; return what is wrong with Kafka, None for nothing."""
+        client = self._ensure_consumer()._client  # noqa: SLF001 -- aiokafka tells nobody that its fetches fail
+        if not await client.force_metadata_update():
+            return "no broker of Kafka can be reached"
+        held = () if self._session is None else self._session.assignment.tps
+        alone = [f"{tp.topic}/{tp.partition}" for tp in held if client.cluster.leader_for_partition(tp) == NOBODY]
+        return f"no broker of Kafka leads {', '.join(sorted(alone))}" if alone else None
+
     async def commit(self, number: int, offsets: Mapping[TP, tuple[int, str]]) -> None:
         """Commit offsets with their metadata, in one attempt. Raises Stale, KafkaError."""
         await self._of(number).commit(offsets)
@@ -155,10 +171,11 @@ class Thread(driver.AIOKafkaConsumerThread):
     async def open(self, number: int) -> dict[TP, tuple[int, tuple[int, str] | None]]:
         """Return where each partition of a session starts, and what is committed of it, and fetch from there on.
 
+        A commit behind the end of the log is one of a topic that was deleted since, and counts as none.
         Raises Stale, KafkaError.
         """
         session = self._of(number)
-        committed = await session.committed()
+        committed = await _within_the_log(session, await session.committed())
         tps = {TP(*tp) for tp in session.assignment.tps}
         new = tps - committed.keys()
         starts = await session.first_offsets(new) if new else {}
@@ -171,3 +188,17 @@ class Thread(driver.AIOKafkaConsumerThread):
         if self._session is None or self._session.number != number:
             raise Stale
         return self._session
+
+
+async def _within_the_log(session: Session, committed: dict[TP, tuple[int, str]]) -> dict[TP, tuple[int, str]]:
+    """Leave out what was committed behind the end of its partition, and say so; where no leader answers, nothing."""
+    try:
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            ends = await session.ends(committed) if committed else {}
+    except (TimeoutError, KafkaError):
+        return committed  # a partition without a leader may not hold up the others
+    anew = {tp for tp, (offset, _) in committed.items() if offset > ends[tp]}
+    for tp in anew:
+        shown = (*tp, ends[tp], committed[tp][0])
+        LOG.error("%s %d ends at %d, and %d is committed: it was made anew, and is read from its start", *shown)
+    return {tp: what for tp, what in committed.items() if tp not in anew}
