@@ -40,6 +40,7 @@ class Journal:
     running: int = 0
     opened: list[TP] = field(default_factory=list)
     landed: Callable[[TP, int], int] = lambda _tp, first: first
+    unfinished: Callable[[TP, int, int | None], int | None] = lambda _tp, _first, _end: None
     skipped: Counter[TP] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -68,6 +69,9 @@ class RecordingPartition:
 
     def landed(self, first: int) -> int:
         return self._journal.landed(self._tp, first)
+
+    def unfinished(self, first: int, end: int | None) -> int | None:
+        return self._journal.unfinished(self._tp, first, end)
 
     def compute(self, batch: list[Incoming], versions: str) -> Batch:
         offsets = [message.offset for message in batch]

@@ -4,7 +4,7 @@
 """
 
 from spanpulse_sinks.clickhouse._batch import TABLES, Batch, Mismatch, OffsetRange, WriteReport
-from spanpulse_sinks.clickhouse._check import WRITTEN_FIRST, highest_source
+from spanpulse_sinks.clickhouse._check import WRITTEN_FIRST, HalfWritten, highest_source
 from spanpulse_sinks.clickhouse._config import EmbeddedConfig, QueryLimits, Retention
 from spanpulse_sinks.clickhouse._database import Database
 from spanpulse_sinks.clickhouse._days import replace_tables, trim_seen
@@ -50,6 +50,7 @@ __all__ = [
     "EmbeddedConfig",
     "EmbeddedDatabase",
     "Failure",
+    "HalfWritten",
     "LogReader",
     "Mismatch",
     "Missing",

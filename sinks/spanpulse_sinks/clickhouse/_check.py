@@ -10,9 +10,9 @@ from typing import Any
 
 from clickhouse_connect.driver.exceptions import OperationalError
 
-from spanpulse_sinks.clickhouse._batch import OffsetRange, Position, position_of
+from spanpulse_sinks.clickhouse._batch import TABLES, OffsetRange, Position, position_of
 
-__all__ = ["WRITTEN_FIRST", "Landed", "highest_source", "landed", "newest_batch"]
+__all__ = ["WRITTEN_FIRST", "HalfWritten", "Landed", "half_written", "highest_source", "landed", "newest_batch"]
 
 # Of every batch, however early its writing was interrupted, one of these has a row if any table has.
 WRITTEN_FIRST = {
@@ -29,6 +29,20 @@ class Landed:
 
     rows: int
     content: int
+
+
+@dataclass(frozen=True, slots=True)
+class HalfWritten:
+    """Rows of a source behind its newest batch in `batches`.
+
+    ``first_offset`` is that of the first row, ``end`` the offset behind the last. ``applied`` is the end of the batch
+    as rollups tell it, None where none was reached. ``one_day``: all were received on one UTC day, as a batch is.
+    """
+
+    first_offset: int
+    end: int
+    applied: int | None
+    one_day: bool
 
 
 def landed(client: Any, table: str, batch: OffsetRange) -> Landed:
@@ -57,6 +71,37 @@ def highest_source(client: Any) -> int:
     each = " UNION ALL ".join(f"SELECT max(log_source) AS source FROM {table}" for table in WRITTEN_FIRST)
     (highest,) = _row(client, f"SELECT max(source) FROM ({each})")
     return int(highest)
+
+
+def half_written(client: Any, log_source: int, first: int) -> HalfWritten | None:
+    """Return what tables have of a source from an offset on that no batch reaches; None for nothing.
+
+    Raises ClickHouseError. Not guaranteed: that all of it is of one batch.
+    """
+    every = f"log_source = {log_source} AND log_offset >= {first}"
+    written_first = [table for table in WRITTEN_FIRST if position_of(table) is Position.OFFSET]
+    rows = " UNION ALL ".join(
+        f"SELECT log_offset, toDate(received_at) AS day FROM {table} WHERE {every}" for table in written_first
+    )
+    found = _row(client, f"SELECT count(), min(log_offset), max(log_offset), min(day), max(day) FROM ({rows})")
+    count, lowest, highest, oldest, newest = found
+    if not count:
+        return None
+    ranged = f"BETWEEN toDate('{oldest}') AND toDate('{newest}')"
+    ends = " UNION ALL ".join(
+        f"SELECT max(log_offset) AS highest FROM {table} WHERE toDate(received_at) {ranged} AND {every}"
+        for table, position in TABLES.items()
+        if position is Position.OFFSET and table not in written_first
+    )
+    sums = " UNION ALL ".join(
+        f"SELECT max(applied[toUInt32({log_source})]) AS end FROM {table} WHERE received_day {ranged}"
+        for table, position in TABLES.items()
+        if position is Position.APPLIED
+    )
+    (further,) = _row(client, f"SELECT max(highest) FROM ({ends})")
+    (applied,) = _row(client, f"SELECT max(end) FROM ({sums})")
+    end = max(int(highest), int(further)) + 1
+    return HalfWritten(int(lowest), end, int(applied) if applied > first else None, oldest == newest)
 
 
 def _row(client: Any, sql: str) -> Any:

@@ -18,7 +18,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanpulse_sinks.backoff import pause
 from spanpulse_sinks.clickhouse._batch import Batch, Mismatch, Position, WriteReport, position_of
-from spanpulse_sinks.clickhouse._check import landed, newest_batch
+from spanpulse_sinks.clickhouse._check import HalfWritten, half_written, landed, newest_batch
 from spanpulse_sinks.clickhouse._database import Database, Inserts
 from spanpulse_sinks.clickhouse._errors import Failure, WriteFailed, unanswered
 
@@ -114,6 +114,12 @@ class BatchWriter:
         """Return the last offset of the newest committed batch of a source, None where there is none."""
         with self._turn:
             return newest_batch(self._database.writer, log_source)
+
+    def half_written(self, log_source: int, first: int) -> HalfWritten | None:
+        """Return what a source has behind its newest batch, or from ``first`` on where it has no batch."""
+        with self._turn:
+            newest = newest_batch(self._database.writer, log_source)
+            return half_written(self._database.writer, log_source, first if newest is None else newest + 1)
 
     def _write(self, batch: Batch, *, suspect: bool) -> WriteReport:
         report, begun = WriteReport(), time.monotonic()

@@ -7,7 +7,8 @@ made again has another id and gets new numbers, for its offsets begin at 0 again
 of the database the partition is written, so that this never changes, and all workers agree about it too.
 
 Not guaranteed: numbers without gaps; and two Kafka clusters may not feed one database, for neither knows what the other
-gave out. A sources topic that lost its first records is refused, never guessed from.
+gave out; who writes to a database has to see to that. A sources topic that lost its first records is refused, never
+guessed from.
 """
 
 import asyncio
@@ -45,7 +46,10 @@ SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.1, 2.0
 LONGEST_REQUEST_S = 3.0
 WITHIN_S = 30.0
 """Enough for a leader that is away to be replaced, which takes ten seconds, and for the requests that waited for it."""
-NEW_TOPIC = "delete it, and run `spanpulse init`: it makes it anew, with numbers above all that were given out"
+NEW_TOPIC = (
+    "delete it, with all workers stopped, and run `spanpulse init --replace-log`: it makes it anew, with numbers above "
+    "all that were given out"
+)
 
 
 class KnownSources(NamedTuple):
@@ -103,6 +107,15 @@ class LogSources:
         """
         wanted = sorted(set(topics))
         return await self._insist(lambda: self._known(wanted))
+
+    async def id(self) -> UUID:
+        """Return the id of the topic of sources as it is now; raises as `of_each` does."""
+        return await self._insist(self._id)
+
+    async def _id(self) -> UUID:
+        await self._identify([])
+        assert self._incarnation is not None
+        return self._incarnation
 
     async def highest_shard(self) -> int:
         """Return the highest shard that a partition was ever given, 0 for the first; raises as `of_each` does."""

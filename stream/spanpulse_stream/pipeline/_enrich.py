@@ -19,7 +19,7 @@ from spanpulse_stream.log import Claim
 from spanpulse_stream.partitions import TP, PartitionLost
 from spanpulse_stream.pipeline._cut import MOST_BYTES, BatchCutter, Incoming
 from spanpulse_stream.pipeline._lane import Lane, Work, incoming
-from spanpulse_stream.pipeline._steps import Claims, Steps
+from spanpulse_stream.pipeline._steps import Claims, Partition, Steps
 
 __all__ = ["Enricher"]
 
@@ -111,11 +111,12 @@ class Enricher:
             steps = await self._steps.partition(tp)
             committed, claim = await self._claims.committed(tp), await self._claims.claimed(tp)
             first = await self._begin(asyncio.to_thread(steps.landed, committed))
-            if self._steps.publish is not None and claim is not None and first <= claim.end:
+            if self._steps.publish is not None and claim is not None and first == claim.end:
                 first = committed  # it is written, but nobody knows whether it was published
             if first > committed:
                 LOG.warning("%s %d: the database has offsets %d to %d, which were not committed", *tp, committed, first)
                 await self._claims.commit(tp, first)
+            claim = await self._to_replay(tp, steps, first, claim)
         except PartitionLost:
             return None
         if self._is_over(app, message):
@@ -123,6 +124,16 @@ class Enricher:
         cutter = BatchCutter(self._most_records, self._most_bytes, gaps=self._claims.gaps)
         lane = self._lanes[tp] = Lane(tp, steps, cutter, first, claim)
         return lane
+
+    async def _to_replay(self, tp: TP, steps: Partition, first: int, claim: Claim | None) -> Claim | None:
+        """Return what is to be replayed from ``first`` on: the claim, or where that is gone what the database has."""
+        claim = claim if claim is not None and claim.end > first else None
+        end = await self._begin(asyncio.to_thread(steps.unfinished, first, claim.end if claim else None))
+        if claim is None and end is not None:
+            claim = Claim(first, end, self._steps.versions())
+            LOG.warning("%s %d: offsets %d to %d are half written and unclaimed; finishing them", *tp, first, end - 1)
+            await self._claims.claim(tp, claim)
+        return claim
 
     async def _work(self, within: float) -> None:
         try:

@@ -4,13 +4,14 @@ While one batch is written the next may be computed; where it needs to read what
 waits. After a failure the object must not be used again: its memory is ahead of the database.
 """
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from spanpulse_sinks.clickhouse import BatchWriter, Database, WriteReport
+from spanpulse_sinks.clickhouse import BatchWriter, Database, WriteFailed, WriteReport
 from spanpulse_stream.pipeline._books import PriceBooks
 from spanpulse_stream.pipeline._compute import Computed, compute
 from spanpulse_stream.pipeline._cut import Incoming
@@ -23,6 +24,8 @@ from spanpulse_stream.pipeline._versions import Versions
 from spanpulse_stream.usage import Corrections
 
 __all__ = ["PartitionSteps", "Pending", "Tools"]
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,32 @@ class PartitionSteps:
         """
         newest = self._tools.writer.newest_batch(self._source) if self._tools.shared else None
         return first if newest is None else max(first, newest + 1)
+
+    def unfinished(self, first: int, end: int | None) -> int | None:
+        """Return where the batch at ``first`` ends of which the database has a part; None where it has none.
+
+        ``end`` is what a claim says. Without one the sums tell where the batch ends, or else its rows: each table is
+        written whole, so none of it lies behind the last row but messages that left nothing yet. Raises WriteFailed
+        where what is there is no part of one such batch, and ClickHouseError.
+        """
+        found = self._tools.writer.half_written(self._source, first) if self._tools.shared else None
+        if found is None:
+            return None
+        there = f"source {self._source} has rows at offsets {found.first_offset} to {found.end - 1} that no batch has"
+        if found.end <= first:
+            LOG.error("%s, and messages below %d are not read any more: run `spanpulse audit`", there, first)
+            return None
+        if end is not None and (found.end > end or found.applied not in (None, end)):
+            raise WriteFailed(
+                f"{there}, and the group's claim ends at {end}: another group wrote them. Stop all workers, set the "
+                f"group's offset of this partition to {first} (which ends the claim), and start them again"
+            )
+        if not found.one_day or (found.applied or found.end) < found.end:
+            raise WriteFailed(
+                f"{there}, and not of one batch either: several wrote them. Stop all workers; those messages are "
+                f"passed over if you set the group's offset of this partition to {found.end}; their rows stay"
+            )
+        return found.applied or found.end
 
     def compute(self, batch: list[Incoming], versions: str) -> Pending:
         """Return what a batch adds to the tables.

@@ -43,6 +43,12 @@ class Partition(Protocol):
         Runs in a thread, before anything else.
         """
 
+    def unfinished(self, first: int, end: int | None) -> int | None:
+        """Return where a batch ends that begins at ``first`` and is in some tables only; None where there is none.
+
+        ``end`` is what a claim says of it. Runs in a thread, after `landed`; raises where the database says otherwise.
+        """
+
     def compute(self, batch: list[Incoming], versions: str) -> Any:
         """Return what the batch writes. Runs in a thread; may wait for the write before it."""
 
