@@ -21,11 +21,12 @@ give() {
   echo "made $1"
 }
 
-for name in CLICKHOUSE_PASSWORD CLICKHOUSE_GRAFANA_PASSWORD CLICKHOUSE_GATEWAY_PASSWORD GRAFANA_ADMIN_PASSWORD SPANPULSE_WEB_TOKEN; do
+clickhouse="CLICKHOUSE_PASSWORD CLICKHOUSE_GRAFANA_PASSWORD CLICKHOUSE_GATEWAY_PASSWORD CLICKHOUSE_DASHBOARD_PASSWORD"
+for name in $clickhouse GRAFANA_ADMIN_PASSWORD SPANPULSE_WEB_TOKEN; do
   has "$name" || give "$name" "$(random)"
 done
 # The server is given the hashes alone: they follow the passwords.
-for name in CLICKHOUSE_PASSWORD CLICKHOUSE_GRAFANA_PASSWORD CLICKHOUSE_GATEWAY_PASSWORD; do
+for name in $clickhouse; do
   hash=$(sha256 "$(value "$name")")
   [ "$(value "${name}_SHA256")" = "$hash" ] || give "${name}_SHA256" "$hash"
 done

@@ -16,8 +16,21 @@ from typing import Any
 import pytest
 
 from compose.files import COMPOSE, ROOT, secrets, services
+from spanpulse_dashboards._reader import PAGE_LIMITS
+from spanpulse_dashboards.traces._ask import LIMITS as TRACE_LIMITS
+from spanpulse_dashboards.traces._dearest import PASS_LIMITS
+from spanpulse_sinks.clickhouse.server._config import QUERY_SETTINGS
+from spanpulse_stream.process import query_limits
+from spanpulse_stream.settings import Settings
 
 CONFIGURATION = COMPOSE / "clickhouse"
+# What the process sends with its queries.
+BOUNDS = [
+    {**QUERY_SETTINGS, "log_comment": "q:0", **limits.settings()}
+    for limits in (PAGE_LIMITS, PASS_LIMITS, TRACE_LIMITS, query_limits(Settings()))
+]
+# What the view `spans` asks for every row whose texts are wanted.
+LATE = "dictGet('spanpulse.late_texts', 'input', ('default', '0', '0'))"
 DENIED = {"code": 497}
 BEYOND = {"code": 452}
 READ_ONLY = {"code": 164}
@@ -65,6 +78,7 @@ def test_the_processes_may_do_their_work_and_no_more(folder: Path) -> None:
         "KILL QUERY WHERE 0 ASYNC",
         "SELECT count() FROM system.parts WHERE database = 'spanpulse' AND table = 'nothing'",
         "SELECT count() FROM system.detached_parts",
+        f"SELECT {LATE}",
     ]
     refused = [
         "CREATE DATABASE other",
@@ -88,6 +102,7 @@ def test_grafana_reads_spanpulse_and_nothing_else(folder: Path) -> None:
         "SELECT count() FROM spanpulse.batches",
         "SELECT count() FROM spanpulse.spans",
         "SELECT count() FROM spanpulse.requests_by_model",
+        f"SELECT {LATE}",
         "SELECT name FROM system.tables WHERE database = 'spanpulse' LIMIT 1",
         "SELECT 1 SETTINGS max_execution_time = 60",
         "SELECT count() FROM spanpulse.batches SETTINGS additional_table_filters = {'spanpulse.batches': '1'}",
@@ -136,9 +151,52 @@ def test_a_gateway_reads_what_is_shared_and_nothing_else(folder: Path) -> None:
         "SELECT 1 SETTINGS max_execution_time = 6": BEYOND,
         "SELECT 1 SETTINGS max_memory_usage = 0": BEYOND,
         "SELECT 1 SETTINGS max_threads = 2": BEYOND,
+        "SELECT 1 SETTINGS timeout_overflow_mode = 'break'": BEYOND,
+        "SELECT 1 SETTINGS result_overflow_mode = 'break'": BEYOND,
+        "SELECT 1 SETTINGS priority = 5": BEYOND,
+        "SELECT 1 SETTINGS log_queries = 1": BEYOND,
         "SELECT 1 SETTINGS readonly = 0": READ_ONLY,
     }
     answers = become("gateway", folder, *allowed, *refused)
+    assert not [said for said, answer in zip(allowed, answers, strict=False) if isinstance(answer, dict)]
+    assert dict(zip(refused, answers[len(allowed) :], strict=True)) == refused
+
+
+def test_the_dashboard_reads_spanpulse_and_nothing_else(folder: Path) -> None:
+    allowed = [
+        "SELECT name, value, readonly FROM system.settings LIMIT 10000",  # the client, when it connects
+        "SELECT version, name FROM spanpulse.migrations",
+        "SELECT count() FROM system.tables WHERE database = 'spanpulse' AND name = 'migrations'",
+        "SELECT count() FROM spanpulse.span_texts",
+        "KILL QUERY WHERE 0 ASYNC",  # nobody needs a right to end what is his own
+        "SELECT toInt64(sum(bytes_on_disk)) AS size FROM system.parts WHERE database = 'spanpulse' AND active",
+        *(f"SELECT 1 SETTINGS {', '.join(f'{name} = {said!r}' for name, said in each.items())}" for each in BOUNDS),
+    ]
+    refused = {
+        "INSERT INTO spanpulse.batches SELECT * FROM spanpulse.batches": DENIED,
+        "ALTER TABLE spanpulse.batches DROP PARTITION '2026-01-01'": DENIED,
+        "ALTER TABLE spanpulse.batches DELETE WHERE 1": DENIED,
+        "TRUNCATE TABLE spanpulse.batches": DENIED,
+        "DROP TABLE spanpulse.batches": DENIED,
+        "CREATE TABLE spanpulse.mine (a Int8) ENGINE = MergeTree ORDER BY a": DENIED,
+        "SELECT * FROM spanpulse.shared_state": DENIED,
+        "SELECT name FROM system.users": DENIED,
+        "SELECT * FROM file('/etc/passwd', 'LineAsString')": DENIED,
+        "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')": DENIED,
+        "SELECT * FROM remote('127.0.0.1', system.one)": DENIED,
+        "SELECT 1 SETTINGS max_execution_time = 61": BEYOND,
+        "SELECT 1 SETTINGS max_execution_time = 0": BEYOND,
+        "SELECT 1 SETTINGS max_memory_usage = 0": BEYOND,
+        "SELECT 1 SETTINGS max_threads = 5": BEYOND,
+        "SELECT 1 SETTINGS max_result_rows = 0": BEYOND,
+        "SELECT 1 SETTINGS max_result_bytes = 0": BEYOND,
+        "SELECT 1 SETTINGS timeout_overflow_mode = 'break'": BEYOND,
+        "SELECT 1 SETTINGS result_overflow_mode = 'break'": BEYOND,
+        "SELECT 1 SETTINGS priority = 5": BEYOND,
+        "SELECT 1 SETTINGS log_queries = 0": BEYOND,
+        "SELECT 1 SETTINGS readonly = 0": READ_ONLY,
+    }
+    answers = become("dashboard", folder, *allowed, *refused)
     assert not [said for said, answer in zip(allowed, answers, strict=False) if isinstance(answer, dict)]
     assert dict(zip(refused, answers[len(allowed) :], strict=True)) == refused
 
@@ -154,8 +212,8 @@ def test_the_engine_knows_users_quotas_and_limits_as_they_stand(folder: Path) ->
         " AND access_type != 'TABLE ENGINE' ORDER BY ALL",
         "SELECT access_type, database, table FROM system.grants WHERE user_name = 'gateway'",
     )
-    assert users == [[name, "['sha256_password']"] for name in ("gateway", "grafana", "spanpulse")]
-    assert quotas == [["gateway", 60, 3000, 120], ["grafana", 60, 1000, 120]]
+    assert users == [[name, "['sha256_password']"] for name in ("dashboard", "gateway", "grafana", "spanpulse")]
+    assert quotas == [["dashboard", 60, 12000, 1200], ["gateway", 60, 3000, 120], ["grafana", 60, 1000, 120]]
     assert gateway == [["SELECT", "spanpulse", "shared_state"]]
     assert limits == [[5]]
     assert grants == [["KILL QUERY"]]
@@ -164,7 +222,7 @@ def test_the_engine_knows_users_quotas_and_limits_as_they_stand(folder: Path) ->
 def test_nobody_comes_in_without_a_password() -> None:
     users = ET.parse(CONFIGURATION / "users.xml").getroot().find("users")
     assert users is not None
-    assert {user.tag for user in users} == {"spanpulse", "grafana", "gateway"}
+    assert {user.tag for user in users} == {"spanpulse", "dashboard", "grafana", "gateway"}
     given = services()["clickhouse"]["environment"]
     for user in users:
         (password,) = (each for each in user if each.tag.startswith("password"))

@@ -157,7 +157,7 @@ def test_secrets_are_given_only_to_those_who_need_them() -> None:
         "spanpulse-init": {kafka, clickhouse},
         "spanpulse-gateway": {kafka, "SPANPULSE_API_KEYS", "CLICKHOUSE_GATEWAY_PASSWORD"},
         "spanpulse-worker": {kafka, clickhouse},
-        "spanpulse-dashboard": {kafka, clickhouse, "SPANPULSE_WEB_TOKEN"},
+        "spanpulse-dashboard": {kafka, "CLICKHOUSE_DASHBOARD_PASSWORD", "SPANPULSE_WEB_TOKEN"},
     }
     assert not any("PASSWORD" in name or "TOKEN" in name or "KEYS" in name for name in configured())
 

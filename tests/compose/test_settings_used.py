@@ -21,8 +21,14 @@ REAL = {
     "SPANPULSE_KAFKA_SASL_PASSWORD": "a" * 32,
     "SPANPULSE_CLICKHOUSE_PASSWORD": "b" * 32,
     "CLICKHOUSE_GATEWAY_PASSWORD": "d" * 32,
+    "CLICKHOUSE_DASHBOARD_PASSWORD": "e" * 32,
     "SPANPULSE_API_KEYS": f"default:{hashlib.sha256(b'key').hexdigest()}",
     "SPANPULSE_WEB_TOKEN": "c" * 32,
+}
+# Users of ClickHouse of those who are not `spanpulse`, and the names of their passwords.
+WHO = {
+    "gateway": ("gateway", "CLICKHOUSE_GATEWAY_PASSWORD"),
+    "dashboard": ("dashboard", "CLICKHOUSE_DASHBOARD_PASSWORD"),
 }
 OWN = sorted(services(own=True))
 PODS = sorted(pods())
@@ -57,12 +63,10 @@ def test_a_service_is_told_what_it_needs(name: str, file: Path) -> None:
     connection(settings, "test")
     if name == "gateway":
         OtlpOptions.from_settings(settings)  # refuses any but loopback without keys
-        assert settings.api_keys
-        assert server_config(settings).password == secrets()["CLICKHOUSE_GATEWAY_PASSWORD"]
-    else:
-        assert server_config(settings).password == secrets()["CLICKHOUSE_PASSWORD"]
-        assert not settings.api_keys
-    assert settings.clickhouse_user == ("gateway" if name == "gateway" else "spanpulse")
+    assert bool(settings.api_keys) == (name == "gateway")
+    user, password = WHO.get(name, ("spanpulse", "CLICKHOUSE_PASSWORD"))
+    assert settings.clickhouse_user == user
+    assert server_config(settings).password == secrets()[password]
     if name == "dashboard":
         check_page_binding(settings.web_host, token=settings.web_token is not None)
     assert (settings.web_token is not None) == (name == "dashboard")
@@ -102,12 +106,11 @@ def test_a_pod_is_told_what_it_needs(name: str, file: Path) -> None:
     assert (settings.clickhouse_url or "").startswith("https://")
     if name == "spanpulse-gateway":
         OtlpOptions.from_settings(settings)
-        assert server_config(settings).password == REAL["CLICKHOUSE_GATEWAY_PASSWORD"]
-    else:
-        assert server_config(settings).password == REAL["SPANPULSE_CLICKHOUSE_PASSWORD"]
-        assert not settings.api_keys
+    assert bool(settings.api_keys) == (name == "spanpulse-gateway")
+    user, password = WHO.get(name.removeprefix("spanpulse-"), ("spanpulse", "SPANPULSE_CLICKHOUSE_PASSWORD"))
+    assert settings.clickhouse_user == user
+    assert server_config(settings).password == REAL[password]
     assert server_config(settings).tls
-    assert settings.clickhouse_user == ("gateway" if name == "spanpulse-gateway" else "spanpulse")
     if name == "spanpulse-dashboard":
         check_page_binding(settings.web_host, token=settings.web_token is not None)
     assert (settings.web_token is not None) == (name == "spanpulse-dashboard")

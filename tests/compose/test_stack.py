@@ -1,7 +1,8 @@
 """The processes with the variables of docker-compose.yml, on real Kafka, and on the engine as the user that they are.
 
 What the server's configuration does not let that user do fails here. Addresses and names of topics are the tests' own.
-The engine knows one user at a time: here the gateway is the others', and by itself its own.
+The engine knows one user at a time: while all of them run, the gateway and the dashboard are the others'; each is its
+own user by itself.
 """
 
 import hashlib
@@ -31,6 +32,17 @@ from spanpulse_stream.settings import Settings
 KEY = "a key of these tests"
 SPANS = 300
 STORED_WITHIN = 60.0
+TRACE = f"/api/v1/traces/{1:032x}"
+RANGE = "from=2023-11-14T00:00:00Z&to=2023-11-16T00:00:00Z"
+SHOWN = (
+    *(f"/api/v1/{what}?{RANGE}" for what in ("overview", "breakdown", "facets", "unpriced", "events", "traces")),
+    *(f"/api/v1/breakdown?by={by}&{RANGE}" for by in ("user", "session", "service")),
+    *(f"/api/v1/traces?order={order}&{RANGE}" for order in ("slowest", "dearest", "failed")),
+    *(f"/api/v1/traces/search?q={q}&{RANGE}" for q in ("chat", "hello")),
+    *("/api/v1/live", "/api/v1/completeness", "/api/v1/server"),
+    *(TRACE, f"{TRACE}/spans/{1:016x}"),
+    *("/", "/completeness", "/traces", "/unpriced"),
+)
 
 
 @pytest.fixture
@@ -96,6 +108,28 @@ def wait_stored(clickhouse: ClickHouse) -> None:
     client.close()
 
 
+def look(dashboard: Role) -> None:
+    """Ask a page all that it shows; it shows what was stored."""
+    token = {"authorization": f"Bearer {secrets()['SPANPULSE_WEB_TOKEN']}"}
+    with httpx.Client(base_url=dashboard.web, headers=token, timeout=60) as client:
+        for path in SHOWN:
+            page = client.get(path)
+            assert page.status_code == httpx.codes.OK, f"{path}: {page.text}"
+            assert "could not" not in page.text.lower(), path
+        counted = client.get("/api/v1/completeness").json()
+        assert counted["counts"]["stored"] == SPANS, counted
+        assert counted["database_bytes"] > 0, counted
+        trace = client.get(f"/api/v1/traces/{1:032x}").json()
+        assert trace["spans"][0]["span_id"] == f"{1:016x}", trace
+
+
+def as_dashboard(folder: Path, configuration: Path) -> ClickHouse:
+    """Start the engine on a folder, in which everybody is the user of the dashboard."""
+    password = secrets()["CLICKHOUSE_DASHBOARD_PASSWORD"]
+    options = {"config-file": str(configure("dashboard", configuration))}
+    return ClickHouse.start(folder, user="dashboard", password=password, options=options)
+
+
 def test_a_gateway_reads_shared_keys_as_its_own_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in secrets().items():
         monkeypatch.setenv(name, value)
@@ -137,14 +171,19 @@ def test_the_stack_stores_what_it_was_sent(tmp_path: Path, kafka: Kafka, clickho
         wait_ready(roles)
         send(roles["gateway"])
         wait_stored(clickhouse)
-        page = httpx.get(
-            f"{roles['dashboard'].web}/api/v1/overview",
-            headers={"authorization": f"Bearer {secrets()['SPANPULSE_WEB_TOKEN']}"},
-            timeout=60,
-        )
-        assert page.status_code == httpx.codes.OK, page.text
+        look(roles["dashboard"])
         wait_ready(roles)
         assert {name: role.stop() for name, role in roles.items()} == dict.fromkeys(roles, 0)
     finally:
         for role in roles.values():
+            role.kill()
+    clickhouse.stop()
+    with as_dashboard(clickhouse.folder, tmp_path / "read") as server:
+        role = Role("dashboard", tmp_path / "reader", environment("dashboard", kafka, server))
+        try:
+            role.start()
+            wait_ready({"dashboard": role})
+            look(role)
+            assert role.stop() == 0
+        finally:
             role.kill()

@@ -1,13 +1,11 @@
 """OTLP/gRPC: the three Export methods, served by grpcio inside the process's own event loop.
 
 Messages stay bytes. A sender is known by its key before its message is read, and only so many messages are read at
-once that all of them together fit the receiver's budget. Refusals are gRPC's statuses: RESOURCE_EXHAUSTED with
-RetryInfo may be sent again, without it not. Not guaranteed: a bound on what a compressed message may grow to beside
-that of its size as sent, which is the same for both.
+once that all of them together fit the receiver's budget, of one key half as many. Refusals are gRPC's statuses:
+RESOURCE_EXHAUSTED with RetryInfo may be sent again, without it not. Not guaranteed: a bound on what a compressed
+message may grow to beside that of its size as sent, which is the same for both.
 """
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
@@ -21,6 +19,7 @@ from spanpulse_stream.gateway._body import ClientGone
 from spanpulse_stream.gateway._limits import RequestLimits
 from spanpulse_stream.gateway._receiver import Kind, Receiver
 from spanpulse_stream.gateway._server import CannotListen, bind
+from spanpulse_stream.gateway._slots import Slots
 from spanpulse_stream.gateway._tls import HANDSHAKE_S, ServerTls
 
 __all__ = ["GrpcServer"]
@@ -32,8 +31,6 @@ SERVICES: dict[str, Kind] = {
 }
 STATUS_DETAILS = "grpc-status-details-bin"
 CODES = {code.value[0]: code for code in grpc.StatusCode}
-RETRY_AFTER_S = 1.0
-SLOT_WITHIN_S = 5.0  # a message that cannot be read by then is refused, and may be sent again
 STREAMS = 100  # of one connection
 IDLE_MS = 300_000
 
@@ -62,8 +59,7 @@ class GrpcServer:
         self._stop_within = stop_within
         self._tls = tls
         limits = receiver.options.limits
-        self._slots = asyncio.Semaphore(max(1, limits.budget // limits.max_body_bytes))
-        self._waiting = 0
+        self._slots = Slots(max(1, limits.budget // limits.max_body_bytes), limits.most_requests)
         self._server: grpc.aio.Server | None = None
         self._bound = 0
 
@@ -118,43 +114,25 @@ class GrpcServer:
         receiver = self._receiver
         sender = receiver.sender(_headers(context.invocation_metadata() or ()), _address(context.peer()))
         with receiver.open() as held:
-            async with self._slot():
-                body = await self._read(messages)
-                held.grow(len(body))
+            try:
+                async with self._slots.hold(sender, receiver.options.limits.body_timeout):
+                    body = await _read(messages)
+                    held.grow(len(body))
+            except TimeoutError:
+                raise RequestRefused(408, "the message did not arrive in time") from None
             return await receiver.take(body, kind, "", sender, held, as_json=False)
 
-    @contextlib.asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        """Wait until a message may be read. Raises RequestRefused (429)."""
-        busy = RequestRefused(429, "too many requests are being read", retry_after_s=RETRY_AFTER_S)
-        if self._waiting >= self._receiver.options.limits.most_requests:
-            raise busy
-        self._waiting += 1
-        try:
-            await asyncio.wait_for(self._slots.acquire(), SLOT_WITHIN_S)
-        except TimeoutError:
-            raise busy from None
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._slots.release()
 
-    async def _read(self, messages: AsyncIterator[bytes]) -> bytes:
-        """Read the one message of a request. Raises RequestRefused (400, 408) and ClientGone."""
-        within = self._receiver.options.limits.body_timeout
-        try:
-            async with asyncio.timeout(within):
-                body = await anext(messages, None)
-                more = body is not None and await anext(messages, None) is not None
-        except TimeoutError:
-            raise RequestRefused(408, f"the message did not arrive within {within:g} seconds") from None
-        except grpc.RpcError:
-            raise ClientGone from None
-        if body is None or more:
-            raise RequestRefused(400, "Export takes one message")
-        return body
+async def _read(messages: AsyncIterator[bytes]) -> bytes:
+    """Read the one message of a request. Raises RequestRefused (400) and ClientGone."""
+    try:
+        body = await anext(messages, None)
+        more = body is not None and await anext(messages, None) is not None
+    except grpc.RpcError:
+        raise ClientGone from None
+    if body is None or more:
+        raise RequestRefused(400, "Export takes one message")
+    return body
 
 
 def _options(limits: RequestLimits) -> list[tuple[str, Any]]:

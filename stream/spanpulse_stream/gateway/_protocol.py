@@ -123,6 +123,11 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _feed(self, data: bytes) -> None:
+        while data:  # once, and again for each request in it that offers an upgrade
+            data = self._parse(data)
+
+    def _parse(self, data: bytes) -> bytes:
+        """Parse; return what is to be parsed again."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
@@ -131,23 +136,24 @@ class _BoundedProtocol(HttpToolsProtocol):
             else:
                 self._refuse(RequestRefused(400, "this is not valid HTTP/1.1", close=True))
         except httptools.HttpParserUpgrade as offer:
-            self._decline(data[offer.args[0] :])
+            return self._declined(data[offer.args[0] :])
+        return b""
 
     def _count(self, size: int) -> None:
         self._parsed_bytes += size
         if self._parsed_bytes > self.limits.header_bytes:
             raise ValueError("the header is too large")  # ends the parser, see _feed
 
-    def _decline(self, rest: bytes) -> None:
-        """Read the request again without its offer to upgrade; ``rest`` is what follows its header."""
+    def _declined(self, rest: bytes) -> bytes:
+        """Return the request without its offer to upgrade, to be read again; ``rest`` is what follows its header."""
         method = self.parser.get_method()
         if method == b"CONNECT":
             self._refuse(RequestRefused(405, "this is no proxy", close=True))
-            return
+            return b""
         lines = b"".join(b"%s: %s\r\n" % header for header in self.headers if header[0] not in OFFER)
         top = b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, self.parser.get_http_version().encode(), lines)
         self.parser = httptools.HttpRequestParser(self)
-        self._feed(top + rest)
+        return top + rest
 
     def _expect(self, seconds: float) -> None:
         self._settle()

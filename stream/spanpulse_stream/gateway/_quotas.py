@@ -2,7 +2,8 @@
 
 A bucket is full after `BURST_S` seconds of silence. A request is taken while there is anything in its bucket, and
 what it takes beyond that is a debt to be waited for: so a request larger than the burst comes through, and the
-average holds. Not guaranteed: a quota over several gateways, which each count for themselves.
+average holds. Bytes of metrics count, too, and those of what cannot be read. Not guaranteed: a quota over several
+gateways, which each count for themselves.
 """
 
 from collections import OrderedDict
@@ -65,6 +66,11 @@ class Quotas:
             self._refuse_debts(sender, buckets, records)
             buckets["bytes"].level -= size
             buckets["records"].level -= records
+
+    def spend(self, sender: Sender, size: int) -> None:
+        """Take the bytes of a request of which nothing is kept: it was work all the same."""
+        if self._any:
+            self._of(sender)["bytes"].level -= size
 
     def give_back(self, sender: Sender, size: int, records: int) -> None:
         """Return what was taken for a request that was not accepted after all: it will come again."""

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 Kind = Signal | Literal["metrics"]
 State = Literal["starting", "serving", "stopping"]
 Result = TypeVar("Result")
+UNUSABLE = (400, 413)
 NO_SIGNAL = "none"  # also of requests whose path was never read
 RETRY_AFTER_S = 2.0
 LOG_FULL_SHOWN_S = 10.0  # how long one 429 keeps the process unready, if no other follows
@@ -124,10 +125,17 @@ class Receiver:
         """Take a whole body whose size is ``held``. Raises RequestRefused (400, 413, 429, 503)."""
         held.admit()
         self._metrics.add(catalog.RECEIVER_BYTES, len(body), kind, "sent")
-        if kind == "metrics":
-            limits = self.options.limits
-            return await self._in_thread(partial(not_kept, body, encoding, limits, held, as_json=as_json))
-        intake = await self._prepare(body, kind, encoding, sender, held, as_json=as_json)
+        try:
+            if kind == "metrics":
+                limits = self.options.limits
+                answer = await self._in_thread(partial(not_kept, body, encoding, limits, held, as_json=as_json))
+                self._quotas.spend(sender, held.size)
+                return answer
+            intake = await self._prepare(body, kind, encoding, sender, held, as_json=as_json)
+        except RequestRefused as refusal:
+            if refusal.status in UNUSABLE:
+                self._quotas.spend(sender, held.size)
+            raise
         self._quotas.charge(sender, intake.size, intake.records)
         try:
             lost, why_lost = await self._append(intake)

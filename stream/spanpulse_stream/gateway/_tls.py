@@ -55,7 +55,7 @@ def _context(certificate: Path, key: Path, client_ca: bytes | None) -> ssl.SSLCo
     if client_ca is not None:
         try:
             context.load_verify_locations(cadata=client_ca.decode("ascii"))
-        except (ssl.SSLError, UnicodeDecodeError) as error:
+        except (ssl.SSLError, ValueError) as error:  # ValueError: an empty file, or none of text
             raise TlsMisconfigured(f"otlp_client_ca holds no certificates (PEM): {_reason(error)}") from None
         context.verify_mode = ssl.CERT_REQUIRED
     return context

@@ -22,6 +22,7 @@ from spanpulse_stream.kafka._log_lane import BATCH_BYTES, Lane
 from spanpulse_stream.kafka._log_request import Request
 from spanpulse_stream.kafka._log_rooms import Rooms
 from spanpulse_stream.kafka._log_watch import Watch
+from spanpulse_stream.kafka._packing import part_bytes
 from spanpulse_stream.kafka._topics import OwnTopics
 from spanpulse_stream.log import LogClosed, LogFull, Message, MessagesRefused
 from spanpulse_stream.observe import Health, Metrics, catalog
@@ -103,10 +104,13 @@ class KafkaLog:
 
     async def _append(self, messages: Sequence[Message]) -> int:
         """Append messages that are not too large; return how many records the topic refused all the same."""
-        request = Request(self._placed(messages), self._release)
-        if self._held and self._held + request.size > self._most_held:
+        placed, size = self._placed(messages), sum(map(part_bytes, messages))
+        if self._held and self._held + size > self._most_held:
             raise LogFull(FULL_RETRY_S, f"{self._held // MIB} MiB wait for Kafka already")
-        self._held += request.size
+        # Not before: a request and its parts refer to each other, and what is refused would stay in memory until the
+        # next full collection, seconds later.
+        request = Request(placed, self._release)
+        self._held += size
         self._nothing_held.clear()
         try:
             async with asyncio.timeout(self._timeout):

@@ -18,7 +18,6 @@ class Request:
         self._release = release
         self._open = {Part(message, self._settled): lane for lane, message in messages}
         self._done = asyncio.get_running_loop().create_future()
-        self.size = sum(part.size for part in self._open)
         self.too_large = 0  # records in messages that the topic does not take
 
     async def send(self) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from spanpulse_stream.log import Message
 
-__all__ = ["ENOUGH_BYTES", "MOST_BYTES", "Headers", "Pack", "Packer", "Part"]
+__all__ = ["ENOUGH_BYTES", "MOST_BYTES", "Headers", "Pack", "Packer", "Part", "part_bytes"]
 
 ENOUGH_BYTES: Final = 64 * 1024
 MOST_BYTES: Final = 900_000
@@ -24,6 +24,11 @@ Headers = tuple[tuple[str, bytes], ...]
 Kind = tuple[bytes, Headers]
 
 
+def part_bytes(message: Message) -> int:
+    """Return the bytes of memory that a message takes while it waits."""
+    return len(message.value) + len(message.key) + OVERHEAD
+
+
 class Part:
     """One message of one request. ``settled(part, error)`` hears once what became of it; None: Kafka has it."""
 
@@ -32,7 +37,7 @@ class Part:
     def __init__(self, message: Message, settled: "Callable[[Part, Exception | None], None]") -> None:
         self.message = message
         self.settled = settled
-        self.size = len(message.value) + len(message.key) + OVERHEAD
+        self.size = part_bytes(message)
         self.pack: Pack | None = None  # where it waits; None before, and once it was taken
         self.dropped = False  # nobody waits for it any more
 

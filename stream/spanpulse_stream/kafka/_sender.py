@@ -2,7 +2,8 @@
 
 A send waits through a restart of brokers. Where one fails or takes too long, its producer is given up, for aiokafka's
 sequence numbers are spent then, and all of the send is repeated with a new one, so the messages of one send may come
-again; they come in order unless the last attempt overtakes an earlier one. Not guaranteed: that a send which raised
+again; they come in order unless the last attempt overtakes an earlier one. What brokers refuse is tried again for three
+minutes, however patient the sender is. Not guaranteed: that a send which raised
 left nothing in Kafka.
 """
 
@@ -73,7 +74,8 @@ class Sender:
         Raises KafkaAway when that did not succeed in time, or `stop` was called, TopicsRefused where this client may
         not write to the topic, and KafkaUnusable for a message that the topic cannot take.
         """
-        deadline, failures, refused = time.monotonic() + self._patience, 0, None
+        begun, failures, refused = time.monotonic(), 0, None
+        deadline = begun + self._patience
         while True:
             try:
                 await self._attempt(messages, min(ATTEMPT_S, deadline - time.monotonic()))
@@ -86,6 +88,8 @@ class Sender:
                 return
             failures += 1
             self._retried()
+            if refused is not None:
+                deadline = min(deadline, begun + PATIENCE_S)
             if self._over.is_set() or time.monotonic() >= deadline:
                 if refused is not None:
                     raise TopicsRefused(f"topic {messages[0].topic} may not be written to: {refused}")

@@ -1,7 +1,8 @@
 """The topics of a cluster: which there are, what they must be like, and how they are made so.
 
 `ensure_topics` makes what is missing and mends options; it takes nothing away: no partition, no copy, no message limit
-that is higher than asked for. Options of the Collector's topics are touched only where this project depends on them.
+that is higher than asked for, and no time of retention unless that is asked for in so many words. Options of the
+Collector's topics are touched only where this project depends on them.
 Not guaranteed: that a topic gets more partitions or copies when the settings do; that is the operator's decision.
 """
 
@@ -80,8 +81,10 @@ def read_topics(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys((OwnTopics.of(settings).otlp, *collector_topics(settings))))
 
 
-async def ensure_topics(settings: Settings) -> list[TopicOutcome]:
+async def ensure_topics(settings: Settings, *, lower_retention: bool = False) -> list[TopicOutcome]:
     """Make what is missing and mend what is wrong; returns what became of every topic. May be repeated at any time.
+
+    ``lower_retention``: also where a topic keeps messages for longer than the settings say, so that Kafka deletes some.
 
     Raises TopicsRefused, KafkaAway or KafkaMisconfigured; what was done until then stays.
     """
@@ -91,7 +94,8 @@ async def ensure_topics(settings: Settings) -> list[TopicOutcome]:
         missing = [want for name, want in wanted.items() if name not in there]
         made = await _make(asked, missing, settings)
         await _wait_until_led(asked, list(wanted))
-        return [*made, *await _mend(asked, wanted, await describe(asked, list(wanted)), {one.topic for one in made})]
+        there = await describe(asked, list(wanted))
+        return [*made, *await _mend(asked, wanted, there, {one.topic for one in made}, lower_retention)]
 
 
 async def check_topics(settings: Settings) -> list[str]:
@@ -171,16 +175,21 @@ async def _wait_while(waiting: Callable[[], Awaitable[list[str]]], trouble: str)
 
 
 async def _mend(
-    asked: Asking, wanted: Mapping[str, _Wanted], there: Mapping[str, Described], made: set[str]
+    asked: Asking, wanted: Mapping[str, _Wanted], there: Mapping[str, Described], made: set[str], lower: bool
 ) -> list[TopicOutcome]:
     """Set the options of topics that were there before and are wrong."""
     before = [name for name in wanted if name not in made]
     held = await options_of(asked, before, OPTIONS)
     changes = {name: _wrong(_must_hold(wanted[name], there[name]), held[name]) for name in before}
+    longer = {name for name, options in changes.items() if not lower and _keeps_longer(options, held[name])}
+    for name in longer:
+        del changes[name][RETENTION]
     changes = {name: options for name, options in changes.items() if options}
     if changes:
         await _change(asked, changes)
-    return [_outcome(wanted[name], there[name], held[name], changes.get(name)) for name in before]
+    return [
+        _outcome(wanted[name], there[name], held[name], changes.get(name), longer=name in longer) for name in before
+    ]
 
 
 async def _change(asked: Asking, changes: Mapping[str, Mapping[str, str]]) -> None:
@@ -210,12 +219,25 @@ def _wrong(wanted: Mapping[str, str], held: Mapping[str, str]) -> dict[str, str]
     }
 
 
+def _keeps_longer(changes: Mapping[str, str], held: Mapping[str, str]) -> bool:
+    """Tell whether changes would have Kafka delete what it keeps now; -1 is for ever."""
+    if RETENTION not in changes:
+        return False
+    wanted, now = int(changes[RETENTION]), int(held.get(RETENTION, 0))
+    return wanted >= 0 and (now < 0 or now > wanted)
+
+
 def _outcome(
-    want: _Wanted, found: Described, held: Mapping[str, str], changes: Mapping[str, str] | None
+    want: _Wanted, found: Described, held: Mapping[str, str], changes: Mapping[str, str] | None, *, longer: bool
 ) -> TopicOutcome:
     size = f"{found.partitions} partitions, {found.replication} copies"
     if want.own and found.partitions != want.partitions:
         size += f" (the settings say {want.partitions} partitions; init does not change them)"
+    if longer:
+        size += (
+            f" ({RETENTION} stays {held.get(RETENTION)}, which is longer than kafka_retention says: "
+            "`spanpulse init --lower-retention` lowers it, and Kafka deletes what is older)"
+        )
     if not changes:
         return TopicOutcome(want.name, "left", size)
     told = ", ".join(f"{name} from {held.get(name)} to {value}" for name, value in changes.items())

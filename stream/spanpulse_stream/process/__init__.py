@@ -4,7 +4,13 @@ from spanpulse_stream.process._database import query_limits, retention
 from spanpulse_stream.process._kernels import warm_up
 from spanpulse_stream.process._reach import exporter_variables, here
 from spanpulse_stream.process._recorder import Recorder
-from spanpulse_stream.process._runtime import give_back_memory, map_large_blocks, settle, tame_memory
+from spanpulse_stream.process._runtime import (
+    allow_files,
+    give_back_memory,
+    map_large_blocks,
+    settle,
+    tame_memory,
+)
 from spanpulse_stream.process._stored import Stored
 from spanpulse_stream.process._versions import versions_now
 from spanpulse_stream.process._web import Lag, Surroundings, WebPort
@@ -15,6 +21,7 @@ __all__ = [
     "Stored",
     "Surroundings",
     "WebPort",
+    "allow_files",
     "exporter_variables",
     "give_back_memory",
     "here",

@@ -1,7 +1,7 @@
 """How the interpreter and the C library of a process that only serves are set: fewer collections, fewer arenas.
 
-Nothing depends on it but CPU time (a few percent) and resident memory (about 300 MB); what a platform does not
-have is left as it is.
+Nothing depends on that but CPU time (a few percent) and resident memory (about 300 MB); what a platform does not
+have is left as it is. Files are allowed as many as the system lets us: see `allow_files`.
 """
 
 import ctypes
@@ -9,11 +9,12 @@ import gc
 import sys
 from importlib.abc import MetaPathFinder
 
-__all__ = ["give_back_memory", "map_large_blocks", "settle", "tame_memory"]
+__all__ = ["allow_files", "give_back_memory", "map_large_blocks", "settle", "tame_memory"]
 
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of glibc's malloc.h
 ARENAS = 2
 LARGE = 128 * 1024  # bytes; glibc's own first threshold
+MOST_FILES = 65_536  # some programs that are started go through all that may be open
 YOUNG = 50_000  # objects until a collection of the youngest; batches make thousands that live for one batch
 
 
@@ -48,6 +49,23 @@ def map_large_blocks() -> None:
     try:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
     except (OSError, AttributeError):
+        return
+
+
+def allow_files() -> None:
+    """Raise the number of files that may be open to what the system allows this process, or to `MOST_FILES`.
+
+    Most systems begin with 1,024, which is as many connections as one server takes: strangers could use up all, and
+    nothing would be left for Kafka, the database, monitoring and files.
+    """
+    try:
+        import resource  # noqa: PLC0415 -- not on every platform
+
+        now, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = MOST_FILES if allowed == resource.RLIM_INFINITY else min(allowed, MOST_FILES)
+        if resource.RLIM_INFINITY != now < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, allowed))
+    except (ImportError, OSError, ValueError):
         return
 
 
