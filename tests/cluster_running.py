@@ -36,6 +36,11 @@ class Role(RunningCommand):
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(kind, folder, {**environ, "SPANPULSE_DATA": str(folder / "data")}, append=True)
 
+    def start_unready(self) -> Self:
+        """Start it, until it says that it is not ready. Raises NotReady."""
+        self.start(wait=False).wait_started()
+        return self
+
     def start(self, *, wait: bool = True, options: tuple[str, ...] | None = None) -> Self:
         """Start it; with ``wait`` until it is ready. Raises NotReady."""
         self._begin(PORTS[self.kind] if options is None else options)
@@ -83,9 +88,9 @@ class Cluster:
         """The settings that all its processes share."""
         return load_settings(environ=self.own).settings
 
-    def init(self) -> str:
+    def init(self, *options: str) -> str:
         """Run `spanpulse init` and return what it printed."""
-        command = [sys.executable, "-m", "spanpulse", "init"]
+        command = [sys.executable, "-m", "spanpulse", "init", *options]
         done = subprocess.run(
             command, env=self.environ, cwd=self.folder, capture_output=True, text=True, check=False, timeout=120
         )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ class RunningCommand:
         self._environ = dict(environ)
         self._append = append
         self.process: subprocess.Popen[bytes] | None = None
+        self._before = 0  # characters that processes before this one have printed
         self.addresses: dict[str, str | None] = {}
 
     @property
@@ -63,6 +65,16 @@ class RunningCommand:
             time.sleep(0.01)
         self.addresses = json.loads(self._ready.read_text())
 
+    def wait_started(self, within: float = START_WITHIN) -> None:
+        """Wait until it says that it has started and is not ready, and where it is. Raises NotReady."""
+        assert self.process is not None
+        deadline = time.monotonic() + within
+        while not (said := self.output[self._before :].partition("started; not ready: ")[2]).count("\n  web "):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise NotReady(f"{self.kind} has not said that it started:\n{self.output[-6000:]}")
+            time.sleep(0.01)
+        self.addresses = dict(re.findall(r"^  (\w+) +http://(\S+)$", said, re.MULTILINE))
+
     def stop(self) -> int:
         """End it as an operator or an orchestrator does, and return the exit code."""
         assert self.process is not None
@@ -85,6 +97,7 @@ class RunningCommand:
     def _begin(self, options: Sequence[str], prefix: Sequence[str] = ()) -> None:
         """Start it, behind ``prefix`` where a tool like strace stands before it."""
         self._ready.unlink(missing_ok=True)
+        self._before = len(self.output) if self._append else 0
         command = [sys.executable, "-m", "spanpulse", self.kind, *options, "--ready-file", str(self._ready)]
         with self._output.open("ab" if self._append else "wb") as output:
             self.process = subprocess.Popen(

@@ -31,6 +31,7 @@ Kind = QueryFailed.Kind
 OF_QUERIES = {
     Kind.LIMIT: (503, "the question is too large", "choose a shorter time range or more filters, then try again"),
     Kind.BUSY: (503, "the database is busy", "too much was asked at once; try again in a few seconds"),
+    Kind.AWAY: (503, "the database does not answer", "what arrives is kept meanwhile; it is asked again, reload soon"),
     Kind.CLOSED: (503, "the process stops", "start `spanpulse up` again, then reload"),
     Kind.CANCELLED: (503, "the question was cancelled", "ask again"),
 }

@@ -89,6 +89,7 @@ def test_a_broker_whose_disk_is_full(clickhouse: ClickHouse, tmp_path: Path) -> 
     """Requests are refused; once there is room and the broker was started anew, what was acknowledged is there."""
     need_java()
     own = {"SPANPULSE_KAFKA_COMPRESSION": "none", "SPANPULSE_KAFKA_TIMEOUT": "3"}
+    own["SPANPULSE_CLICKHOUSE_DATABASE"] = "of_this_broker"
     with (
         small_file_system(tmp_path, BROKER_MIB) as disk,
         Kafka.start(disk) as kafka,

@@ -126,7 +126,7 @@ def test_the_sender_of_a_span_too_large_for_kafka_hears_of_it(up: Standing) -> N
 def test_kafka_away_for_a_while(kafka: Kafka, up: Standing) -> None:
     with up.load(pause=0.02) as sent:
         acknowledged(sent, 10)
-        before = rss(up.gateway)
+        before, workers = rss(up.gateway), [worker.process for worker in up.workers]
         kafka.freeze(0)
         try:
             begun = time.monotonic()
@@ -135,9 +135,15 @@ def test_kafka_away_for_a_while(kafka: Kafka, up: Standing) -> None:
                 assert rss(up.gateway) < before + 300 * MIB
                 time.sleep(0.2)
             eventually(lambda: sent.refused > 0)
+            for worker in up.workers:
+                eventually(lambda w=worker: "kafka_failing" in httpx.get(f"{w.web}/readyz", timeout=20).text)
+                assert httpx.get(f"{worker.web}/healthz", timeout=20).status_code == 200
         finally:
             kafka.thaw(0)
         acknowledged(sent, 10)
+        for worker in up.workers:
+            eventually(lambda w=worker: httpx.get(f"{w.web}/readyz", timeout=20).status_code == 200)
+        assert [worker.process for worker in up.workers] == workers
         assert set(sent.statuses) <= {200, 429, 503}
         assert sent.lost == 0
         assert sent.slowest < 19
@@ -279,6 +285,7 @@ def test_clocks_that_are_wrong_by_an_hour(kafka: Kafka, up: Standing) -> None:
     )
 
 
+@pytest.mark.long
 def test_offsets_moved_back_or_deleted_by_an_operator_double_nothing(kafka: Kafka, up: Standing) -> None:
     """What the database has is left out, though Kafka says that it was not processed."""
     group = up.cluster.settings.kafka_group

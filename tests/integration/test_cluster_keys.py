@@ -242,7 +242,7 @@ def test_a_first_start_without_clickhouse_lets_nobody_in_until_it_is_there(keys:
     keys.share(KEPT)
     faults = keys.cluster.clickhouse.faults
     faults.refuse(drop=True)
-    gateway = keys.gateway().start()
+    gateway = keys.gateway().start_unready()
     for key in (OWN, KEPT):
         headers = {**PROTOBUF, "x-api-key": key}
         refused = httpx.post(f"{gateway.otlp}/v1/traces", content=BODY, headers=headers, timeout=30)

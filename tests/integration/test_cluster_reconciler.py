@@ -79,6 +79,7 @@ class Apart:
 
     def once(self) -> None:
         """Wait until every span is there once, and assert that all else says the same."""
+        self.cluster.drain()  # all copies are stored; what was decided about them comes after
         eventually(
             lambda: self.shown() == self.kept and self.requests() == self.counted(),
             told=lambda: f"{self.shown()} of {self.kept}, {self.requests()}\n{self.worker.output[-4000:]}",

@@ -62,7 +62,7 @@ def test_kafka_absent_when_processes_start(kafka: Kafka, up: Cluster) -> None:
     before = stored(up)
     kafka.kill(0)
     try:
-        worker, gateway = up.role("worker").start(wait=False), up.role("gateway").start()
+        worker, gateway = up.role("worker").start(wait=False), up.role("gateway").start_unready()
         waits = rf"Kafka does not answer, waiting for it: {re.escape(kafka.bootstrap[0])} \(connection refused\)"
         eventually(lambda: re.search(waits, worker.output) is not None, told=lambda: worker.output)
         refused = httpx.post(f"{gateway.otlp}/v1/traces", content=body, headers=PROTOBUF, timeout=30)
@@ -72,7 +72,9 @@ def test_kafka_absent_when_processes_start(kafka: Kafka, up: Cluster) -> None:
         assert httpx.get(f"{gateway.web}/healthz", timeout=30).status_code == 200
     finally:
         kafka.start_broker(0)
-    worker.wait_ready()
+    for role in (worker, gateway):
+        role.wait_ready()
+    assert "not ready: Kafka" in gateway.output
     eventually(lambda: httpx.get(f"{gateway.web}/readyz", timeout=30).status_code == 200)
     taken = httpx.post(f"{gateway.otlp}/v1/traces", content=body, headers=PROTOBUF, timeout=30)
     assert taken.status_code == 200
@@ -117,7 +119,7 @@ def test_a_wrong_password_or_user_is_said_at_once(up: Cluster) -> None:
 def test_without_init_it_says_so(up: Cluster) -> None:
     assert "nothing_here" in refusal(up, clickhouse_database="nothing_here")
     nobody = {"SPANPULSE_KAFKA_TOPIC_PREFIX": "nobody"}
-    gateway, worker = up.role("gateway", **nobody).start(), up.role("worker", **nobody)
+    gateway, worker = up.role("gateway", **nobody).start_unready(), up.role("worker", **nobody)
     refuses(worker, "topic nobody.otlp is missing: run `spanpulse init`")
     eventually(lambda: "`spanpulse init`" in httpx.get(f"{gateway.web}/readyz", timeout=30).text)
     assert httpx.get(f"{gateway.web}/readyz", timeout=30).status_code == 503

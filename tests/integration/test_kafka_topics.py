@@ -78,6 +78,26 @@ async def test_wrong_options_are_mended_and_others_stay(kafka: Kafka) -> None:
     assert held["retention.ms"] == "86400000"  # somebody else's topic
 
 
+async def test_retention_is_raised_freely_and_lowered_on_demand_alone(kafka: Kafka) -> None:
+    settings = kafka.fresh_settings(kafka_retention=7200)
+    topic = OwnTopics.of(settings).otlp
+
+    async def kept(seconds: int, *, lower: bool = False) -> tuple[str, str]:
+        asked = settings.model_copy(update={"kafka_retention": seconds})
+        (outcome,) = [one for one in await ensure_topics(asked, lower_retention=lower) if one.topic == topic]
+        return (await options(kafka, topic))["retention.ms"], str(outcome)
+
+    assert (await kept(7200))[0] == "7200000"
+    assert (await kept(9000))[0] == "9000000"
+    held, said = await kept(7200)
+    assert held == "9000000"
+    assert "left" in said
+    assert "`spanpulse init --lower-retention` lowers it" in said
+    held, said = await kept(7200, lower=True)
+    assert held == "7200000"
+    assert "from 9000000 to 7200000" in said
+
+
 async def test_more_copies_than_brokers_are_refused(kafka: Kafka) -> None:
     settings = kafka.fresh_settings(kafka_replication=3)
     with pytest.raises(TopicsRefused, match="3 copies: start as many brokers, or lower kafka_replication"):

@@ -34,7 +34,8 @@ class Part:
         self.mine: set[TP] = {OWN}
         self.metrics = Metrics("1")
         app = SimpleNamespace(consumer=SimpleNamespace(assignment=lambda: self.mine))
-        self.part = Reconciling(settings, self.metrics, app)
+        self.waiting = 0
+        self.part = Reconciling(settings, self.metrics, app, lambda: self.waiting)
         self.findings = list(findings)
         self.sent: list[Outgoing] = []
         self.noted: list[Finding] = []
@@ -141,3 +142,15 @@ async def test_another_worker_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
     await when(lambda: made.looks > 0)
     running.cancel()
     await made.part.stop()
+
+
+async def test_a_backlog_is_drained_before_it_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = Part(monkeypatch, Finding(5, DECISION))
+    part.waiting = 501
+    running = asyncio.create_task(part.part.run())
+    await when(lambda: part.part._mine_since is not None)
+    assert part.looks == 0
+    part.waiting = 500
+    await when(lambda: part.looks >= 1 or running.done())
+    running.cancel()
+    await part.part.stop()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from spanpulse_stream.cluster._watch import ALL_STUCK_S, ONE_STUCK_S, WorkerStuck, WorkerWatch
+from spanpulse_stream.cluster._watch import ALL_STUCK_S, HELD_UP_S, ONE_STUCK_S, WorkerStuck, WorkerWatch
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
 from spanpulse_stream.partitions import TP
 
@@ -19,12 +19,17 @@ class World:
         self.now = 0.0
         self.ends: dict[TP, int] = {ONE: 0, OTHER: 0}
         self.committed: dict[TP, int] = {ONE: 0, OTHER: 0}
-        consumer: Any = SimpleNamespace(assignment=lambda: set(self.ends), highwater=self.ends.get)
+        self.stable: dict[TP, int] = {}
+        self.kafka: str | None = None
+        consumer: Any = SimpleNamespace(
+            assignment=lambda: set(self.ends), highwater=self.ends.get, readable=self.stable.get
+        )
         claims: Any = SimpleNamespace(reached=self.committed.get)
         self.metrics, self.health = Metrics("test"), Health(lambda: self.now, 10)
         self.health.started()
         app: Any = SimpleNamespace(consumer=consumer)
         self.watch = WorkerWatch(app, claims, self.metrics, self.health, lambda: self.now)
+        self.watch.kafka = lambda: self.kafka
 
     def after(self, seconds: float) -> None:
         self.now += seconds
@@ -96,3 +101,39 @@ def test_as_long_as_a_request_to_the_database_may_take_it_is_not_stuck() -> None
     world.after(ALL_STUCK_S + 59)
     with pytest.raises(WorkerStuck):
         world.after(2)
+
+
+def conditions(world: World) -> list[Condition]:
+    return [each.condition for each in world.health.reasons()]
+
+
+def test_a_kafka_that_is_away_is_no_reason_and_is_told_of() -> None:
+    """Neither to the process itself nor to whoever asks /healthz; once it is back, time begins anew."""
+    world = World()
+    world.ends |= {ONE: 100, OTHER: 100}
+    world.after(0)
+    world.kafka = "Kafka takes no commit"
+    for _ in range(10):
+        world.after(ONE_STUCK_S)
+        assert conditions(world) == [Condition.KAFKA_FAILING]
+        assert world.health.stuck() == []
+    world.kafka = None
+    world.after(ALL_STUCK_S - 1)
+    assert Condition.KAFKA_FAILING not in conditions(world)
+    with pytest.raises(WorkerStuck):
+        world.after(2)
+
+
+def test_what_an_open_transaction_holds_up_is_not_stuck_and_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    world.ends |= {ONE: 100}
+    world.committed[ONE] = world.stable[ONE] = 40
+    for _ in range(10):
+        world.after(HELD_UP_S)
+    assert conditions(world) == []
+    assert world.metrics.value(catalog.KAFKA_LAG, "otlp", "0") == 60
+    assert [record.getMessage()[:9] for record in caplog.records] == ["otlp/0: a"]
+    world.stable[ONE] = 90
+    world.after(1)
+    with pytest.raises(WorkerStuck):
+        world.after(ALL_STUCK_S + 1)

@@ -197,6 +197,7 @@ async def test_beyond_this_machine_nobody_is_let_in_without_any_key(make):
     await following.begin()
     assert world.given[-1] is None
     assert "no API keys are shared" in world.why[0]
+    assert "`spanpulse share keys FILE`" in world.why[0]
     world.answer = row(5, FIRST)
     await following._look()
     assert world.given[-1] == by(FIRST)

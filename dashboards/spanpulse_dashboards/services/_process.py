@@ -1,7 +1,6 @@
 """The process behind the page: what became of the data, whether something is new, who answers."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from spanpulse_dashboards._backend import ARRIVING_S, Backend
 from spanpulse_dashboards._period import PRESETS
@@ -11,6 +10,7 @@ from spanpulse_dashboards.services._dead_letters import dead_letters
 
 __all__ = ["completeness", "live", "server"]
 
+LAG_UNKNOWN = "lag_unknown"  # a warning, for the process serves; but nobody can call complete what may wait
 Verdict = Literal["complete", "unreadable", "arriving", "troubled", "incomplete"]
 
 
@@ -25,10 +25,11 @@ async def completeness(backend: Backend) -> Completeness:
         **{name: found[name] for name in Counts.model_fields if name in found},
     )
     letters = await dead_letters(backend) if counts.dead_lettered else []
+    trouble = [*status["reasons"], *(each for each in status["warnings"] if each["reason"] == LAG_UNKNOWN)]
     return Completeness(
-        verdict=_verdict(status, counts, lag["oldest_seconds"], unreadable=bool(letters)),
+        verdict=_verdict(counts, lag["oldest_seconds"], trouble=bool(trouble), unreadable=bool(letters)),
         ready=status["ready"],
-        trouble=[Trouble(reason=each["reason"], detail=each["detail"]) for each in status["reasons"]],
+        trouble=[Trouble(reason=each["reason"], detail=each["detail"]) for each in trouble],
         counts=counts,
         dead_letters=letters,
         refused_requests=status["refused_requests_since_start"],
@@ -62,10 +63,10 @@ def server(backend: Backend) -> Server:
     return Server(version=backend.version, time=backend.now(), presets=list(PRESETS), filters=list(FILTERS))
 
 
-def _verdict(status: Mapping[str, Any], counts: Counts, lag_s: float, *, unreadable: bool) -> Verdict:
+def _verdict(counts: Counts, lag_s: float, *, trouble: bool, unreadable: bool) -> Verdict:
     if counts.unaccounted:
         return "incomplete"
-    if not status["ready"]:
+    if trouble:
         return "troubled"
     if lag_s > ARRIVING_S:
         return "arriving"

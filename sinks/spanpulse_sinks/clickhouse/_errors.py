@@ -63,6 +63,7 @@ class QueryFailed(SinkError):
         READ_ONLY = "read_only"
         CLOSED = "closed"
         BUSY = "busy"
+        AWAY = "away"
         FAILED = "failed"
 
     def __init__(self, kind: Kind, message: str) -> None:
@@ -112,7 +113,8 @@ def unanswered(error: BaseException) -> bool:
 def failure_of_query(error: BaseException) -> QueryFailed:
     """Return what a reader raises for an error of the client."""
     code: Any = getattr(error, "code", None)
-    return QueryFailed(QUERY_KINDS.get(code, QueryFailed.Kind.FAILED), _said_once(str(error)))
+    otherwise = QueryFailed.Kind.AWAY if unanswered(error) else QueryFailed.Kind.FAILED
+    return QueryFailed(QUERY_KINDS.get(code, otherwise), _said_once(str(error)))
 
 
 def _said_once(message: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -38,7 +39,9 @@ REFUSALS = {
     497,
     516,
 }  # unknown user, wrong or no password, access denied
+NO_DATABASE = 81
 PORTS = {"http": 8123, "https": 8443}
+ADDRESS = re.compile(r"Max retries exceeded with url: \S* ?")  # of the request, in what urllib3 says
 
 
 class ServerUnreachable(Exception):  # noqa: N818 -- what it is
@@ -134,6 +137,10 @@ async def _patiently(
             return await asyncio.to_thread(attempt)
         except ClickHouseError as error:
             why, code = short_reason(error), getattr(error, "code", None)
+            if code == NO_DATABASE:
+                raise ServerUnreachable(
+                    f"{where} has no database {config.database}: run `spanpulse init` first"
+                ) from None
             if code in REFUSALS or (code is not None and Failure.of(error) is Failure.PERMANENT):
                 raise ServerUnreachable(f"{where} refuses: {why}") from None
             if loop.time() - begun > settings.clickhouse_patience:
@@ -147,7 +154,7 @@ async def _patiently(
 
 def short_reason(error: Exception) -> str:
     """Return why, in one line and without the address of the request, whose parameters say too much."""
-    text = " ".join(str(error).split())
+    text = ADDRESS.sub("", " ".join(str(error).split()))
     with contextlib.suppress(ValueError):
         text = text[: text.index(" executing HTTP request")]
     return text[:MOST_OF_A_REASON]

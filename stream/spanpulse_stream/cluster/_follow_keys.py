@@ -26,6 +26,10 @@ __all__ = ["KeysFollowing"]
 
 LOG = logging.getLogger(__name__)
 FIRST_PAUSE_S = 0.5  # while nothing is known; doubled until it is the interval
+NO_KEYS = (
+    "no API keys are shared, and listening on {} lets other machines send, so nobody may: "
+    "run `spanpulse share keys FILE`, or set api_keys"
+)
 OUTCOMES = ("changed", "same", "failed", "unreadable")
 
 
@@ -129,9 +133,9 @@ class KeysFollowing:
         self._metrics.set(catalog.KEYS_VERSION, known.version)
         try:
             check_binding(self._settings.host, keys)
-        except BindingRefused as error:
+        except BindingRefused:
             self._use(None)
-            self._health.report(Condition.KEYS_UNKNOWN, f"no API keys are shared: {error}")
+            self._health.report(Condition.KEYS_UNKNOWN, NO_KEYS.format(self._settings.host or "every address"))
             return
         self._use(keys)
         self._health.clear(Condition.KEYS_UNKNOWN)

@@ -1,8 +1,8 @@
 """What a worker tells of each batch between its write and its commit: what it added to the sums, and its dead letters.
 
 At least once: a batch whose worker dies before the commit is told of again, under the same token. Deltas of a source
-are in order the first time they come. Where Kafka takes nothing for three minutes the batch fails, and with it the
-worker; the next one replays it.
+are in order the first time they come. While Kafka takes nothing a batch waits, for `kafka_patience` seconds; then it
+fails, and with it the worker, and the next one replays it. So it does after three minutes of refusals.
 """
 
 import asyncio
@@ -25,13 +25,17 @@ MOST_AT_ONCE, MOST_BYTES_AT_ONCE = 500, 4 * 1024 * 1024  # dead letters that Kaf
 
 
 class Publisher:
-    """Publishes the batches of one worker. `give_up` ends what is under way, `stop` disconnects as well."""
+    """Publishes the batches of one worker. `give_up` ends what is under way, `stop` disconnects as well.
+
+    ``trouble`` is what Kafka does not take, a sentence for a person; None while it takes everything.
+    """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._topics = OwnTopics.of(settings)
         self._most_bytes = settings.kafka_message_bytes
         self._metrics = metrics
-        self._sender = Sender(settings, "spanpulse-publisher", retried=lambda: metrics.add(catalog.PUBLISH_RETRIES))
+        self.trouble: str | None = None
+        self._sender = Sender(settings, "spanpulse-publisher", patience=settings.kafka_patience, retried=self._retried)
         self.give_up = self._sender.give_up
         self.stop = self._sender.stop
 
@@ -53,8 +57,15 @@ class Publisher:
             for number, part in enumerate(parts, 1)
         ]
 
+    def _retried(self) -> None:
+        self._metrics.add(catalog.PUBLISH_RETRIES)
+        self.trouble = "Kafka does not take the deltas or dead letters of a batch; they are sent again"
+
     async def _send(self, messages: Sequence[Outgoing]) -> None:
-        await self._sender.send(messages)
+        try:
+            await self._sender.send(messages)
+        finally:
+            self.trouble = None
         topic = messages[0].topic
         self._metrics.add(catalog.PUBLISHED_MESSAGES, len(messages), topic)
         self._metrics.add(catalog.PUBLISHED_BYTES, sum(len(each.value) for each in messages), topic)

@@ -52,6 +52,7 @@ SOURCES_EVERY_S: Final = 60.0
 UNNUMBERED_EVERY_S: Final = 5.0
 REFUSED_FOR_S: Final = 600.0
 LONGEST_READ_S: Final = 15.0  # a worker that stops waits for as long
+MOST_WAITING: Final = 500  # messages: more are a backlog
 OF_A_MESSAGE: Final = 250  # decisions: with the longest texts about 1 MiB
 EXPECTED: Final = (ClickHouseError, SinkError, KafkaUnusable, KafkaMisconfigured)
 """What goes wrong while something is away, or not as it should be."""
@@ -65,12 +66,17 @@ class _Message(NamedTuple):
 
 
 class Reconciling:
-    """Made in the loop that runs ``app``, the stream processors of the worker. `run` it, and `stop` it at the end."""
+    """Made in the loop that runs ``app``, the stream processors of the worker. `run` it, and `stop` it at the end.
 
-    def __init__(self, settings: Settings, metrics: Metrics, app: Any) -> None:
+    ``waiting`` returns how many messages wait for the worker.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, app: Any, waiting: Callable[[], int]) -> None:
         self._settings = settings
         self._metrics = metrics
         self._app = app
+        self._waiting = waiting
+        self._mine_since: float | None = None  # s since 1970
         self._own = TP(OwnTopics.of(settings).otlp, 0)
         self._encodings = {self._own.topic: "otlp_proto"} | {
             entry.split(":")[0]: entry.split(":")[2] for entry in settings.kafka_collector_topics
@@ -92,7 +98,11 @@ class Reconciling:
         while True:
             await asyncio.sleep(self._settings.reconcile_every * random.uniform(0.8, 1.2))  # noqa: S311 -- spreads load
             if not self._is_mine():
+                self._mine_since = None
                 await self._in_thread(self._free)
+                continue
+            self._mine_since = self._mine_since or time.time()
+            if self._waiting() > MOST_WAITING:
                 continue
             try:
                 await self.once()
@@ -166,8 +176,8 @@ class Reconciling:
         if self._reconciler is None:
             self._reconciler = Reconciler(
                 self._database,
-                self._settings.window,
-                self._settings.reconcile_reach,
+                self._settings.reconcile_window,
+                self._settings.reconcile_reach + time.time() - (self._mine_since or time.time()),
                 seed=secrets.randbits(64),
                 settle=self._settle,
                 over=self._over.is_set,

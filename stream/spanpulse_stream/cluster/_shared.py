@@ -38,8 +38,8 @@ __all__ = [
 
 Kind = Literal["prices", "keys", "settings"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-SHARED_SETTINGS = ("content", "keep", "window", "max_attributes", "max_depth", "quota_bytes", "quota_records")
-"""Settings that may be shared: those that decide what is stored, and what a key may send."""
+SHARED_SETTINGS = ("content", "keep", "window", "max_attributes", "max_depth")
+"""Settings that may be shared: those that decide what is stored. Gateways follow none: no quota is among them."""
 MOST_BYTES = 4 * 1024 * 1024
 MOST_KEYS = 10_000  # each request is held against all of them: a millisecond
 MOST_KEYS_BYTES = 2 * 1024 * 1024  # of that many with the longest names of tenants
@@ -86,6 +86,16 @@ class Shared:
         except (ValueError, KeyError, TypeError):
             raise QueryFailed(QueryFailed.Kind.FAILED, "the answer is not one row of shared keys") from None
 
+    def next_version(self, kind: Kind, now_ms: int) -> int:
+        """Return a version above all that there are: ``now_ms``, or one more than the newest row has.
+
+        Who shared that may have had a clock that is ahead, and a key that is revoked now would be let in until this
+        clock has caught up. Not for two who share in one moment.
+        """
+        sql = f"SELECT max(version) AS newest FROM shared_state WHERE kind = '{kind}'"  # noqa: S608 -- our own words
+        newest = int(orjson.loads(query(self._database, sql, output_format="JSONEachRow"))["newest"])
+        return max(now_ms, newest + 1)
+
     def _rows(self, rest: str) -> list[SharedRow]:
         sql = f"SELECT kind, version, text, imported_by FROM shared_state {rest}"  # noqa: S608 -- our own words
         answer = query(self._database, sql, output_format="JSONEachRow").splitlines()
@@ -93,16 +103,16 @@ class Shared:
         return [SharedRow(row["kind"], int(row["version"]), row["text"], row["imported_by"]) for row in found]
 
     @staticmethod
-    def add(database: ServerDatabase, kind: Kind, text: str, now_ms: int) -> SharedRow:
-        """Import a text that `checked_text` has passed; it is in force as soon as processes ask."""
-        row = SharedRow(kind, now_ms, text, _person())
+    def add(database: ServerDatabase, kind: Kind, text: str, version: int) -> SharedRow:
+        """Import a text that `checked_text` has passed, as `next_version`; in force as soon as processes ask."""
+        row = SharedRow(kind, version, text, _person())
         columns: dict[str, Any] = {
             "kind": pa.array([row.kind]),
             "version": pa.array([row.version], pa.uint64()),
             "text": pa.array([row.text]),
             "imported_by": pa.array([row.imported_by]),
         }
-        database.insert("shared_state", pa.RecordBatch.from_pydict(columns), token=f"shared/{kind}/{now_ms}")
+        database.insert("shared_state", pa.RecordBatch.from_pydict(columns), token=f"shared/{kind}/{version}")
         return row
 
 

@@ -1,7 +1,8 @@
 """What the dashboard knows of the cluster: batches in the database, and how far the workers are behind.
 
-It looks every few seconds, once for everybody who has a page open. Where Kafka or the database does not answer, what
-was known stays, and readiness says so. Not guaranteed: records that wait, which nobody counts before they are read;
+It looks every few seconds, once for everybody who has a page open. Where the database does not answer, what was known
+stays, and readiness says so. Without Kafka the page does its work: how far the workers are behind is unknown then,
+which is a warning. Not guaranteed: records that wait, which nobody counts before they are read;
 they are taken to be as many a message as those that were.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from spanpulse_sinks.clickhouse import Database, QueryFailed
+from spanpulse_stream.cluster._database import short_reason
 from spanpulse_stream.cluster._lag import GroupLag, PartitionLag
 from spanpulse_stream.kafka import read_topics
 from spanpulse_stream.observe import Condition, Health
@@ -25,6 +27,7 @@ __all__ = ["ClusterState"]
 
 LOG = logging.getLogger(__name__)
 LOOK_EVERY_S = 2.0
+LAG_UNKNOWN = "Kafka does not say how far the workers are; what is shown to wait is what was known last"
 OUTCOMES = ("stored", "duplicate", "dead_lettered", "filtered")
 COUNTS = ("accepted", *OUTCOMES, "unjoined")
 SINCE_MINUTES = 5
@@ -67,7 +70,7 @@ class ClusterState:
         try:
             (row,) = await asyncio.to_thread(Stored(self.database).rows, RECENT)
         except QueryFailed as error:
-            self.health.report(Condition.DATABASE_FAILING, str(error))
+            self.health.report(Condition.DATABASE_FAILING, short_reason(error))  # shown to everybody
             return
         self.health.clear(Condition.DATABASE_FAILING)
         self.batches = row["batches"]
@@ -86,10 +89,10 @@ class ClusterState:
         try:
             found = await group.read()
         except (KafkaError, TimeoutError, OSError) as error:
-            LOG.warning("Kafka did not say how far the workers are: %s", error)
-            self.health.report(Condition.KAFKA_FAILING, f"Kafka does not answer: {error}")
+            LOG.warning("Kafka did not say how far the workers are: %r", error)
+            self.health.report(Condition.LAG_UNKNOWN, LAG_UNKNOWN)
             return
-        self.health.clear(Condition.KAFKA_FAILING)
+        self.health.clear(Condition.LAG_UNKNOWN)
         self._lag = self._lag_of(found)
 
     def _lag_of(self, found: list[PartitionLag]) -> Lag:
@@ -111,7 +114,7 @@ class ClusterState:
             "uptime_seconds": time.monotonic() - self._begun,
             "ready": not reasons,
             "reasons": reasons,
-            "warnings": [],
+            "warnings": [{"reason": each.condition.value, "detail": each.detail} for each in self.health.warnings()],
             "addresses": {},
             "completeness": {
                 **counts,

@@ -17,6 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanpulse_sinks.clickhouse import Failure, SinkError, query
 from spanpulse_sinks.clickhouse.server import ServerDatabase
+from spanpulse_stream.cluster._folder import cannot_write
 from spanpulse_stream.price import keep_list, keep_overrides, parts_of, text_of
 
 __all__ = ["UsedPrices"]
@@ -27,7 +28,7 @@ FIRST_WAIT_S = 0.1
 
 
 class UsedPrices:
-    """Publishes and fetches. ``archive`` is the folder of this process's prices. Methods raise QueryFailed, OSError."""
+    """Publishes and fetches. ``archive`` is the folder of this process's prices. Methods raise QueryFailed."""
 
     def __init__(self, database: ServerDatabase, archive: Path) -> None:
         self._database = database
@@ -48,7 +49,13 @@ class UsedPrices:
         return missing
 
     def fetch(self, version: str) -> None:
-        """Put what others published of a version into the archive."""
+        """Put what others published of a version into the archive. Raises SinkError where that cannot be written."""
+        try:
+            self._fetch(version)
+        except OSError as error:
+            raise SinkError(cannot_write(self._archive.parent, error)) from error
+
+    def _fetch(self, version: str) -> None:
         release, digest = parts_of(version)
         for text in self._texts("kind = {kind:String}", "text", LIST + release):
             keep_list(self._archive, release, text)

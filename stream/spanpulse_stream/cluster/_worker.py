@@ -2,8 +2,9 @@
 
 As many as there are partitions share the work. What ends a worker loses nothing: another one, or the next start, reads
 the claim and replays it. A database that is away is waited for (`clickhouse_patience`), and Kafka is not read
-meanwhile; whatever else fails ends the process with code 1. Not guaranteed: that `stop` finishes what waits in Kafka;
-it finishes the batches that are being written, within seconds.
+meanwhile; a Kafka that is away is waited for as well (`kafka_patience`). Whatever else fails ends the process with code
+1. Not guaranteed: that `stop` finishes what waits in Kafka; it finishes the batches that are being written, within
+seconds.
 """
 
 import asyncio
@@ -16,8 +17,11 @@ import pyarrow as pa
 
 from spanpulse_sinks.clickhouse import BatchWriter, Retry, WriteFailed, WriteReport
 from spanpulse_sinks.clickhouse.server import Patience
-from spanpulse_stream.cluster._database import connect_shards
+from spanpulse_stream.cluster._database import connect_shards, shard_configs
+from spanpulse_stream.cluster._folder import check_folder
 from spanpulse_stream.cluster._follow import Following
+from spanpulse_stream.cluster._owner import own_database
+from spanpulse_stream.cluster._placing import place_of
 from spanpulse_stream.cluster._process import ClusterProcess, Progress
 from spanpulse_stream.cluster._publishing import Publisher
 from spanpulse_stream.cluster._reading import reading
@@ -61,7 +65,9 @@ class WorkerProcess(ClusterProcess):
         """
         settings = self.settings
         self.health = Health(time.monotonic, max(settings.stalled_after, LEAST_STALLED_S))
-        connection(settings, "spanpulse-worker")  # its mistakes are told before anything is waited for
+        connection(settings, "spanpulse-worker")  # mistakes are told before anything is waited for or compiled
+        shard_configs(settings)
+        check_folder(settings.data)
         await self.serve_web()
         map_large_blocks()
         pa.set_memory_pool(pa.system_memory_pool())  # what it frees can be given back; its own pools keep a third more
@@ -75,6 +81,7 @@ class WorkerProcess(ClusterProcess):
             raise KafkaUnusable("; ".join(problems))
         if (highest := await LogSources(settings).highest_shard()) >= len(shards):
             raise SettingsError(f"shard {highest + 1} has partitions, and clickhouse_shards lacks it: name all shards")
+        await own_database(settings, shards[0])
         used = UsedPrices(shards[0], settings.data / "prices")
         books = await asyncio.to_thread(PriceBooks, settings.prices, settings.data / "prices", fetch=used.fetch)
         await asyncio.to_thread(used.publish, books.current.version, f"worker {self.version}")
@@ -103,7 +110,7 @@ class WorkerProcess(ClusterProcess):
         self.stack.push_async_callback(publisher.stop)
 
         async def partition(tp: TP) -> PartitionSteps:
-            source, shard = (await sources.places([tp]))[tp]
+            source, shard = await place_of(sources, tp, settings.kafka_patience, self._stopping.is_set)
             if shard >= len(shards):
                 raise SettingsError(f"{tp.topic}/{tp.partition} is on shard {shard + 1}: clickhouse_shards lacks it")
             tools = shards[shard]
@@ -130,14 +137,15 @@ class WorkerProcess(ClusterProcess):
         await app.start()
         self.keep(self._until_ended(app))
         watch = WorkerWatch(app, claims, self.metrics, self.health, request_s=settings.clickhouse_timeout)
+        watch.kafka = lambda: app.consumer.answers.trouble or publisher.trouble
         self.keep(watch.run())
-        self._reconcile(app)
+        self._reconcile(app, watch)
         await self._watch_deltas()
 
-    def _reconcile(self, app: Any) -> None:
+    def _reconcile(self, app: Any, watch: WorkerWatch) -> None:
         """Look after what partitions do not see alone, while this worker is the one to do so."""
         if self.settings.reconcile_every > 0:
-            reconciling = Reconciling(self.settings, self.metrics, app)
+            reconciling = Reconciling(self.settings, self.metrics, app, lambda: watch.waiting)
             self.stack.push_async_callback(reconciling.stop)
             self.keep(reconciling.run())
 

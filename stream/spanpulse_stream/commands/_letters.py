@@ -4,16 +4,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from spanpulse_stream.commands._operate import Shown, operate
 from spanpulse_stream.commands._query import query_folder
 from spanpulse_stream.commands._run import CommandError
 from spanpulse_stream.letters import Filters, Letter, Position, filters_of, letters_sql, listed_sql
+from spanpulse_stream.log import Signal
 from spanpulse_stream.operations import MaintenanceError
 from spanpulse_stream.settings import Settings
 
 __all__ = ["Listed", "listed", "one_letter", "replayed"]
+
+SIGNALS: tuple[str, ...] = get_args(Signal)
+MOST_WORDS = 100
 
 
 class Listed(NamedTuple):
@@ -34,7 +38,22 @@ def listed(settings: Settings, asked: Mapping[str, Any], limit: int) -> list[Lis
         filters = filters_of(asked, datetime.now(UTC))
     except MaintenanceError as error:
         raise CommandError(str(error)) from None
-    return [_listed(row) for row in _rows(settings, listed_sql(filters, limit))]
+    found = [_listed(row) for row in _rows(settings, listed_sql(filters, limit))]
+    if not found:
+        _check_words(settings, filters)
+    return found
+
+
+def _check_words(settings: Settings, filters: Filters) -> None:
+    """Say so where a filter names a word that no letter has. Raises CommandError."""
+    for name, given, always in (("signal", filters.signal, SIGNALS), ("reason", filters.reason, ())):
+        if given is None or given in always:
+            continue
+        sql = f"SELECT DISTINCT {name} AS word FROM dead_letters ORDER BY word LIMIT {MOST_WORDS}"  # noqa: S608
+        stored = [row["word"] for row in _rows(settings, sql)]
+        if given not in stored:
+            words = ", ".join(dict.fromkeys((*always, *stored))) or "none, for there are no dead letters"
+            raise CommandError(f"no dead letter has the {name} {given!r}; there are: {words}")
 
 
 def one_letter(settings: Settings, position: str) -> Letter:

@@ -25,9 +25,14 @@ def serve_role(settings: Settings, kind: str, ready_file: Path | None) -> int:
     made = getattr(cluster, kind)
     goes_on = f"nothing is lost: another `spanpulse {made.name}` goes on where it stopped"
     try:
-        return serve_process(settings, ready_file, made.start, _announce(made.name), goes_on)
+        return serve_process(settings, ready_file, made.start, _announce(made.name), goes_on, _reasons)
     except cluster.CANNOT_START as error:
         raise CommandError(str(error)) from None
+
+
+def _reasons(process: Any) -> dict[str, str]:
+    """Return why a process is not ready."""
+    return {each.condition.value: each.detail for each in process.health.reasons()}
 
 
 def _announce(name: str) -> Callable[[Any, Console], None]:

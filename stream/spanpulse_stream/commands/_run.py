@@ -4,6 +4,7 @@ An error that a person can mend (`SettingsError` and every `CommandError`) is on
 code 2, never a traceback; anything else is a defect and shows its traceback.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -31,6 +32,8 @@ class CommandError(Exception):
 
 def run_command(name: str, function: Callable[..., int | None], arguments: list[str]) -> int:
     """Parse ``arguments`` by the signature of ``function``, run it and return the exit code."""
+    # Without a handler of ours its warnings of every attempt would stand bare between what the command itself says.
+    logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(help=(function.__doc__ or "").strip())(function)
     try:

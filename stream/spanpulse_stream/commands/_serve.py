@@ -1,23 +1,23 @@
 """Commands that run: start, say where, serve until a signal, stop; the exit code says how it ended."""
 
 import asyncio
-import json
-import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from rich.console import Console
 
 from spanpulse_sinks.clickhouse import SinkError
+from spanpulse_stream.commands._ready import Announced, remove_ready_file
 from spanpulse_stream.commands._run import LeaveAtOnce
 from spanpulse_stream.embedded import EmbeddedProcess, FolderUnusable
 from spanpulse_stream.gateway import BindingRefused, InvalidKey
 from spanpulse_stream.log import LogInUse, LogUnusable
 from spanpulse_stream.observe import configure_logging
 from spanpulse_stream.price import OverrideError
-from spanpulse_stream.process import here, settle, tame_memory
+from spanpulse_stream.process import allow_files, here, settle, tame_memory
 from spanpulse_stream.settings import Settings
 
 __all__ = ["CANNOT_START", "announce", "serve", "serve_process", "signalled"]
@@ -65,18 +65,21 @@ def serve_process(
     start: Callable[[Settings, Progress], Awaitable[Started]],
     announce: Callable[[Started, Console], None],
     goes_on: str,
+    reasons: Callable[[Started], Mapping[str, str]] = lambda _process: {},
 ) -> int:
     """Run one process until SIGINT or SIGTERM (exit code 0) or until it cannot go on (1).
 
-    ``announce`` says where it is; ``goes_on`` what a person is told who sees it fail. Raises what ``start`` raises.
+    ``announce`` says where it is, once there are no ``reasons`` why it is not ready; ``goes_on`` what a person is told
+    who sees it fail. Raises what ``start`` raises.
     """
     configure_logging(settings.log_level, settings.log_format)
     tame_memory()
-    _remove(ready_file)
+    allow_files()
+    remove_ready_file(ready_file)
     try:
-        return asyncio.run(_serve(settings, ready_file, start, announce, goes_on))
+        return asyncio.run(_serve(settings, ready_file, start, announce, goes_on, reasons))
     finally:
-        _remove(ready_file)
+        remove_ready_file(ready_file)
 
 
 async def _serve(
@@ -85,6 +88,7 @@ async def _serve(
     start: Callable[[Settings, Progress], Awaitable[Started]],
     announce: Callable[[Started, Console], None],
     goes_on: str,
+    reasons: Callable[[Started], Mapping[str, str]],
 ) -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     stopping = signalled()
@@ -96,13 +100,18 @@ async def _serve(
         return 0
     process = starting.result()
     failing = asyncio.create_task(process.failed())
+    announced = Announced(
+        console, process.addresses, partial(reasons, process), partial(announce, process, console), ready_file
+    )
+    announcing = asyncio.create_task(announced.run())
     try:
         settle()
-        announce(process, console)
-        if ready_file is not None:
-            _write_ready_file(ready_file, process.addresses)
-        await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({stopping, failing, announcing}, return_when=asyncio.FIRST_COMPLETED)
+        if announcing.done():
+            announcing.result()
+            await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        announcing.cancel()
         console.print("stopping ...")
         failing.cancel()
         await process.stop()
@@ -141,16 +150,3 @@ def announce(process: EmbeddedProcess, console: Console) -> None:
     console.print("Point an OpenTelemetry application at it:")
     for name, value in process.exporter_variables.items():
         console.print(f"  export {name}={value}", markup=False)
-
-
-def _remove(ready_file: Path | None) -> None:
-    """Remove the file: while it is there, the process is ready."""
-    if ready_file is not None:
-        ready_file.unlink(missing_ok=True)
-
-
-def _write_ready_file(path: Path, addresses: dict[str, str | None]) -> None:
-    """Write the addresses as JSON, whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(addresses) + "\n", "utf-8")
-    beside.replace(path)

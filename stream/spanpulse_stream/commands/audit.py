@@ -35,7 +35,11 @@ MENDS = {
     "accounts": "report this as a defect, with the lines above",
     "rollups": "{rebuild} counts them again, once spans, corrections and scores are whole",
 }
-"""What is checked, the worst first, and what mends it."""
+"""What is checked, the worst first, and what mends it in a data folder."""
+IN_CLUSTER = (
+    "in a cluster no command mends this yet: keep these lines and the topics, see who else writes to the tables, "
+    "and compare with a backup of ClickHouse"
+)
 
 
 def run(arguments: list[str]) -> int:
@@ -60,7 +64,7 @@ def _audit(
     if as_json:
         print(json.dumps(report, indent=2))  # noqa: T201 -- what was asked for
     else:
-        _show(report, output_console())
+        _show(report, output_console(), cluster=bool(settings.clickhouse_url))
     return 0 if report["whole"] else WRONG
 
 
@@ -75,7 +79,7 @@ def _of_cluster(settings: Settings, arguments: dict[str, str | None]) -> dict[st
         raise CommandError(str(error)) from None
 
 
-def _show(report: dict[str, Any], console: Console) -> None:
+def _show(report: dict[str, Any], console: Console, *, cluster: bool = False) -> None:
     for (day, why), tables in _unchecked(report).items():
         console.print(f"{day}: not checked ({', '.join(tables)}): {why}", style="yellow", markup=False)
     days = report["days"]
@@ -90,6 +94,9 @@ def _show(report: dict[str, Any], console: Console) -> None:
         console.print(line, style="red", markup=False, soft_wrap=True)
     if len(lines) > MOST_LINES or report["more_findings"]:
         console.print(f"and more: {count_of(len(findings) + report['more_findings'])} values differ (--json has them)")
+    if cluster:
+        console.print(IN_CLUSTER, markup=False, soft_wrap=True)
+        return
     for check in sorted({each["check"] for each in findings}, key=order.index):
         how = MENDS[check].format(rebuild=_rebuild_of(findings))
         console.print(f"{check}: {how}", markup=False, soft_wrap=True)

@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 
 from spanpulse_stream.commands._console import output_console
+from spanpulse_stream.commands._folder import folder_settings
 from spanpulse_stream.commands._operate import Shown, operate
 from spanpulse_stream.commands._run import CommandError, run_command
 from spanpulse_stream.commands._show import bytes_of, count_of
 from spanpulse_stream.operations import MaintenanceError
-from spanpulse_stream.settings import load_settings
 
 __all__ = ["run"]
 
@@ -44,7 +44,7 @@ def _backup(
     """
     if verify:
         return _verify(dest, as_json=as_json)
-    settings = load_settings({"data": data}, file=config).settings
+    settings = folder_settings(data, config, "back Kafka and ClickHouse up by their own means")
     report = operate(settings, "backup", {"dest": str(dest.resolve())})
     if as_json:
         print(json.dumps(report, indent=2))  # noqa: T201 -- what was asked for

@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from spanpulse_stream.commands._console import output_console
+from spanpulse_stream.commands._folder import folder_settings
 from spanpulse_stream.commands._operate import operate
 from spanpulse_stream.commands._run import CommandError, run_command
 from spanpulse_stream.commands._show import count_of
-from spanpulse_stream.settings import Settings, load_settings
+from spanpulse_stream.settings import Settings
 
 __all__ = ["run"]
 
@@ -54,7 +55,7 @@ def _erase(
 
     It also runs while spanpulse is up. Where nothing is found the exit code is 0. It cannot be undone.
     """
-    settings = load_settings({"data": data}, file=config).settings
+    settings = folder_settings(data, config)
     asked = {"user": user, "trace": trace, "before": before, "tenant": tenant}
     if not (dry_run or yes):
         _confirm(settings, asked)

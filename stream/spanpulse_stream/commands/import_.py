@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from spanpulse_stream.commands._folder import folder_settings
 from spanpulse_stream.commands._run import CommandError, run_command
-from spanpulse_stream.settings import load_settings
 
 __all__ = ["run"]
 
@@ -44,7 +44,7 @@ def _import(
     Run again, the same command goes on where it was stopped, and what is in already is left out. Exit code 1 says that
     something in a file could not be read, 2 that a file could not be imported or the command could not go on.
     """
-    settings = load_settings({"data": data}, file=config).settings
+    settings = folder_settings(data, config, "send files to a gateway")
     # These take half a second.
     from spanpulse_stream.commands._import_options import options_of  # noqa: PLC0415
     from spanpulse_stream.commands._importing import import_files, show_files  # noqa: PLC0415

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from spanpulse_stream.commands._console import output_console
+from spanpulse_stream.commands._folder import folder_settings
 from spanpulse_stream.commands._operate import operate
 from spanpulse_stream.commands._run import CommandError, run_command
 from spanpulse_stream.commands._show import count_of, seconds_of
-from spanpulse_stream.settings import load_settings
 
 __all__ = ["run"]
 
@@ -39,7 +39,7 @@ def _rebuild(
     """
     if (day is None) == (first is None) or (day is not None and last is not None):
         raise CommandError("name one DAY, or a range by --from and --to")
-    settings = load_settings({"data": data}, file=config).settings
+    settings = folder_settings(data, config)
     arguments = {"from": day or first, "to": day or last, "tables": table, "dry_run": dry_run}
     report = operate(settings, "rebuild", arguments)
     if as_json:

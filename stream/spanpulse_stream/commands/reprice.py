@@ -9,10 +9,10 @@ import typer
 from rich.table import Table
 
 from spanpulse_stream.commands._console import output_console
+from spanpulse_stream.commands._folder import folder_settings
 from spanpulse_stream.commands._operate import operate
 from spanpulse_stream.commands._run import run_command
 from spanpulse_stream.commands._show import count_of, plain_of, usd_of
-from spanpulse_stream.settings import load_settings
 
 __all__ = ["run"]
 
@@ -37,7 +37,7 @@ def _reprice(
     A running spanpulse takes these prices over for what arrives next. A cost that was stated with its call stays where
     the book has no price for it.
     """
-    settings = load_settings({"data": data}, file=config).settings
+    settings = folder_settings(data, config)
     arguments = {"model": model, "provider": provider, "from": first, "to": last, "dry_run": dry_run}
     report = operate(settings, "reprice", arguments)
     if as_json:

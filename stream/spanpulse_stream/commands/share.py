@@ -54,7 +54,8 @@ async def _import(settings: Settings, kind: "Kind", text: str) -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     database = await connect_server(settings, lambda line: console.print(f"{line} ...", markup=False))
     try:
-        row = Shared.add(database, kind, text, time.time_ns() // 1_000_000)
+        version = Shared(database).next_version(kind, time.time_ns() // 1_000_000)
+        row = Shared.add(database, kind, text, version)
     finally:
         database.close()
     console.print(f"{kind} version {row.version} is in force within seconds", markup=False)

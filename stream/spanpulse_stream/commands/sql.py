@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from spanpulse_stream.commands._folder import folder_settings
 from spanpulse_stream.commands._query import query_folder
 from spanpulse_stream.commands._run import CommandError, run_command
-from spanpulse_stream.settings import load_settings
 
 __all__ = ["run"]
 
@@ -32,7 +32,7 @@ def _sql(
     INSERT, INTO OUTFILE, file(), url() and their like are refused, and settings other than those that shape a result.
     """
     _check_unicode(query)
-    settings = load_settings({"data": data}, file=config).settings
+    settings = folder_settings(data, config, "ask the server itself, with clickhouse-client for example")
     chosen = output_format or ("PrettyCompactMonoBlock" if sys.stdout.isatty() else "TabSeparatedWithNames")
     sys.stdout.buffer.write(query_folder(settings, query, chosen))
     sys.stdout.flush()

@@ -9,10 +9,10 @@ import typer
 from rich.table import Table
 
 from spanpulse_stream.commands._console import output_console
+from spanpulse_stream.commands._folder import folder_settings
 from spanpulse_stream.commands._run import CommandError, run_command
 from spanpulse_stream.commands._show import bytes_of, count_of, plain_of
 from spanpulse_stream.control import ControlClient, NotRunning, RequestRefused
-from spanpulse_stream.settings import load_settings
 
 __all__ = ["run"]
 
@@ -30,7 +30,7 @@ def _status(
     config: Annotated[Path | None, typer.Option(help="configuration file (default: ./spanpulse.toml)")] = None,
 ) -> int:
     """Show how the process that owns a data folder does; exit code 1 where it is not ready."""
-    settings = load_settings({"data": data}, file=config).settings
+    settings = folder_settings(data, config, "the page, /readyz and /metrics of each process say how it does")
     try:
         found = ControlClient(settings.data, timeout=settings.query_timeout).status()
     except NotRunning:

@@ -28,9 +28,10 @@ class Condition(Enum):
     KEYS_UNKNOWN = "keys_unknown"
     DISK_NEAR_CAP = "disk_near_cap"  # from here on warnings: the process serves as before
     OPERATION_UNFINISHED = "operation_unfinished"
+    LAG_UNKNOWN = "lag_unknown"
 
 
-WARNINGS = frozenset({Condition.DISK_NEAR_CAP, Condition.OPERATION_UNFINISHED})
+WARNINGS = frozenset({Condition.DISK_NEAR_CAP, Condition.OPERATION_UNFINISHED, Condition.LAG_UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,9 @@ class Settings(LocalSettings):
         le=120,
         description="seconds Kafka may take to acknowledge, then 503; below the 10 after which SDKs give up",
     )
+    kafka_patience: float = Field(
+        86_400.0, ge=1, description="seconds a worker that has begun a batch waits for a Kafka that is away"
+    )
     worker_batch_bytes: int = Field(
         7 * MIB,
         ge=MIB,
@@ -104,7 +107,10 @@ class Settings(LocalSettings):
         10.0, ge=0, le=3600, description="seconds between two looks for spans that came through two partitions; 0: none"
     )
     reconcile_reach: float = Field(
-        900.0, ge=1, le=21600, description="seconds that the first of these looks goes back; a window of spans at most"
+        900.0, ge=1, le=21600, description="seconds that the first of these looks goes back; its window at most"
+    )
+    reconcile_window: int = Field(
+        200_000, ge=1000, le=20_000_000, description="spans of all partitions that are held together, 250 bytes each"
     )
 
     otlp_certificate: Path | None = Field(None, description="certificate for OTLP over TLS, HTTP and gRPC")
