@@ -71,7 +71,8 @@ def unpack(name: str, folder: Path) -> dict[str, Any]:
     """Unpack the data folder of a version as ``folder``/data; returns what stands beside it."""
     data = zstandard.ZstdDecompressor().decompress((FOLDERS / f"{name}.tar.zst").read_bytes(), 1 << 28)
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        archive.extractall(folder, filter="tar")
+        archive.extraction_filter = getattr(tarfile, "tar_filter", None)  # which 3.11 has from its fourth release on
+        archive.extractall(folder)
     found: dict[str, Any] = json.loads((FOLDERS / f"{name}.json").read_text("utf-8"))
     return found
 

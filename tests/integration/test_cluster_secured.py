@@ -172,7 +172,7 @@ def test_wrong_passwords_are_told_at_once(cluster: Cluster) -> None:
         with pytest.raises(NotReady, match=r"exit code [1-9]"):
             role.wait_ready()
         assert "Traceback" not in role.output
-    gateway.wait_ready()
+    gateway.wait_started()
     assert Sender(gateway).send(1) == [503]
     told = "kafka_sasl_username and kafka_sasl_password"
     eventually(lambda: told in httpx.get(f"{gateway.web}/readyz", timeout=30).text, told=lambda: gateway.output)

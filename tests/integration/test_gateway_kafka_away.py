@@ -141,6 +141,7 @@ async def outage(kafka: Kafka, child: Child, load: Load, memory: list[int]) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_half_a_minute_without_kafka(kafka):
     prefix = f"away-{time.time_ns()}"
     topic = await make_topic(kafka, 4, name=f"{prefix}.otlp")

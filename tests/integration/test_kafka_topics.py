@@ -119,6 +119,7 @@ async def test_a_topic_made_anew_has_another_id(kafka: Kafka) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_one_of_three_brokers_may_be_silent(kafka: Kafka, tmp_path: Path) -> None:
     cluster = await asyncio.to_thread(Kafka.start, tmp_path, 3)
     with cluster:

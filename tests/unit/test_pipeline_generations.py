@@ -26,6 +26,9 @@ class Nothing:
     async def claimed(self, _tp: TP) -> None:
         return None
 
+    def unfinished(self, _first: int, _end: int | None) -> None:
+        return None
+
     async def partition(self, tp: TP) -> Any:
         self.opened.append(tp)
         return self

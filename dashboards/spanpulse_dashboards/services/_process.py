@@ -25,7 +25,7 @@ async def completeness(backend: Backend) -> Completeness:
         **{name: found[name] for name in Counts.model_fields if name in found},
     )
     letters = await dead_letters(backend) if counts.dead_lettered else []
-    trouble = [*status["reasons"], *(each for each in status["warnings"] if each["reason"] == LAG_UNKNOWN)]
+    trouble = [*status["reasons"], *(each for each in status.get("warnings", ()) if each["reason"] == LAG_UNKNOWN)]
     return Completeness(
         verdict=_verdict(counts, lag["oldest_seconds"], trouble=bool(trouble), unreadable=bool(letters)),
         ready=status["ready"],
