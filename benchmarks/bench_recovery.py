@@ -71,7 +71,7 @@ def rounds(cluster: Cluster, count: int) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--session", type=float, default=10, help="kafka_session_timeout, whose default this is")
+    parser.add_argument("--session", type=float, default=6, help="kafka_session_timeout, whose default this is")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="spanpulse-bench-") as folder:
         kafka = Kafka.start(Path(folder), heap_mb=512, java_options=())

@@ -146,11 +146,11 @@ async def test_another_worker_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_backlog_is_drained_before_it_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     part = Part(monkeypatch, Finding(5, DECISION))
-    part.waiting = 501
+    part.waiting = 51
     running = asyncio.create_task(part.part.run())
     await when(lambda: part.part._mine_since is not None)
     assert part.looks == 0
-    part.waiting = 500
+    part.waiting = 50
     await when(lambda: part.looks >= 1 or running.done())
     running.cancel()
     await part.part.stop()

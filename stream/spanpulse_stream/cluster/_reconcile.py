@@ -52,7 +52,7 @@ SOURCES_EVERY_S: Final = 60.0
 UNNUMBERED_EVERY_S: Final = 5.0
 REFUSED_FOR_S: Final = 600.0
 LONGEST_READ_S: Final = 15.0  # a worker that stops waits for as long
-MOST_WAITING: Final = 500  # messages: more are a backlog
+MOST_WAITING: Final = 50  # messages: more are a backlog
 OF_A_MESSAGE: Final = 250  # decisions: with the longest texts about 1 MiB
 EXPECTED: Final = (ClickHouseError, SinkError, KafkaUnusable, KafkaMisconfigured)
 """What goes wrong while something is away, or not as it should be."""

@@ -19,7 +19,7 @@ from spanpulse_stream.decisions._union import Finding, Place, Union
 
 __all__ = ["Look", "Reconciler"]
 
-SPANS_AT_ONCE: Final = 100_000  # read from the database
+SPANS_AT_ONCE: Final = 50_000  # read from the database
 SPANS_OF_A_LOOK: Final = 2_000_000
 MOST_FOUND: Final = 20_000  # decisions that one look returns
 MOST_SENT: Final = 200_000  # decisions that are remembered as sent

@@ -63,7 +63,7 @@ class Settings(LocalSettings):
         None, description="group.instance.id of this worker: a stable name makes it a static member"
     )
     kafka_session_timeout: float = Field(
-        10.0, ge=6, le=300, description="seconds after which a silent worker loses its partitions"
+        6.0, ge=6, le=300, description="seconds after which a silent worker loses its partitions"
     )
     kafka_partitions: int = Field(12, ge=1, le=4096, description="partitions of the topics that init makes")
     kafka_replication: int = Field(
@@ -98,7 +98,7 @@ class Settings(LocalSettings):
         86_400.0, ge=1, description="seconds a worker that has begun a batch waits for a Kafka that is away"
     )
     worker_batch_bytes: int = Field(
-        7 * MIB,
+        6 * MIB,
         ge=MIB,
         le=64 * MIB,
         description="bytes of messages after which a worker closes a batch; more of them take more memory",
