@@ -54,6 +54,13 @@ def become(user: str, folder: Path, *statements: str) -> list[Any]:
     return answers
 
 
+def may_only(user: str, folder: Path, allowed: list[str], refused: dict[str, dict[str, int]]) -> None:
+    """Assert that a user may run some statements, and that each of others is refused as it says."""
+    answers = become(user, folder, *allowed, *refused)
+    assert not [said for said, answer in zip(allowed, answers, strict=False) if isinstance(answer, dict)]
+    assert dict(zip(refused, answers[len(allowed) :], strict=True)) == refused
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder whose database was made by the user of the processes."""
@@ -92,9 +99,7 @@ def test_the_processes_may_do_their_work_and_no_more(folder: Path) -> None:
         "CREATE TABLE spanpulse.reads (a String) ENGINE = File('CSV')",
         "CREATE TABLE spanpulse.reads (a String) ENGINE = URL('http://127.0.0.1:1/', 'CSV')",
     ]
-    answers = become("spanpulse", folder, *allowed, *refused)
-    assert not [said for said, answer in zip(allowed, answers, strict=False) if isinstance(answer, dict)]
-    assert dict(zip(refused, answers[len(allowed) :], strict=True)) == dict.fromkeys(refused, DENIED)
+    may_only("spanpulse", folder, allowed, dict.fromkeys(refused, DENIED))
 
 
 def test_grafana_reads_spanpulse_and_nothing_else(folder: Path) -> None:
@@ -125,9 +130,7 @@ def test_grafana_reads_spanpulse_and_nothing_else(folder: Path) -> None:
         "SELECT 1 SETTINGS max_result_rows = 0": BEYOND,
         "SELECT 1 SETTINGS readonly = 0": READ_ONLY,
     }
-    answers = become("grafana", folder, *allowed, *refused)
-    assert not [said for said, answer in zip(allowed, answers, strict=False) if isinstance(answer, dict)]
-    assert dict(zip(refused, answers[len(allowed) :], strict=True)) == refused
+    may_only("grafana", folder, allowed, refused)
 
 
 def test_a_gateway_reads_what_is_shared_and_nothing_else(folder: Path) -> None:
@@ -157,9 +160,7 @@ def test_a_gateway_reads_what_is_shared_and_nothing_else(folder: Path) -> None:
         "SELECT 1 SETTINGS log_queries = 1": BEYOND,
         "SELECT 1 SETTINGS readonly = 0": READ_ONLY,
     }
-    answers = become("gateway", folder, *allowed, *refused)
-    assert not [said for said, answer in zip(allowed, answers, strict=False) if isinstance(answer, dict)]
-    assert dict(zip(refused, answers[len(allowed) :], strict=True)) == refused
+    may_only("gateway", folder, allowed, refused)
 
 
 def test_the_dashboard_reads_spanpulse_and_nothing_else(folder: Path) -> None:
@@ -196,9 +197,7 @@ def test_the_dashboard_reads_spanpulse_and_nothing_else(folder: Path) -> None:
         "SELECT 1 SETTINGS log_queries = 0": BEYOND,
         "SELECT 1 SETTINGS readonly = 0": READ_ONLY,
     }
-    answers = become("dashboard", folder, *allowed, *refused)
-    assert not [said for said, answer in zip(allowed, answers, strict=False) if isinstance(answer, dict)]
-    assert dict(zip(refused, answers[len(allowed) :], strict=True)) == refused
+    may_only("dashboard", folder, allowed, refused)
 
 
 def test_the_engine_knows_users_quotas_and_limits_as_they_stand(folder: Path) -> None:

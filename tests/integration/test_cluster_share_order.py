@@ -9,7 +9,7 @@ from clickhouse_running import running_clickhouse
 from spanpulse_sinks.clickhouse.server import ServerDatabase
 from spanpulse_stream.cluster import Shared, checked_text
 from spanpulse_stream.cluster._database import server_config
-from spanpulse_stream.cluster._shared import SharedRow
+from spanpulse_stream.cluster._shared_rows import SharedRow
 from spanpulse_stream.settings import Settings, SettingsError
 
 HOUR_MS = 3_600_000

@@ -16,7 +16,7 @@ from spanpulse_sinks.clickhouse import QueryFailed
 from spanpulse_stream.cluster import _follow_keys
 from spanpulse_stream.cluster._follow_keys import KeysFollowing
 from spanpulse_stream.cluster._known_keys import KeysReader
-from spanpulse_stream.cluster._shared import SharedRow
+from spanpulse_stream.cluster._shared_rows import SharedRow
 from spanpulse_stream.gateway import ApiKeys, GrpcServer, OtlpOptions
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
 from spanpulse_stream.settings import Settings

@@ -8,7 +8,8 @@ import pytest
 
 from spanpulse_stream.cluster import _shared
 from spanpulse_stream.cluster._known_keys import FILE, NOTHING_SHARED, KeysFile, KnownKeys
-from spanpulse_stream.cluster._shared import MOST_KEYS, MOST_KEYS_BYTES, SharedRow, checked_text, hashed, keys_of
+from spanpulse_stream.cluster._shared import MOST_KEYS, MOST_KEYS_BYTES, checked_text, hashed, keys_of
+from spanpulse_stream.cluster._shared_rows import SharedRow
 from spanpulse_stream.gateway import InvalidKey
 from spanpulse_stream.settings import Settings, SettingsError
 

@@ -9,7 +9,8 @@ import logging
 from dataclasses import dataclass, field
 
 from spanpulse_sinks.clickhouse import QueryFailed
-from spanpulse_stream.cluster._shared import Shared, SharedRow, settings_under
+from spanpulse_stream.cluster._shared import Shared, settings_under
+from spanpulse_stream.cluster._shared_rows import SharedRow
 from spanpulse_stream.pipeline import PriceBooks
 from spanpulse_stream.price import OverrideError
 from spanpulse_stream.process import versions_now

@@ -17,7 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from spanpulse_sinks.clickhouse import QueryFailed, SinkError
 from spanpulse_stream.cluster._database import short_reason
 from spanpulse_stream.cluster._known_keys import KeysFile, KeysReader, KnownKeys
-from spanpulse_stream.cluster._shared import SharedRow
+from spanpulse_stream.cluster._shared_rows import SharedRow
 from spanpulse_stream.gateway import ApiKeys, BindingRefused, InvalidKey, check_binding
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
 from spanpulse_stream.settings import Settings

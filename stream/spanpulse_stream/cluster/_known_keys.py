@@ -14,7 +14,8 @@ import orjson
 from spanpulse_sinks.clickhouse import QueryLimits, write_durably
 from spanpulse_sinks.clickhouse.server import ServerDatabase
 from spanpulse_stream.cluster._database import server_config
-from spanpulse_stream.cluster._shared import MOST_KEYS_BYTES, Shared, SharedRow, hashed, keys_of
+from spanpulse_stream.cluster._shared import MOST_KEYS_BYTES, Shared, hashed, keys_of
+from spanpulse_stream.cluster._shared_rows import SharedRow
 from spanpulse_stream.gateway import ApiKeys, InvalidKey
 from spanpulse_stream.settings import Settings
 

@@ -9,25 +9,19 @@ Not guaranteed: anything against workers that run already while the row is repla
 """
 
 import asyncio
-import time
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import orjson
-import pyarrow as pa
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from spanpulse_sinks.backoff import pause
-from spanpulse_sinks.clickhouse import Failure, QueryFailed, SinkError, query
+from spanpulse_sinks.clickhouse import QueryFailed, SinkError, query
 from spanpulse_sinks.clickhouse.server import ServerDatabase
+from spanpulse_stream.cluster._shared_rows import SharedRow, add_surely
 from spanpulse_stream.kafka import LogSources, OwnTopics, TopicsRefused
 from spanpulse_stream.settings import Settings, SettingsError
 
 __all__ = ["Owner", "check_names", "own_database", "replace_owner"]
 
 KIND = "log"
-ATTEMPTS = 6
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 3.0
 REPLACE = "with all workers of both stopped, `spanpulse init --replace-log` (docs/cluster.md says what it takes)"
 
 
@@ -128,22 +122,8 @@ def _held(database: ServerDatabase) -> tuple[int, Owner | None]:
 
 def _write(database: ServerDatabase, generation: int, owner: Owner) -> Owner:
     """Write a row, unless somebody else did just now; returns whose the database is then. Raises SinkError."""
-    columns: dict[str, Any] = {
-        "kind": pa.array([KIND]),
-        "version": pa.array([generation], pa.uint64()),
-        "text": pa.array([orjson.dumps(asdict(owner)).decode()]),
-        "imported_by": pa.array(["spanpulse"]),
-    }
-    rows = pa.RecordBatch.from_pydict(columns)
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            database.insert("shared_state", rows, token=f"shared/{KIND}/{generation}")
-            database.settle("shared_state")
-            break
-        except ClickHouseError as error:
-            if Failure.of(error) is Failure.PERMANENT or attempt == ATTEMPTS:
-                raise SinkError(f"ClickHouse does not take whose the database is: {error}") from error
-            time.sleep(pause(attempt, FIRST_WAIT_S, LONGEST_WAIT_S))
+    row = SharedRow(KIND, generation, orjson.dumps(asdict(owner)).decode(), "spanpulse")
+    add_surely(database, row, f"{KIND}/{generation}", "whose the database is", settle=True)
     _, held = _held(database)
     if held is None:
         raise SinkError("ClickHouse said ok, and does not have the row that says whose the database is")

@@ -9,16 +9,15 @@ import getpass
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import orjson
-import pyarrow as pa
 from pydantic import ValidationError
 
 from spanpulse_sinks.clickhouse import Database, QueryFailed, query
 from spanpulse_sinks.clickhouse.server import ServerDatabase
+from spanpulse_stream.cluster._shared_rows import SharedRow, add_row
 from spanpulse_stream.gateway import ApiKeys, InvalidKey
 from spanpulse_stream.price import check_overrides
 from spanpulse_stream.settings import Settings, SettingsError
@@ -29,7 +28,6 @@ __all__ = [
     "SHARED_SETTINGS",
     "Kind",
     "Shared",
-    "SharedRow",
     "checked_text",
     "hashed",
     "keys_of",
@@ -43,16 +41,6 @@ SHARED_SETTINGS = ("content", "keep", "window", "max_attributes", "max_depth")
 MOST_BYTES = 4 * 1024 * 1024
 MOST_KEYS = 10_000  # each request is held against all of them: a millisecond
 MOST_KEYS_BYTES = 2 * 1024 * 1024  # of that many with the longest names of tenants
-
-
-@dataclass(frozen=True, slots=True)
-class SharedRow:
-    """One import; ``version`` is ms since 1970. Not shown by repr: the text, which may be hashes of keys."""
-
-    kind: str
-    version: int
-    text: str = field(repr=False)
-    imported_by: str
 
 
 class Shared:
@@ -106,13 +94,7 @@ class Shared:
     def add(database: ServerDatabase, kind: Kind, text: str, version: int) -> SharedRow:
         """Import a text that `checked_text` has passed, as `next_version`; in force as soon as processes ask."""
         row = SharedRow(kind, version, text, _person())
-        columns: dict[str, Any] = {
-            "kind": pa.array([row.kind]),
-            "version": pa.array([row.version], pa.uint64()),
-            "text": pa.array([row.text]),
-            "imported_by": pa.array([row.imported_by]),
-        }
-        database.insert("shared_state", pa.RecordBatch.from_pydict(columns), token=f"shared/{kind}/{version}")
+        add_row(database, row, f"{kind}/{version}")
         return row
 
 

@@ -8,23 +8,18 @@ one that says prices in a new way; `UnknownPriceVersion` says so then.
 
 import time
 from pathlib import Path
-from random import random
-from typing import Any
 
 import orjson
-import pyarrow as pa
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from spanpulse_sinks.clickhouse import Failure, SinkError, query
+from spanpulse_sinks.clickhouse import SinkError, query
 from spanpulse_sinks.clickhouse.server import ServerDatabase
 from spanpulse_stream.cluster._folder import cannot_write
+from spanpulse_stream.cluster._shared_rows import SharedRow, add_surely
 from spanpulse_stream.price import keep_list, keep_overrides, parts_of, text_of
 
 __all__ = ["UsedPrices"]
 
 LIST, TEXT = "price_list/", "price_text/"  # kinds of rows; a release or a digest follows
-ATTEMPTS = 6
-FIRST_WAIT_S = 0.1
 
 
 class UsedPrices:
@@ -45,7 +40,8 @@ class UsedPrices:
             kinds[TEXT + digest] = lambda: text_of(version, self._archive)
         missing = [kind for kind in kinds if not self._texts("kind = {kind:String}", "1", kind)]
         for kind in missing:
-            self._add(kind, kinds[kind](), by)
+            row = SharedRow(kind, time.time_ns() // 1_000_000, kinds[kind](), by)
+            add_surely(self._database, row, kind, "the prices of this worker")
         return missing
 
     def fetch(self, version: str) -> None:
@@ -67,21 +63,3 @@ class UsedPrices:
         sql = f"SELECT toString({what}) AS found FROM shared_state WHERE {where} ORDER BY kind, version"  # noqa: S608
         answer = query(self._database, sql, parameters={"kind": kind}, output_format="JSONEachRow")
         return [orjson.loads(line)["found"] for line in answer.splitlines()]
-
-    def _add(self, kind: str, text: str, by: str) -> None:
-        columns: dict[str, Any] = {
-            "kind": pa.array([kind]),
-            "version": pa.array([time.time_ns() // 1_000_000], pa.uint64()),
-            "text": pa.array([text]),
-            "imported_by": pa.array([by]),
-        }
-        rows = pa.RecordBatch.from_pydict(columns)
-        for attempt in range(ATTEMPTS):
-            try:
-                self._database.insert("shared_state", rows, token=f"shared/{kind}")
-            except ClickHouseError as error:
-                if Failure.of(error) is Failure.PERMANENT or attempt + 1 == ATTEMPTS:
-                    raise SinkError(f"ClickHouse does not take the prices of this worker: {error}") from error
-                time.sleep(FIRST_WAIT_S * 2**attempt * (0.5 + random()))  # noqa: S311 -- jitter
-            else:
-                return
