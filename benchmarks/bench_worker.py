@@ -1,6 +1,6 @@
 """CPU of the workers per span from Kafka to ClickHouse, with 1, 2 and 4 of them, and memory while a backlog is drained.
 
-    python benchmarks/bench_worker.py [--spans 1000000] [--workers 1 2 4] [--partitions 12]
+    python benchmarks/bench_worker.py [--spans 1000000] [--workers 1 2 4] [--partitions 12] [--rounds 1]
 
 A backlog of generated exports is put into a topic of its own for each run, as a gateway would write it (512 spans of
 1.7 KB a message, zstd); then the workers are started, and from the moment when they have taken partitions until nothing
@@ -10,6 +10,7 @@ broker. All processes share this machine's cores: rates say little, CPU-seconds 
 
 import argparse
 import asyncio
+import statistics
 import sys
 import tempfile
 import threading
@@ -43,6 +44,7 @@ class Used(NamedTuple):
 
     workers: int
     spans: int
+    batches: int
     seconds: float
     worker_cpu: float
     database_cpu: float
@@ -118,6 +120,7 @@ def measure(cluster: Cluster, workers: int, spans: int) -> Used:
     database = cluster.clickhouse.process.pid  # type: ignore[union-attr]
     broker = cluster.kafka.pid(0)
     peaks, begun = Peaks(roles), time.monotonic()
+    early = cluster.one("toInt64(count()) FROM span_rows")  # they have begun before the last of them was ready
     before = cpu(pids), cpu([database]), cpu([broker])
     cluster.drain(DRAIN_WITHIN_S)
     after = cpu(pids), cpu([database]), cpu([broker])
@@ -129,7 +132,8 @@ def measure(cluster: Cluster, workers: int, spans: int) -> Used:
     stored = cluster.one("toInt64(count()) FROM span_rows")
     assert stored == written, f"{stored} spans are stored, {written} were written"
     used = [later - earlier for earlier, later in zip(before, after, strict=True)]
-    return Used(workers, written, seconds, *used, shares, peaks.mb)
+    batches = cluster.one("toInt64(count()) FROM batches")
+    return Used(workers, written - early, batches, seconds, *used, shares, peaks.mb)
 
 
 def shared(roles: list[Role]) -> list[list[str]]:
@@ -142,33 +146,44 @@ def shared(roles: list[Role]) -> list[list[str]]:
     return found
 
 
+def run(workers: int, spans: int, partitions: int) -> Used:
+    """Measure with a broker and a database of its own, and print it."""
+    with tempfile.TemporaryDirectory(prefix="spanpulse-bench-") as folder:
+        kafka = Kafka.start(Path(folder), heap_mb=512, java_options=())
+        server = ClickHouse.start(Path(folder) / "ch", options={"max_server_memory_usage": 4 << 30})
+        try:
+            with Cluster(Path(folder), kafka, server, {"SPANPULSE_KAFKA_PARTITIONS": str(partitions)}) as cluster:
+                used = measure(cluster, workers, spans)
+        finally:
+            server.stop()
+            kafka.stop()
+    print(
+        f"{used.workers} workers: {used.spans / used.worker_cpu:,.0f} spans per CPU-second of the workers (bar"
+        f" {BAR:,}), {used.spans / used.seconds:,.0f} spans/s in {used.batches} batches; a million spans: workers"
+        f" {used.worker_cpu / used.spans * 1e6:.1f} CPU-s, database"
+        f" {used.database_cpu / used.spans * 1e6:.1f}, broker {used.broker_cpu / used.spans * 1e6:.1f}; partitions"
+        f" {used.shares}; peak {[round(each) for each in used.peak_mb]} MB (bar {MEMORY_BAR_MB})",
+        flush=True,
+    )
+    return used
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--spans", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--partitions", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=1, help="the machine's speed varies: rounds of all, and medians")
     given = parser.parse_args()
-    per_span = []
-    for workers in given.workers:
-        with tempfile.TemporaryDirectory(prefix="spanpulse-bench-") as folder:
-            kafka = Kafka.start(Path(folder), heap_mb=512, java_options=())
-            server = ClickHouse.start(Path(folder) / "ch", options={"max_server_memory_usage": 4 << 30})
-            own = {"SPANPULSE_KAFKA_PARTITIONS": str(given.partitions)}
-            try:
-                with Cluster(Path(folder), kafka, server, own) as cluster:
-                    used = measure(cluster, workers, given.spans)
-            finally:
-                server.stop()
-                kafka.stop()
-        per_span.append(used.worker_cpu / used.spans)
-        print(
-            f"{used.workers} workers: {used.spans / used.worker_cpu:,.0f} spans per CPU-second of the workers (bar"
-            f" {BAR:,}), {used.spans / used.seconds:,.0f} spans/s, x{per_span[-1] / per_span[0]:.2f} the CPU of the"
-            f" first; a million spans: workers {used.worker_cpu / used.spans * 1e6:.1f} CPU-s, database"
-            f" {used.database_cpu / used.spans * 1e6:.1f}, broker {used.broker_cpu / used.spans * 1e6:.1f}; partitions"
-            f" {used.shares}; peak {[round(each) for each in used.peak_mb]} MB (bar {MEMORY_BAR_MB})",
-            flush=True,
-        )
+    per_span: dict[int, list[float]] = {workers: [] for workers in given.workers}
+    for _ in range(given.rounds):
+        for workers in given.workers:
+            used = run(workers, given.spans, given.partitions)
+            per_span[workers].append(used.worker_cpu / used.spans)
+    medians = {workers: statistics.median(each) for workers, each in per_span.items()}
+    for workers, median in medians.items():
+        ratio = median / medians[given.workers[0]]
+        print(f"{workers} workers: median {median * 1e6:.1f} CPU-s a million spans, x{ratio:.2f} of the first")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ from spanpulse_stream.transport import KafkaClaims, failed, make_kafka_app
 
 __all__ = ["WorkerProcess"]
 
-BUFFERED_BYTES = 8 * 1024 * 1024
+BUFFERED_BYTES = 4 * 1024 * 1024
 RECORD_BYTES = 900  # batches of smaller records are closed by number: one takes 12 KB while it is computed and written
 LONGEST_WAIT_S = 5.0
 PUBLISH_WITHIN_S = 5.0  # when the worker stops

@@ -13,7 +13,7 @@ __all__ = ["allow_files", "give_back_memory", "map_large_blocks", "settle", "tam
 
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of glibc's malloc.h
 ARENAS = 2
-LARGE = 128 * 1024  # bytes; glibc's own first threshold
+LARGE = 1024 * 1024  # bytes: above a message of a gateway (900 KB); below, each of them costs hundreds of page faults
 MOST_FILES = 65_536  # some programs that are started go through all that may be open
 YOUNG = 50_000  # objects until a collection of the youngest; batches make thousands that live for one batch
 

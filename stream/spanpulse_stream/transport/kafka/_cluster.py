@@ -20,7 +20,7 @@ METADATA_AGE_MS: Final = 10_000  # after which new topics and partitions are fou
 FETCH_WAIT_MS: Final = 500
 # Compressed; a larger message comes alone. Few partitions at a time with much of each: batches of a backlog are large.
 PARTITION_FETCH_BYTES: Final = 3 * 1024 * 1024
-FETCH_BYTES: Final = 12 * 1024 * 1024
+FETCH_BYTES: Final = 6 * 1024 * 1024
 NEVER_MS: Final = 2**31 - 1
 
 

@@ -163,9 +163,6 @@ class Consumer(CarefulConsumer, driver.Consumer):
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: the ledger knows what was delivered."""
 
-    def verify_event_path(self, now: float, tp: TP) -> None:
-        """Do nothing: who watches the committed offsets knows better who is stuck."""
-
     def ack(self, message: Any) -> bool:
         """Mark a message as acknowledged, if that counts."""
         with ack_lock:
