@@ -36,12 +36,12 @@ BEYOND = {"code": 452}
 READ_ONLY = {"code": 164}
 
 
-def become(user: str, folder: Path, *statements: str) -> list[Any]:
-    """Run statements as a user, in a process of their own."""
+def become(user: str, folder: Path, *statements: str, grants: tuple[str, ...] = ()) -> list[Any]:
+    """Run statements as a user, who has ``grants`` as well, in a process of their own."""
     rooms = (ROOT / room for room in ("sinks", "stream", "instrumentation"))
     environ = {**os.environ, **secrets(), "PYTHONPATH": os.pathsep.join(map(str, rooms))}
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("as_user.py")), user, str(folder)],
+        [sys.executable, str(Path(__file__).with_name("as_user.py")), user, str(folder), *grants],
         input=json.dumps(statements),
         env=environ,
         capture_output=True,
@@ -200,6 +200,34 @@ def test_the_dashboard_reads_spanpulse_and_nothing_else(folder: Path) -> None:
     may_only("dashboard", folder, allowed, refused)
 
 
+def test_the_server_fills_its_dictionary_and_may_read_nothing_else(folder: Path) -> None:
+    """Who asks the dictionary, and in whose name it is filled, is one user in this engine."""
+    late = "('default', '5', '6')"
+    become(
+        "admin",
+        folder,
+        "INSERT INTO spanpulse.span_texts (received_at, tenant, trace_id, span_id, direction, messages)"
+        """ SELECT now(), 'default', '5', '6', 'input', '[{"late": 1}]'""",
+    )
+    asked = f"SELECT dictGet('spanpulse.late_texts', 'input', {late})"
+    (answer,) = become("default", folder, asked, grants=("GRANT dictGet ON spanpulse.late_texts",))
+    assert answer == [['[{"late": 1}]']]
+    refused = ["span_rows", "spans", "batches", "shared_state", "dead_letters"]
+    may_only(
+        "default",
+        folder,
+        ["SELECT count() FROM spanpulse.span_texts"],
+        {
+            asked: DENIED,
+            "INSERT INTO spanpulse.span_texts SELECT * FROM spanpulse.span_texts": DENIED,
+            "DROP TABLE spanpulse.span_texts": DENIED,
+            "SELECT name FROM system.users": DENIED,
+            **{f"SELECT * FROM spanpulse.{table}": DENIED for table in refused},
+            "SELECT 1 SETTINGS readonly = 0": READ_ONLY,
+        },
+    )
+
+
 def test_the_engine_knows_users_quotas_and_limits_as_they_stand(folder: Path) -> None:
     users, quotas, limits, grants, gateway = become(
         "admin",
@@ -221,9 +249,12 @@ def test_the_engine_knows_users_quotas_and_limits_as_they_stand(folder: Path) ->
 def test_nobody_comes_in_without_a_password() -> None:
     users = ET.parse(CONFIGURATION / "users.xml").getroot().find("users")
     assert users is not None
-    assert {user.tag for user in users} == {"spanpulse", "dashboard", "grafana", "gateway"}
+    people = [user for user in users if user.tag != "default"]
+    assert {user.tag for user in people} == {"spanpulse", "dashboard", "grafana", "gateway"}
+    own = [ip.text for ip in users.iterfind("default/networks/*")]
+    assert own == ["127.0.0.1", "::1"]
     given = services()["clickhouse"]["environment"]
-    for user in users:
+    for user in people:
         (password,) = (each for each in user if each.tag.startswith("password"))
         assert password.tag == "password_sha256_hex"
         assert re.fullmatch(r"[0-9a-f]{64}", given[password.attrib["from_env"]])
