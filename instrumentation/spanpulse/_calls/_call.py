@@ -1,0 +1,65 @@
+"""One call of a model, from its start until it is told: what the application's thread leaves for a thread of ours.
+
+The application's thread starts a span, and at the end puts down times and references to bytes, nothing else; whoever
+finishes the call reads the bytes. Guarantee: a call ends once, whoever says so first. Bytes, not objects, are held: an
+application may change its messages at once, and its answer may be freed.
+"""
+
+import time
+from collections.abc import Callable
+
+from opentelemetry.trace import Span
+
+from spanpulse._calls._body import Collected
+from spanpulse._shapes import Shape
+
+__all__ = ["Call"]
+
+
+class Call:
+    """A call that has begun. ``done`` is called once, when it has ended, in whatever thread that happens."""
+
+    __slots__ = (
+        "answer",
+        "done",
+        "encoding",
+        "ended_ns",
+        "error",
+        "first_ns",
+        "is_stream",
+        "request",
+        "shape",
+        "span",
+        "started_ns",
+        "usage_only",
+    )
+
+    def __init__(self, span: Span, shape: Shape, done: "Callable[[Call], None]") -> None:
+        self.span = span
+        self.shape = shape
+        self.done = done
+        self.started_ns = time.time_ns()
+        self.first_ns = 0
+        """When the first bytes of a stream came, ns; 0 before that."""
+        self.ended_ns = 0
+        self.request = b""
+        self.answer: bytes | Collected = b""
+        self.encoding = ""
+        self.is_stream = False
+        self.usage_only = False
+        """Whether the answer is vectors, of which nothing but the usage is read."""
+        self.error: BaseException | None = None
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Say that the call is over; the first one who does is heard."""
+        if self.ended_ns:
+            return
+        self.ended_ns = time.time_ns()
+        self.error = error
+        self.done(self)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        answer = self.answer
+        return len(self.request) + (answer.size if isinstance(answer, Collected) else len(answer))

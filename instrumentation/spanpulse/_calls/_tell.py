@@ -1,0 +1,68 @@
+"""Telling a span what its call said: attributes by the GenAI conventions, content by policy."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry.trace import Status, StatusCode
+
+from spanpulse._calls._body import Collected, read_events, read_json, read_usage
+from spanpulse._calls._call import Call
+from spanpulse._shapes import Attribute, Json, Told
+
+__all__ = ["Policy", "tell"]
+
+NS = 1e9
+LONGEST_ERROR = 500  # characters
+
+Policy = Callable[[str], str]
+"""What a text becomes before it leaves the process."""
+
+
+def tell(call: Call, policy: Policy | None) -> dict[str, Attribute]:
+    """Set the attributes of a call that has ended, and return them. Without a ``policy`` no content leaves."""
+    asked, answered = call.shape.read_request(read_json(call.request)), _answer(call)
+    told = asked.attributes | answered.attributes
+    if call.is_stream:
+        told["gen_ai.request.stream"] = True
+        if call.first_ns:
+            told["gen_ai.response.time_to_first_chunk"] = (call.first_ns - call.started_ns) / NS
+    if call.error is not None:
+        told["error.type"] = type(call.error).__qualname__
+    if "error.type" in told:
+        words = str(call.error) if call.error is not None else str(told["error.type"])
+        call.span.set_status(Status(StatusCode.ERROR, words[:LONGEST_ERROR] if policy is None else policy(words)))
+    call.span.set_attributes(told)
+    if policy is not None:
+        call.span.set_attributes(_content(asked, answered, policy))
+    return told
+
+
+def _answer(call: Call) -> Told:
+    answer = call.answer
+    if not isinstance(answer, Collected):
+        read = read_usage(answer) if call.usage_only else read_json(answer, call.encoding)
+        return call.shape.read_answer(read)
+    parts = answer.parts()
+    if not call.is_stream:
+        return call.shape.read_answer(read_json(parts[0], call.encoding))
+    events = list(read_events(parts, call.encoding))
+    told = call.shape.read_answer(call.shape.join(events))
+    for event in events:
+        if isinstance(failed := event.get("error"), dict):
+            told.note("error.type", str(failed.get("code") or failed.get("type") or "error"))
+    return told
+
+
+def _content(asked: Told, answered: Told, policy: Policy) -> dict[str, str]:
+    content: dict[str, Any] = {
+        "gen_ai.input.messages": asked.messages,
+        "gen_ai.output.messages": answered.messages,
+        "gen_ai.system_instructions": asked.instructions,
+        "gen_ai.tool.definitions": asked.tools,
+    }
+    return {key: policy(_dumped(value)) for key, value in content.items() if value}
+
+
+def _dumped(value: list[Json]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
