@@ -4,6 +4,7 @@ Each function is for `sinks_inside.a_process` and returns plain data.
 """
 
 import asyncio
+import contextlib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,12 @@ from erasing import stored as stored_for_erasing
 from making_spans import CHAT, SECOND, request, span
 from pipeline_running import START_MS, Processed, versions
 from sinks_process import CONFIG
-from spanpulse_sinks.clickhouse import EmbeddedDatabase, workbench
+from spanpulse_sinks.clickhouse import BatchWriter, EmbeddedDatabase, workbench
 from spanpulse_sinks.clickhouse._missing import committed_batches, missing_rows
 from spanpulse_stream.day import date_of, day_of
 from spanpulse_stream.decisions import Decisions
 from spanpulse_stream.maintenance._erase import erase
-from spanpulse_stream.pipeline import Incoming
+from spanpulse_stream.pipeline import Incoming, PartitionSteps, Tools
 
 Found = dict[str, Any]
 CALLS = 3
@@ -89,6 +90,58 @@ def alone(folder: Path, window: int) -> Found:
             "audit": list(audited(bench)),
             "missing": missing_rows(database.writer, batches, [], CONFIG.retention, date_of(day_of(now))),
             "page": asyncio.run(_page(database)),
+        }
+
+
+class Killed(BaseException):
+    """The process ended."""
+
+
+class UntilBatches:
+    """Inserts as the database does, until the row that says that a batch is whole."""
+
+    def __init__(self, database: EmbeddedDatabase) -> None:
+        self._inserts = database.inserts
+
+    def insert(self, batch: Any, table: str, *rest: Any, **how: Any) -> Any:
+        """Insert. Raises Killed for `batches`."""
+        if table == "batches":
+            raise Killed
+        return self._inserts.insert(batch, table, *rest, **how)
+
+    def recover(self, *rest: Any) -> Any:
+        """Do as the database does."""
+        return self._inserts.recover(*rest)
+
+
+def half_written(folder: Path) -> Found:
+    """Leave a batch of a decision half written, about a span that is out of the window, and lose its claim."""
+    now = time.time_ns() // 10**6 - 60_000
+    first = calls(0, now)
+    (gone, also, _) = targets_in(first)
+    told = decisions_message(1, now, replace(gone, dropped=True))
+    with EmbeddedDatabase.open(folder / "database", CONFIG) as database, workbench(database) as bench:
+        processed = Processed(folder, database, 1)
+        processed.write([[first]], set())
+        batch = processed.steps.compute([told], processed.versions).computed.batch
+        killed = BatchWriter(database, inserts=UntilBatches(database))  # type: ignore[arg-type]
+        with contextlib.suppress(Killed):
+            killed.write(batch)
+        written = sorted(table for table, rows in batch.tables.items() if rows is not None and rows.num_rows)
+        tools = Tools(database, BatchWriter(database), processed.books, lambda *_: None, 2, shared=True)
+        steps = PartitionSteps(SOURCE, tools)
+        reached = steps.landed(1)
+        end = steps.unfinished(reached, None)
+        later = decisions_message(2, now, replace(also, dropped=True))
+        for range_ in ([told], [later]) if end == 2 else ([told, later],):  # as a worker would go on
+            steps.write(steps.compute(range_, processed.versions))
+        return {
+            "written": written,
+            "reached": reached,
+            "end": end,
+            "sums": {**processed.read(SUMS)[0], **processed.read(CALL_SUMS)[0]},
+            "spans": processed.read("SELECT count() AS n FROM spans")[0]["n"],
+            "audit": list(audited(bench)),
         }
 
 

@@ -51,6 +51,12 @@ def test_a_service_may_do_no_more_than_it_must(name: str) -> None:
         assert "size=" in tmpfs, "memory has a bound"
 
 
+def test_a_broker_may_run_what_it_unpacks() -> None:
+    """Its jar for zstd holds a library that it writes to /tmp and opens there; Docker forbids that unless told."""
+    (temporary,) = (mount for mount in services()["kafka"]["tmpfs"] if mount.startswith("/tmp:"))
+    assert "exec" in temporary.partition(":")[2].split(",")
+
+
 def test_ports_are_published_on_this_machine_only() -> None:
     published = {port: name for name, service in services().items() for port in service.get("ports", [])}
     assert all(port.startswith("127.0.0.1:") for port in published)

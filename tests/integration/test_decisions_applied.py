@@ -41,6 +41,16 @@ def test_decisions_in_batches_of_their_own_take_effect_once(inside: Inside, tmp_
     assert (session["requests"], session["cost"]) == (1, page["newest"]["cost"])
 
 
+def test_a_correction_alone_tells_that_a_batch_is_half_written(inside: Inside, tmp_path: Path) -> None:
+    found = inside(decided_running.half_written, tmp_path)
+    assert {"span_updates", "rollup_minute"} <= set(found["written"])
+    assert not {"seen", "span_rows"} & set(found["written"]), "no partition remembers the span"
+    assert (found["reached"], found["end"]) == (1, 2)
+    assert found["sums"] == {"spans": 1, "requests": 1, "tokens": 1000}
+    assert found["spans"] == 1
+    assert found["audit"] == []
+
+
 @pytest.mark.parametrize("window", [5_000, 1])
 def test_an_erased_user_does_not_come_back_by_a_decision(inside: Inside, tmp_path: Path, window: int) -> None:
     found = inside(decided_running.erased, tmp_path, window)

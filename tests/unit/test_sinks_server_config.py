@@ -56,6 +56,8 @@ def test_every_view_is_made_over_all_shards_but_spans_which_each_shard_joins() -
 @pytest.mark.parametrize("config", [SINGLE, CLUSTER])
 def test_tables_remember_tokens_and_parts_are_durable(config: ServerConfig) -> None:
     assert re.search(r"(non_)?replicated_deduplication_window = 10000", config.table_settings())
+    if config.cluster:
+        assert "replicated_deduplication_window_seconds = 604800" in config.table_settings()
     assert "fsync_after_insert = 1" in config.table_settings()
     assert config.insert_settings["async_insert"] == 0
 

@@ -14,10 +14,12 @@ from spanpulse_sinks.clickhouse._batch import TABLES, OffsetRange, Position, pos
 
 __all__ = ["WRITTEN_FIRST", "HalfWritten", "Landed", "half_written", "highest_source", "landed", "newest_batch"]
 
-# Of every batch, however early its writing was interrupted, one of these has a row if any table has.
+# Of every batch, however early its writing was interrupted, one of these has a row if any table has. A decision about a
+# span that no partition remembers leaves a correction alone.
 WRITTEN_FIRST = {
     "seen": "log_offset",
     "span_rows": "log_offset",
+    "span_updates": "log_offset",
     "dead_letters": "log_offset",
     "batches": "last_offset",
 }

@@ -87,7 +87,7 @@ class Failure(Enum):
             return cls.NO_SPACE
         if code in BROKEN or (code not in PASSING and "while reading from part" in str(error)):
             return cls.BROKEN
-        if code == TOO_MANY_PARTS and "partitions" in str(error):
+        if code == TOO_MANY_PARTS and "for single INSERT block" in str(error):
             return cls.PERMANENT
         return cls.PERMANENT if code in PERMANENT else cls.TRANSIENT
 

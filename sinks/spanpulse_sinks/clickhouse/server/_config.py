@@ -14,6 +14,7 @@ from spanpulse_sinks.clickhouse._config import DATABASE, MIB, ONE_PART, QueryLim
 __all__ = ["INSERT_SETTINGS", "QUERY_SETTINGS", "ServerConfig"]
 
 REMEMBERED_PARTS = 10_000  # tokens by which an insert that comes again is known; what it costs was measured: nothing
+REMEMBERED_S = 7 * 86_400  # and a replicated table forgets them after an hour if it is not told otherwise
 REPLICA = "'/clickhouse/tables/{uuid}/{shard}', '{replica}'"
 
 # The answer of an insert comes when it is done, and of two with one token one is dropped.
@@ -81,6 +82,7 @@ class ServerConfig:
         window = "replicated_deduplication_window" if self.cluster else "non_replicated_deduplication_window"
         settings: dict[str, int | str] = {
             window: REMEMBERED_PARTS,
+            **({"replicated_deduplication_window_seconds": REMEMBERED_S} if self.cluster else {}),
             "fsync_after_insert": 1,
             "fsync_part_directory": 1,
             "ttl_only_drop_parts": 1,
