@@ -1,7 +1,7 @@
 """The bytes of an answer, collected while an application reads them, and read as JSON once it has.
 
-Guarantee: at most `MOST_BYTES` and the last `TAIL_BYTES` of an answer are held; what lies between is left out and told as
-such. Not guaranteed: that what was compressed by other ways than gzip and deflate is read.
+Guarantee: at most `MOST_BYTES` and the last `TAIL_BYTES` of an answer are held; what lies between is left out, and
+nothing of it is guessed. Not guaranteed: that what was compressed by other ways than gzip and deflate is read.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Watching the bytes of a streamed answer pass, below the SDK that reads them.
 
-A tap stands in the place of an HTTP response's stream, so it sees what every way of reading does: chunks, lines, events,
-an SDK's helpers. Guarantee: each chunk is handed on before anything else can happen to it; errors, early closing and
-streams that are dropped unread end the call. It keeps no response.
+A tap stands in the place of an HTTP response's stream, so it sees what every way of reading does: chunks, lines,
+events, an SDK's helpers. Guarantee: each chunk is handed on before anything else can happen to it; errors, early
+closing and streams that are dropped unread end the call. It keeps no response.
 """
 
 import time
@@ -80,7 +80,7 @@ class _Async(_Tap):
 
 
 @lru_cache(maxsize=32)
-def _kind(stream: type) -> type:
+def _kind(stream: type[Any]) -> type[Any]:
     """Return the tap for streams of a type: httpx, and what was made from it, look at the class before they read."""
     bases = tuple(base for base in stream.__mro__ if base.__name__ in {"SyncByteStream", "AsyncByteStream"})
     tap = _Async if hasattr(stream, "__aiter__") else _Sync
@@ -89,4 +89,5 @@ def _kind(stream: type) -> type:
 
 def tap(response: Any, call: Call) -> None:
     """Watch the stream of an HTTP response that is not read yet. Raises what a response of another shape leads to."""
-    response.stream = _kind(type(response.stream))(response.stream, call)
+    stream: Any = response.stream
+    response.stream = _kind(type(stream))(stream, call)

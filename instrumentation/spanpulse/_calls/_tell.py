@@ -1,26 +1,23 @@
 """Telling a span what its call said: attributes by the GenAI conventions, content by policy."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.trace import Status, StatusCode
 
 from spanpulse._calls._body import Collected, read_events, read_json, read_usage
 from spanpulse._calls._call import Call
+from spanpulse._privacy import Content, mask_known
 from spanpulse._shapes import Attribute, Json, Told
 
-__all__ = ["Policy", "tell"]
+__all__ = ["tell"]
 
 NS = 1e9
 LONGEST_ERROR = 500  # characters
 
-Policy = Callable[[str], str]
-"""What a text becomes before it leaves the process."""
 
-
-def tell(call: Call, policy: Policy | None) -> dict[str, Attribute]:
-    """Set the attributes of a call that has ended, and return them. Without a ``policy`` no content leaves."""
+def tell(call: Call, content: Content | None) -> dict[str, Attribute]:
+    """Set the attributes of a call that has ended, and return them. Without ``content`` no texts leave."""
     asked, answered = call.shape.read_request(read_json(call.request)), _answer(call)
     told = asked.attributes | answered.attributes
     if call.is_stream:
@@ -31,10 +28,10 @@ def tell(call: Call, policy: Policy | None) -> dict[str, Attribute]:
         told["error.type"] = type(call.error).__qualname__
     if "error.type" in told:
         words = str(call.error) if call.error is not None else str(told["error.type"])
-        call.span.set_status(Status(StatusCode.ERROR, words[:LONGEST_ERROR] if policy is None else policy(words)))
+        call.span.set_status(Status(StatusCode.ERROR, mask_known(words[:LONGEST_ERROR])))
     call.span.set_attributes(told)
-    if policy is not None:
-        call.span.set_attributes(_content(asked, answered, policy))
+    if content is not None:
+        call.span.set_attributes(_texts(asked, answered, content))
     return told
 
 
@@ -54,15 +51,15 @@ def _answer(call: Call) -> Told:
     return told
 
 
-def _content(asked: Told, answered: Told, policy: Policy) -> dict[str, str]:
-    content: dict[str, Any] = {
+def _texts(asked: Told, answered: Told, content: Content) -> dict[str, str]:
+    said: dict[str, list[Json]] = {
         "gen_ai.input.messages": asked.messages,
         "gen_ai.output.messages": answered.messages,
         "gen_ai.system_instructions": asked.instructions,
         "gen_ai.tool.definitions": asked.tools,
     }
-    return {key: policy(_dumped(value)) for key, value in content.items() if value}
+    return {key: _dumped(content.value(value)) for key, value in said.items() if value}
 
 
-def _dumped(value: list[Json]) -> str:
+def _dumped(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
