@@ -80,7 +80,7 @@ class _Async(_Tap):
 
 
 @lru_cache(maxsize=32)
-def _kind(stream: type[Any]) -> type[Any]:
+def _kind(stream: Any) -> Any:
     """Return the tap for streams of a type: httpx, and what was made from it, look at the class before they read."""
     bases = tuple(base for base in stream.__mro__ if base.__name__ in {"SyncByteStream", "AsyncByteStream"})
     tap = _Async if hasattr(stream, "__aiter__") else _Sync
