@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from spanpulse_stream.kafka._broker import reaching
 from spanpulse_stream.kafka._closing import closing
@@ -138,7 +138,7 @@ class Connection:
                     await (self._producer.stop() if in_order else self._break_off())
         except TimeoutError:
             logger.debug("a producer did not close in time")
-        except (KafkaError, OSError):
+        except Exception:  # it is given up whatever it says, and its connections are cut below
             logger.debug("a producer did not close cleanly", exc_info=True)
         self._cut()
 
