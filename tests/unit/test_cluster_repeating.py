@@ -102,7 +102,10 @@ def test_an_answer_of_another_shard_is_none_of_the_one_that_failed(world: World)
 def test_a_worker_that_hangs_after_a_repeated_read_is_stuck_all_the_same(world: World) -> None:
     world.reader(RESET).raw_query("SELECT 1")
     consumer: Any = SimpleNamespace(
-        assignment=lambda: {TP("otlp", 0)}, highwater=lambda _tp: 100, readable=lambda _tp: 100
+        assignment=lambda: {TP("otlp", 0)},
+        highwater=lambda _tp: 100,
+        readable=lambda _tp: 100,
+        losses=SimpleNamespace(take=dict),
     )
     app: Any = SimpleNamespace(consumer=consumer)
     claims: Any = SimpleNamespace(reached=lambda _tp: 10)
