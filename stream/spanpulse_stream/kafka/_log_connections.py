@@ -10,12 +10,12 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 
+from spanpulse_stream.kafka._cancellations import own_cancellations
 from spanpulse_stream.kafka._connection import KafkaMisconfigured
 from spanpulse_stream.kafka._failures import KafkaUnusable
 from spanpulse_stream.kafka._log_connection import Connection
@@ -83,7 +83,7 @@ class Connections:
         connection: Connection | None = None
         try:
             connection = self._make()
-            with _own_cancellations():
+            with own_cancellations("connected"):
                 await connection.start()
             await self._use(connection)
         except Exception as error:  # noqa: BLE001 -- without this task nothing is ever written again
@@ -119,18 +119,6 @@ class Connections:
         closing = asyncio.create_task(connection.stop(), name="kafka:closing")
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
-
-
-@contextmanager
-def _own_cancellations() -> Iterator[None]:
-    """Let through a cancellation of this task alone: aiokafka cancels parts of itself, and some of that gets out."""
-    try:
-        yield
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise KafkaConnectionError("a client was cut off while it connected") from None
 
 
 def _pause(failures: int) -> float:

@@ -22,7 +22,7 @@ from aiokafka.protocol.admin import DescribeConfigsRequest
 from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as driver
 
-from spanpulse_stream.kafka import closing
+from spanpulse_stream.kafka import own_cancellations
 from spanpulse_stream.partitions import TP
 from spanpulse_stream.transport.kafka._errors import Stale
 from spanpulse_stream.transport.kafka._fetch import Fetched, fetch
@@ -98,7 +98,7 @@ class Thread(driver.AIOKafkaConsumerThread):
         if self._consumer is not None:
             with suppress(TimeoutError, KafkaError):
                 async with asyncio.timeout(LEAVE_WITHIN_S):
-                    with closing():
+                    with own_cancellations("closed"):
                         await self._consumer.stop()
 
     def _start_thread(self) -> None:
