@@ -1,6 +1,7 @@
 """What makes a broker of the tests ask for TLS, or for a user, and what a client needs then.
 
-With SASL there are two users: USER may do everything, STRANGER nothing. With SSL alone a client shows a certificate.
+With SASL there is USER, who may do everything, STRANGER, who may do nothing, and those of GRANTED, who may do what a
+test gives them. With SSL alone a client shows a certificate.
 """
 
 from pathlib import Path
@@ -9,7 +10,12 @@ from typing import Any
 from certificates import Authority
 
 USER, STRANGER = "spanpulse", "stranger"
-PASSWORDS = {USER: "the user's p@ssword: $%&{}", STRANGER: "another-password"}
+GRANTED = ("init", "gateway", "worker", "leastworker", "dashboard", "unwatched")
+PASSWORDS = {
+    USER: "the user's p@ssword: $%&{}",
+    STRANGER: "another-password",
+    **{user: f"password-of-{user}" for user in GRANTED},
+}
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 LISTENER = "listener.name.client"
 LOGIN = "org.apache.kafka.common.security"

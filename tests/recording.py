@@ -83,6 +83,9 @@ class RecordingPartition:
         self._journal.write(computed)
         self._journal.fails("written", computed)
 
+    def abandon(self) -> None:
+        """Nothing waits for another batch here."""
+
     def _run(self, step: str, batch: Batch) -> Batch:
         with self._journal.lock:
             self._journal.running += 1

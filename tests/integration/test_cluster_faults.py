@@ -176,6 +176,16 @@ def _readiness(role: Role) -> str:
     return "200" if answer.status_code == 200 else answer.text
 
 
+def test_a_read_that_is_repeated_in_a_quiet_hour_is_over_when_it_is_answered(up: Standing) -> None:
+    """No batch is written meanwhile that could say so."""
+    faults = up.cluster.clickhouse.faults
+    eventually(lambda: all(_readiness(role) == "200" for role in up.workers))
+    rule = faults.add("reset", kind="select", pattern="FROM shared_state", count=20)
+    eventually(lambda: any("database_failing" in _readiness(role) for role in up.workers))
+    rule.remove()
+    eventually(lambda: all(_readiness(role) == "200" for role in up.workers))
+
+
 WRONG = [
     {"action": "reset"},
     {"action": "drop_before"},

@@ -17,8 +17,9 @@ from recording import Batch, Journal, recording_steps
 from spanpulse_stream.log import TOPIC, Claim, Message
 from spanpulse_stream.partitions import TP
 from spanpulse_stream.pipeline import Enricher
+from spanpulse_stream.pipeline._steps import LogCutShort
 from spanpulse_stream.transport import failed
-from transports import HARNESSES, PARTITIONS, Harness, LocalHarness, eventually, held, open_log
+from transports import HARNESSES, PARTITIONS, Harness, LocalHarness, eventually, held, kafka, open_log
 
 CHILD = Path(__file__).parent.parent / "transport_child.py"
 CHILD_PARTITIONS = 2
@@ -126,6 +127,60 @@ async def test_a_claim_of_larger_batches_than_are_allowed_now_is_replayed_whole(
         assert (mine[0].end, mine[0].versions) == (150 + partition, "old")
         assert {batch.versions for batch in mine[1:]} == {"new"}
         assert max(batch.end - batch.first for batch in mine[1:]) <= 5
+
+
+async def test_others_are_held_back_and_go_on_while_a_claimed_range_is_incomplete(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Kafka alone can have a claim of messages that do not come for now: their leader is gone."""
+    harness = kafka(request, tmp_path)
+    await harness.open()
+    may_write = threading.Event()
+
+    def block(step: str, _batch: Batch) -> None:
+        assert step != "write" or may_write.wait(60)
+
+    journal = Journal(fails=block)
+    await harness.make_claim(0, Claim(0, 30, "old"))
+    await harness.append(0, values(1))
+    app = await start(harness, journal, most_records=1000, most_bytes=20_000)
+    await eventually(lambda: TP(harness.topic, 0) in app.enricher._lanes)  # or the others fill the room before it comes
+    for partition in range(1, PARTITIONS):
+        await harness.append(partition, [bytes(1000)] * 300)
+    held_back = {TP(harness.topic, partition) for partition in range(1, PARTITIONS)}
+    await eventually(lambda: app.consumer._paused_partitions == held_back)
+    await asyncio.sleep(0.5)
+    lanes = app.enricher._lanes.values()
+    # What waits, and what the consumer had given out: a chunk, and a queue of 16.
+    assert sum(lane.cutter.records for lane in lanes) <= 20 + 16 + 16 + 2
+    may_write.set()
+    others = range(1, PARTITIONS)
+
+    async def others_committed() -> bool:
+        return all([await harness.committed(partition) >= 300 for partition in others])
+
+    await eventually(others_committed)
+    assert await harness.committed(0) == 0
+    assert app.consumer._paused_partitions == set()
+    await harness.append(0, values(39, 1))
+    await eventually(lambda: all_committed(harness, 40, 1))
+    for partition, end in ((0, 40), *((each, 300) for each in others)):
+        whole(journal.batches, partition, end)
+    await harness.close()
+
+
+async def test_a_log_that_lost_its_end_ends_the_app(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spanpulse_stream.transport.kafka._claims.ASK_EVERY_S", 0.05)
+    journal = Journal(landed=lambda tp, first: 100 if tp.partition == 1 else first)
+    for partition in range(PARTITIONS):
+        await harness.append(partition, values(40))
+    app = await start(harness, journal)
+    reason = await asyncio.wait_for(failed(app), 60)
+    assert isinstance(reason, LogCutShort)
+    assert "ends at offset 40" in str(reason)
+    await app.stop()
+    assert await harness.committed(1) == 0
+    assert not journal.skipped
 
 
 async def test_intake_pauses_while_a_write_takes_long(harness: Harness) -> None:

@@ -8,6 +8,7 @@ import pytest
 from spanpulse_stream.cluster._watch import ALL_STUCK_S, HELD_UP_S, ONE_STUCK_S, WorkerStuck, WorkerWatch
 from spanpulse_stream.observe import Condition, Health, Metrics, catalog
 from spanpulse_stream.partitions import TP
+from spanpulse_stream.transport.kafka._ledger import Losses
 
 ONE, OTHER = TP("otlp", 0), TP("otlp", 1)
 
@@ -21,8 +22,12 @@ class World:
         self.committed: dict[TP, int] = {ONE: 0, OTHER: 0}
         self.stable: dict[TP, int] = {}
         self.kafka: str | None = None
+        self.losses = Losses(lambda _tp, _first, _kept: None)
         consumer: Any = SimpleNamespace(
-            assignment=lambda: set(self.ends), highwater=self.ends.get, readable=self.stable.get
+            assignment=lambda: set(self.ends),
+            highwater=self.ends.get,
+            readable=self.stable.get,
+            losses=self.losses,
         )
         claims: Any = SimpleNamespace(reached=self.committed.get)
         self.metrics, self.health = Metrics("test"), Health(lambda: self.now, 10)
@@ -41,6 +46,14 @@ def test_nothing_waits_and_nothing_is_stuck() -> None:
     for _ in range(10):
         world.after(100)
     assert world.metrics.value(catalog.KAFKA_PARTITIONS) == 2
+
+
+def test_what_kafka_deleted_before_it_was_read_is_counted_once() -> None:
+    world = World()
+    world.losses.lost(ONE, 100, 500)
+    world.after(0)
+    world.after(1)
+    assert world.metrics.value(catalog.KAFKA_LOST, "otlp") == 400
 
 
 def test_a_partition_that_waits_for_its_turn_is_not_stuck() -> None:

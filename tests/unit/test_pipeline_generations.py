@@ -36,6 +36,12 @@ class Nothing:
     def landed(self, first: int) -> int:
         return first
 
+    async def ends_before(self, _tp: TP, _offset: int) -> None:
+        return None
+
+    def abandon(self) -> None:
+        return None
+
     def compute(self, _batch: list[Incoming], _versions: str) -> None:
         return None
 

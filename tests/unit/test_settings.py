@@ -77,6 +77,31 @@ def test_what_a_text_must_be_is_said_in_words(name: str, value: str, said: str) 
     assert "items" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("broker", "why"),
+    [
+        ("a..b:9092", "1 to 63 characters"),
+        (".b:9092", "1 to 63 characters"),
+        ("b..:9092", "1 to 63 characters"),
+        (".:9092", "1 to 63 characters"),
+        (f"{'x' * 64}.example:9092", "1 to 63 characters"),
+        (f"example.{'x' * 64}:9092", "1 to 63 characters"),
+        ("kafka:65536", "above 65535"),
+        ("[::1]:70000", "above 65535"),
+        (f"{'x.' * 127}:9092", "must be host:port"),
+    ],
+)
+def test_an_address_that_no_broker_can_have_is_refused(broker: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=rf"kafka_brokers \(from SPANPULSE_KAFKA_BROKERS\): .*{why}") as caught:
+        load_settings(environ={"SPANPULSE_KAFKA_BROKERS": f"kafka-1:9092,{broker}"})
+    assert broker in str(caught.value) or "must be" in why
+
+
+@pytest.mark.parametrize("broker", ["a_b-c.example.:9092", f"{'x' * 63}.example:1", "10.0.0.1:65535", "[::1]:9092"])
+def test_an_address_that_a_broker_can_have_is_taken(broker: str) -> None:
+    assert load_settings(environ={"SPANPULSE_KAFKA_BROKERS": f"b:1,{broker}"}).settings.kafka_brokers[1] == broker
+
+
 @pytest.mark.parametrize("content", ["wbe = 1", "web = ", "data = ''", "web = true\nkeep = 'some'", "\xff"])
 def test_a_bad_file_is_named(tmp_path: Path, content: str) -> None:
     file = tmp_path / "spanpulse.toml"

@@ -24,7 +24,7 @@ from spanpulse_stream.settings import Settings
 from spanpulse_stream.transport import ClaimTooLarge, make_kafka_app
 from spanpulse_stream.transport.kafka._cluster import Cluster, cluster_of
 from spanpulse_stream.transport.kafka._errors import passes
-from spanpulse_stream.transport.kafka._metadata import claim_of, metadata_of
+from spanpulse_stream.transport.kafka._metadata import NewerClaim, claim_of, metadata_of
 from spanpulse_stream.transport.kafka._progress import Progress
 from spanpulse_stream.transport.kafka._quiet import MOST_KINDS, RateLimit, quieten
 from spanpulse_stream.transport.kafka._start import started
@@ -82,10 +82,17 @@ def test_a_claim_that_names_too_much_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "null", "[]", "{}", '{"end": 9}', '{"end": 9, "v": "", "x": 1}', '{"end":9,"v":1}']
+    "text",
+    ["", "null", "[]", "{}", '{"end": 9}', '{"end": 2, "v": "", "x": 1}', '{"v": "", "x": 1}', '{"end":9,"v":1}'],
 )
 def test_metadata_of_others_are_no_claim(text: str) -> None:
     assert claim_of(3, text) is None
+
+
+@pytest.mark.parametrize("text", ['{"end": 9, "v": "{}", "worker": 1}', '{"end": 9, "v": {}, "worker": 1}'])
+def test_a_claim_of_a_newer_release_is_not_taken_for_none(text: str) -> None:
+    with pytest.raises(NewerClaim, match="newer release claimed offsets 3 to 8 of a partition, and says worker,"):
+        claim_of(3, text)
 
 
 def test_a_claimed_range_that_was_deleted_does_not_stand_for_ever() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
 
 from spanpulse_stream.kafka import connection
 from spanpulse_stream.settings import Settings
@@ -19,6 +19,7 @@ from spanpulse_stream.settings import Settings
 __all__ = ["GroupLag", "PartitionLag"]
 
 TIMEOUT_S = 10.0
+EXPECTED = {0, UnknownTopicOrPartitionError.errno}  # a topic that is not made yet has no lag
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,9 @@ class GroupLag:
 
     async def _places(self) -> list[TopicPartition]:
         found = await self._admin.describe_topics(list(self._topics))
+        for topic in found:
+            if topic["error_code"] not in EXPECTED:
+                raise for_code(topic["error_code"])(topic["topic"])
         return [
             TopicPartition(topic["topic"], partition["partition"])
             for topic in found

@@ -9,7 +9,8 @@ Not guaranteed: anything against workers that run already while the row is repla
 """
 
 import asyncio
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import orjson
 
@@ -106,7 +107,10 @@ def _compare_names(settings: Settings, database: ServerDatabase, held: Owner) ->
 
 
 def _held(database: ServerDatabase) -> tuple[int, Owner | None]:
-    """Return the newest generation and whose it is; 0 and None where there is none. Raises QueryFailed."""
+    """Return the newest generation and whose it is; 0 and None where there is none.
+
+    Raises QueryFailed, and SinkError for a row of a newer release.
+    """
     sql = (
         "SELECT count() AS found, max(version) AS generation, argMax(text, (version, text)) AS owner"  # noqa: S608
         f" FROM shared_state WHERE kind = '{KIND}'"
@@ -115,15 +119,27 @@ def _held(database: ServerDatabase) -> tuple[int, Owner | None]:
         row = orjson.loads(query(database, sql, output_format="JSONEachRow"))
         if not int(row["found"]):
             return 0, None
-        return int(row["generation"]), Owner(**orjson.loads(row["owner"]))
+        return int(row["generation"]), _owner(orjson.loads(row["owner"]))
     except (ValueError, KeyError, TypeError):
         raise QueryFailed(QueryFailed.Kind.FAILED, "the answer does not say whose the database is") from None
+
+
+def _owner(row: Any) -> Owner:
+    """Return whose a stored row says that the database is. Raises SinkError, TypeError."""
+    known = {field.name for field in fields(Owner)}
+    if isinstance(row, dict) and row.keys() >= known and (unknown := sorted(row.keys() - known)):
+        raise SinkError(
+            f"a newer release wrote down whose the database is, with {', '.join(unknown)}, which this one does not "
+            "know: only processes of that release, or of a newer one, may write to it"
+        )
+    return Owner(**row)
 
 
 def _write(database: ServerDatabase, generation: int, owner: Owner) -> Owner:
     """Write a row, unless somebody else did just now; returns whose the database is then. Raises SinkError."""
     row = SharedRow(KIND, generation, orjson.dumps(asdict(owner)).decode(), "spanpulse")
-    add_surely(database, row, f"{KIND}/{generation}", "whose the database is", settle=True)
+    token, what = f"{KIND}/{generation}", "the row that says whose the database is"
+    add_surely(database, row, token, what, lambda: _held(database)[0] >= generation)
     _, held = _held(database)
     if held is None:
         raise SinkError("ClickHouse said ok, and does not have the row that says whose the database is")

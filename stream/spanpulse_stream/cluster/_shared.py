@@ -15,9 +15,9 @@ from typing import Any, Literal, get_args
 import orjson
 from pydantic import ValidationError
 
-from spanpulse_sinks.clickhouse import Database, QueryFailed, query
+from spanpulse_sinks.clickhouse import Database, query
 from spanpulse_sinks.clickhouse.server import ServerDatabase
-from spanpulse_stream.cluster._shared_rows import SharedRow, add_row
+from spanpulse_stream.cluster._shared_rows import SharedRow, add_row, understood
 from spanpulse_stream.gateway import ApiKeys, InvalidKey
 from spanpulse_stream.price import check_overrides
 from spanpulse_stream.settings import Settings, SettingsError
@@ -67,12 +67,10 @@ class Shared:
             f" FROM shared_state WHERE kind = 'keys' SETTINGS select_sequential_consistency = {int(sequential)}"
         )
         answer = query(self._database, sql, output_format="JSONEachRow")
-        try:
+        with understood("one row of shared keys"):
             row = orjson.loads(answer)
             newest = SharedRow("keys", int(row["newest"]), str(row["keys"]), str(row["by"]))
             return newest if int(row["found"]) else None
-        except (ValueError, KeyError, TypeError):
-            raise QueryFailed(QueryFailed.Kind.FAILED, "the answer is not one row of shared keys") from None
 
     def next_version(self, kind: Kind, now_ms: int) -> int:
         """Return a version above all that there are: ``now_ms``, or one more than the newest row has.
@@ -81,14 +79,15 @@ class Shared:
         clock has caught up. Not for two who share in one moment.
         """
         sql = f"SELECT max(version) AS newest FROM shared_state WHERE kind = '{kind}'"  # noqa: S608 -- our own words
-        newest = int(orjson.loads(query(self._database, sql, output_format="JSONEachRow"))["newest"])
-        return max(now_ms, newest + 1)
+        answer = query(self._database, sql, output_format="JSONEachRow")
+        with understood("a version"):
+            return max(now_ms, int(orjson.loads(answer)["newest"]) + 1)
 
     def _rows(self, rest: str) -> list[SharedRow]:
         sql = f"SELECT kind, version, text, imported_by FROM shared_state {rest}"  # noqa: S608 -- our own words
-        answer = query(self._database, sql, output_format="JSONEachRow").splitlines()
-        found = map(orjson.loads, answer)
-        return [SharedRow(row["kind"], int(row["version"]), row["text"], row["imported_by"]) for row in found]
+        answer = query(self._database, sql, output_format="JSONEachRow")
+        with understood("rows of what is shared"):
+            return [_row(orjson.loads(line)) for line in answer.splitlines()]
 
     @staticmethod
     def add(database: ServerDatabase, kind: Kind, text: str, version: int) -> SharedRow:
@@ -96,6 +95,10 @@ class Shared:
         row = SharedRow(kind, version, text, _person())
         add_row(database, row, f"{kind}/{version}")
         return row
+
+
+def _row(found: Mapping[str, Any]) -> SharedRow:
+    return SharedRow(str(found["kind"]), int(found["version"]), str(found["text"]), str(found["imported_by"]))
 
 
 def _person() -> str:

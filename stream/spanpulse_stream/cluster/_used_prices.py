@@ -2,11 +2,12 @@
 
 A worker publishes its price list, and its own price file where it has one, before it claims anything, once for each
 release and each text. So whoever takes over a claim can price by it, whatever release of genai-prices it has itself.
-Guarantee: `publish` returns when the rows are there. Not guaranteed: that an older release can read the list of a newer
-one that says prices in a new way; `UnknownPriceVersion` says so then.
+Guarantee: `publish` returns when it has seen the rows there. Not guaranteed: that an older release can read the
+list of a newer one that says prices in a new way; `UnknownPriceVersion` says so then.
 """
 
 import time
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -14,7 +15,7 @@ import orjson
 from spanpulse_sinks.clickhouse import SinkError, query
 from spanpulse_sinks.clickhouse.server import ServerDatabase
 from spanpulse_stream.cluster._folder import cannot_write
-from spanpulse_stream.cluster._shared_rows import SharedRow, add_surely
+from spanpulse_stream.cluster._shared_rows import SharedRow, add_surely, understood
 from spanpulse_stream.price import keep_list, keep_overrides, parts_of, text_of
 
 __all__ = ["UsedPrices"]
@@ -32,16 +33,16 @@ class UsedPrices:
     def publish(self, version: str, by: str) -> list[str]:
         """Publish what this process has of a version; returns the kinds of the rows that were missing.
 
-        ``by`` is who did it. Raises SinkError where the database does not take a row.
+        ``by`` is who did it. Raises SinkError where the database does not take a row, or has none.
         """
         release, digest = parts_of(version)
         kinds = {LIST + release: lambda: keep_list(self._archive)}
         if digest is not None:
             kinds[TEXT + digest] = lambda: text_of(version, self._archive)
-        missing = [kind for kind in kinds if not self._texts("kind = {kind:String}", "1", kind)]
+        missing = [kind for kind in kinds if not self._has(kind)]
         for kind in missing:
             row = SharedRow(kind, time.time_ns() // 1_000_000, kinds[kind](), by)
-            add_surely(self._database, row, kind, "the prices of this worker")
+            add_surely(self._database, row, kind, "the prices of this worker", partial(self._has, kind))
         return missing
 
     def fetch(self, version: str) -> None:
@@ -59,7 +60,11 @@ class UsedPrices:
             for text in self._texts("kind IN ('prices', {kind:String})", "text", TEXT + digest):
                 keep_overrides(text, self._archive)
 
+    def _has(self, kind: str) -> bool:
+        return bool(self._texts("kind = {kind:String}", "1", kind))
+
     def _texts(self, where: str, what: str, kind: str) -> list[str]:
         sql = f"SELECT toString({what}) AS found FROM shared_state WHERE {where} ORDER BY kind, version"  # noqa: S608
         answer = query(self._database, sql, parameters={"kind": kind}, output_format="JSONEachRow")
-        return [orjson.loads(line)["found"] for line in answer.splitlines()]
+        with understood("rows of prices"):
+            return [str(orjson.loads(line)["found"]) for line in answer.splitlines()]

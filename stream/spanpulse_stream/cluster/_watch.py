@@ -127,7 +127,7 @@ class WorkerWatch:
 
 
 def measure_lag(app: Any, claims: Any, metrics: Metrics, before: Collection[TP]) -> dict[TP, tuple[int, int] | None]:
-    """Set the lag of an app's partitions, 0 for those of ``before`` that it has no longer.
+    """Set the lag of an app's partitions, 0 for those of ``before`` that it has no longer; count what Kafka deleted.
 
     Returns partition -> committed offset and end, None where that is not known yet. Waits for nothing.
     """
@@ -140,6 +140,8 @@ def measure_lag(app: Any, claims: Any, metrics: Metrics, before: Collection[TP])
         if place is not None or tp not in found:
             committed, end = place or (0, 0)
             metrics.set(catalog.KAFKA_LAG, max(0, end - committed), tp.topic, str(tp.partition))
+    for topic, messages in app.consumer.losses.take().items():
+        metrics.add(catalog.KAFKA_LOST, messages, topic)
     return found
 
 

@@ -15,8 +15,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from spanpulse_sinks.clickhouse import BatchWriter, Retry, WriteFailed, WriteReport
-from spanpulse_sinks.clickhouse.server import Patience
+from spanpulse_sinks.clickhouse import WriteFailed
 from spanpulse_stream.cluster._database import connect_shards, shard_configs
 from spanpulse_stream.cluster._folder import check_folder
 from spanpulse_stream.cluster._follow import Following
@@ -26,14 +25,15 @@ from spanpulse_stream.cluster._process import ClusterProcess, Progress
 from spanpulse_stream.cluster._publishing import Publisher
 from spanpulse_stream.cluster._reading import reading
 from spanpulse_stream.cluster._reconcile import Reconciling
+from spanpulse_stream.cluster._repeating import Repeating
 from spanpulse_stream.cluster._shared import Shared
 from spanpulse_stream.cluster._used_prices import UsedPrices
 from spanpulse_stream.cluster._watch import WorkerWatch
 from spanpulse_stream.cluster._watching import Watching
 from spanpulse_stream.kafka import KafkaUnusable, LogSources, check_topics, connection, read_topics, wait_for_brokers
-from spanpulse_stream.observe import Condition, Health, catalog
+from spanpulse_stream.observe import Health, catalog
 from spanpulse_stream.partitions import TP
-from spanpulse_stream.pipeline import Computed, Enricher, PartitionSteps, PriceBooks, Steps, Tools
+from spanpulse_stream.pipeline import Enricher, PartitionSteps, PriceBooks, Steps, Tools
 from spanpulse_stream.process import Recorder, map_large_blocks, warm_up
 from spanpulse_stream.settings import Settings, SettingsError
 from spanpulse_stream.transport import KafkaClaims, failed, make_kafka_app
@@ -72,8 +72,9 @@ class WorkerProcess(ClusterProcess):
         map_large_blocks()
         pa.set_memory_pool(pa.system_memory_pool())  # what it frees can be given back; its own pools keep a third more
         compiled = asyncio.create_task(asyncio.to_thread(warm_up))
-        patience = Patience(settings.clickhouse_patience, self._wait)
-        shards = await connect_shards(settings, self.progress, patience)
+        repeating = Repeating(self.health, self._wait)
+        patience = settings.clickhouse_patience
+        shards = await connect_shards(settings, self.progress, repeating.patience(patience))
         for shard in shards:
             self.stack.push_async_callback(asyncio.to_thread, shard.close)
         await wait_for_brokers(settings, self.progress)
@@ -89,9 +90,9 @@ class WorkerProcess(ClusterProcess):
         await asyncio.to_thread(following.once)
         self.keep(following.run())
         await compiled
-        retry = Retry(most=LONGEST_WAIT_S, patience=settings.clickhouse_patience, sleep=self._wait)
-        written, seed = self._recorded(Recorder(self.metrics)), secrets.randbits(64)
-        tools = [Tools(shard, BatchWriter(shard, retry=retry), books, written, seed, shared=True) for shard in shards]
+        writers = [repeating.writer(shard, most=LONGEST_WAIT_S, patience=patience) for shard in shards]
+        written, seed = Recorder(self.metrics).written, secrets.randbits(64)
+        tools = [Tools(*each, books, written, seed, shared=True) for each in zip(shards, writers, strict=True)]
         await self._take_part(tools, following)
 
     async def stop(self) -> None:
@@ -161,15 +162,7 @@ class WorkerProcess(ClusterProcess):
         reason = await failed(app)
         self.fail(reason or RuntimeError("the stream processors stopped by themselves"))
 
-    def _recorded(self, recorder: Recorder) -> Any:
-        def written(computed: Computed, report: WriteReport) -> None:
-            recorder.written(computed, report)
-            self.health.clear(Condition.DATABASE_FAILING)
-
-        return written
-
     def _wait(self, seconds: float) -> None:
         """Wait before ClickHouse is asked again, in the thread that asks."""
-        self.health.report(Condition.DATABASE_FAILING, "ClickHouse does not answer or not take a batch; tried again")
         if self._stopping.wait(seconds):
             raise WriteFailed("the worker stops before ClickHouse takes the batch; the next one replays it")

@@ -50,7 +50,8 @@ class OtlpApp:
         sender = receiver.sender(scope["headers"], scope["client"][0] if scope.get("client") else "")
         encoding, as_json = _encoding(headers), _media_type(headers) == JSON
         with receiver.open() as held:
-            body = await read_body(receive, headers.get(b"content-length"), receiver.options.limits, held)
+            with receiver.reading(sender, held):
+                body = await read_body(receive, headers.get(b"content-length"), receiver.options.limits, held)
             return await receiver.take(body, kind, encoding, sender, held, as_json=as_json)
 
 

@@ -78,6 +78,7 @@ async def _collect(
             raise ClientGone
         piece: bytes = event.get("body", b"")
         size += len(piece)
+        held.arrive(len(piece))
         if size > limits.max_body_bytes:
             raise too_large(limits)
         held.grow(len(piece))

@@ -16,7 +16,8 @@ import grpc.aio
 
 from spanpulse_stream.gateway._answers import Answer, RequestRefused
 from spanpulse_stream.gateway._body import ClientGone
-from spanpulse_stream.gateway._limits import RequestLimits
+from spanpulse_stream.gateway._intake import Sender
+from spanpulse_stream.gateway._limits import RequestLimits, Reservation
 from spanpulse_stream.gateway._receiver import Kind, Receiver
 from spanpulse_stream.gateway._server import CannotListen, bind
 from spanpulse_stream.gateway._slots import Slots
@@ -114,25 +115,31 @@ class GrpcServer:
         receiver = self._receiver
         sender = receiver.sender(_headers(context.invocation_metadata() or ()), _address(context.peer()))
         with receiver.open() as held:
-            try:
-                async with self._slots.hold(sender, receiver.options.limits.body_timeout):
-                    body = await _read(messages)
-                    held.grow(len(body))
-            except TimeoutError:
-                raise RequestRefused(408, "the message did not arrive in time") from None
+            with receiver.reading(sender, held):
+                body = await self._read(sender, messages, held)
             return await receiver.take(body, kind, "", sender, held, as_json=False)
 
+    async def _read(self, sender: Sender, messages: AsyncIterator[bytes], held: Reservation) -> bytes:
+        """Read the one message of a request. Raises RequestRefused (400, 408, 429) and ClientGone."""
+        try:
+            async with self._slots.hold(sender, self._receiver.options.limits.body_timeout):
+                body = await _next(messages, held)
+                if body is None or await _next(messages, held) is not None:
+                    raise RequestRefused(400, "Export takes one message")
+                held.grow(len(body))
+                return body
+        except TimeoutError:
+            raise RequestRefused(408, "the message did not arrive in time") from None
 
-async def _read(messages: AsyncIterator[bytes]) -> bytes:
-    """Read the one message of a request. Raises RequestRefused (400) and ClientGone."""
+
+async def _next(messages: AsyncIterator[bytes], held: Reservation) -> bytes | None:
+    """Return the next message of a request, None behind the last one. Raises ClientGone."""
     try:
-        body = await anext(messages, None)
-        more = body is not None and await anext(messages, None) is not None
+        message = await anext(messages, None)
     except grpc.RpcError:
         raise ClientGone from None
-    if body is None or more:
-        raise RequestRefused(400, "Export takes one message")
-    return body
+    held.arrive(len(message or b""))
+    return message
 
 
 def _options(limits: RequestLimits) -> list[tuple[str, Any]]:

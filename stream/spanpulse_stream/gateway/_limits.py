@@ -116,6 +116,16 @@ class Reservation:
         self._admitted = False
         self._json_size = 0
         self.size = 0
+        self.arrived = 0
+
+    @property
+    def cost(self) -> int:
+        """What a request has cost so far in bytes: those that arrived, or those that it holds where these are more."""
+        return max(self.arrived, self.size)
+
+    def arrive(self, size: int) -> None:
+        """Say that ``size`` bytes more of the body as sent are here, whether or not they can be held."""
+        self.arrived += size
 
     def admit(self) -> None:
         """Say that the body is whole, and work begins. Raises RequestRefused (429)."""

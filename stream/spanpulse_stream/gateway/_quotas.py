@@ -2,8 +2,9 @@
 
 A bucket is full after `BURST_S` seconds of silence. A request is taken while there is anything in its bucket, and
 what it takes beyond that is a debt to be waited for: so a request larger than the burst comes through, and the
-average holds. Bytes of metrics count, too, and those of what cannot be read. Not guaranteed: a quota over several
-gateways, which each count for themselves.
+average holds. Bytes of metrics count, too, and those of a body that is refused or not sent to its end, as many as
+arrived; what the log does not take costs nothing. Not guaranteed: a quota over several gateways, which each count for
+themselves; bytes of a body that is sent on after its refusal.
 """
 
 from collections import OrderedDict

@@ -8,9 +8,10 @@ protocol translates it.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Literal, TypeVar
@@ -33,7 +34,6 @@ logger = logging.getLogger(__name__)
 Kind = Signal | Literal["metrics"]
 State = Literal["starting", "serving", "stopping"]
 Result = TypeVar("Result")
-UNUSABLE = (400, 413)
 NO_SIGNAL = "none"  # also of requests whose path was never read
 RETRY_AFTER_S = 2.0
 LOG_FULL_SHOWN_S = 10.0  # how long one 429 keeps the process unready, if no other follows
@@ -100,6 +100,15 @@ class Receiver:
         """Begin to receive a body, within a `with` block."""
         return self._budget.open()
 
+    @contextlib.contextmanager
+    def reading(self, sender: Sender, held: Reservation) -> Iterator[None]:
+        """Charge its sender what arrived of a body that is refused, or not sent to its end, within the `with` block."""
+        try:
+            yield
+        except (RequestRefused, ClientGone):
+            self._quotas.spend(sender, held.cost)
+            raise
+
     async def answer(self, kind: Kind | None, receiving: Awaitable[Answer]) -> Answer | RequestRefused | None:
         """Wait for ``receiving`` to end and count how it did. None means that the sender went away."""
         begun = time.perf_counter()
@@ -122,21 +131,21 @@ class Receiver:
     async def take(
         self, body: bytes, kind: Kind, encoding: str, sender: Sender, held: Reservation, *, as_json: bool
     ) -> Answer:
-        """Take a whole body whose size is ``held``. Raises RequestRefused (400, 413, 429, 503)."""
-        held.admit()
-        self._metrics.add(catalog.RECEIVER_BYTES, len(body), kind, "sent")
-        try:
+        """Take a whole body whose size is ``held``. Raises RequestRefused (400, 413, 429, 503).
+
+        One that is refused before the log is asked costs its sender the bytes that it took, whoever it is that lacks
+        something: it was received and decompressed, and would be for nothing as often as it is sent.
+        """
+        with self.reading(sender, held):
+            held.admit()
+            self._metrics.add(catalog.RECEIVER_BYTES, len(body), kind, "sent")
             if kind == "metrics":
                 limits = self.options.limits
                 answer = await self._in_thread(partial(not_kept, body, encoding, limits, held, as_json=as_json))
-                self._quotas.spend(sender, held.size)
+                self._quotas.spend(sender, held.cost)
                 return answer
             intake = await self._prepare(body, kind, encoding, sender, held, as_json=as_json)
-        except RequestRefused as refusal:
-            if refusal.status in UNUSABLE:
-                self._quotas.spend(sender, held.size)
-            raise
-        self._quotas.charge(sender, intake.size, intake.records)
+            self._quotas.charge(sender, intake.size, intake.records)
         try:
             lost, why_lost = await self._append(intake)
         except BaseException:

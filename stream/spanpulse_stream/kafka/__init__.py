@@ -1,7 +1,7 @@
 """Apache Kafka: how it is reached, its topics, and the log that the gateway writes."""
 
 from spanpulse_stream.kafka._broker import wait_for_brokers
-from spanpulse_stream.kafka._closing import closing
+from spanpulse_stream.kafka._cancellations import own_cancellations
 from spanpulse_stream.kafka._connection import KafkaMisconfigured, connection
 from spanpulse_stream.kafka._described import partition_counts, topic_ids
 from spanpulse_stream.kafka._failures import KafkaAway, KafkaUnusable, TopicsRefused
@@ -30,10 +30,10 @@ __all__ = [
     "TopicOutcome",
     "TopicsRefused",
     "check_topics",
-    "closing",
     "collector_topics",
     "connection",
     "ensure_topics",
+    "own_cancellations",
     "partition_counts",
     "read_topics",
     "topic_ids",

@@ -15,7 +15,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaConnectionError, KafkaError
 
 from spanpulse_stream.kafka._broker import reaching
-from spanpulse_stream.kafka._closing import closing
+from spanpulse_stream.kafka._cancellations import own_cancellations
 from spanpulse_stream.kafka._failures import KafkaAway, TopicsRefused
 from spanpulse_stream.settings import Settings
 
@@ -73,5 +73,5 @@ async def asking(settings: Settings, client_name: str) -> AsyncIterator[Asking]:
             raise KafkaAway(f"Kafka does not answer: {error}") from None
         yield Asking(client, options["bootstrap_servers"][0], settings.kafka_timeout)
     finally:
-        with suppress(KafkaError), closing():
+        with suppress(KafkaError), own_cancellations("closed"):
             await client.close()

@@ -5,7 +5,7 @@ A topic that is deleted and made again has another id, and its offsets begin at 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from aiokafka.errors import (
@@ -22,7 +22,17 @@ from spanpulse_stream.kafka._failures import TopicsRefused
 from spanpulse_stream.kafka._protocol import TOPIC, DescribeTopics
 from spanpulse_stream.settings import Settings
 
-__all__ = ["Described", "describe", "not_allowed", "options_of", "partition_counts", "refusal", "topic_ids"]
+__all__ = [
+    "Described",
+    "SeenOptions",
+    "describe",
+    "not_allowed",
+    "options_of",
+    "partition_counts",
+    "refusal",
+    "seen_options",
+    "topic_ids",
+]
 
 _NOT_ALLOWED = frozenset({TopicAuthorizationFailedError.errno, ClusterAuthorizationFailedError.errno})
 _FOR_GOOD = _NOT_ALLOWED | {InvalidTopicError.errno}
@@ -36,6 +46,13 @@ class Described:
     partitions: int
     replication: int
     led: bool
+
+
+class SeenOptions(NamedTuple):
+    """Options by topic, and the topics whose options this client may not look at."""
+
+    held: dict[str, dict[str, str]]
+    unseen: list[str]
 
 
 async def topic_ids(settings: Settings, topics: Iterable[str]) -> dict[str, UUID]:
@@ -82,15 +99,31 @@ async def options_of(asked: Asking, topics: Sequence[str], names: Sequence[str])
 
     Raises KafkaAway or TopicsRefused.
     """
-    if not topics:
-        return {}
-    answer = await asked.ask(DescribeConfigsRequest([(TOPIC, topic, list(names)) for topic in topics]))
+    found = await seen_options(asked, topics, names)
+    if found.unseen:
+        reason = not_allowed(TopicAuthorizationFailedError.errno)
+        raise TopicsRefused(f"the options of topic {found.unseen[0]} may not be looked at: {reason}")
+    return found.held
+
+
+async def seen_options(asked: Asking, topics: Sequence[str], names: Sequence[str]) -> SeenOptions:
+    """Return the options ``names`` of topics that exist, like `options_of`, and which topics' may not be looked at.
+
+    Raises KafkaAway, or TopicsRefused where it is refused for another reason.
+    """
     found: dict[str, dict[str, str]] = {}
+    unseen: list[str] = []
+    if not topics:
+        return SeenOptions(found, unseen)
+    answer = await asked.ask(DescribeConfigsRequest([(TOPIC, topic, list(names)) for topic in topics]))
     for code, message, _, topic, entries in answer.resources:
-        if (reason := refusal(code, message)) is not None:
+        if code in _NOT_ALLOWED:
+            unseen.append(topic)
+        elif (reason := refusal(code, message)) is not None:
             raise TopicsRefused(f"the options of topic {topic} may not be looked at: {reason}")
-        found[topic] = {entry[0]: entry[1] for entry in entries}
-    return found
+        else:
+            found[topic] = {entry[0]: entry[1] for entry in entries}
+    return SeenOptions(found, unseen)
 
 
 def refusal(code: int, message: str | None = None) -> str | None:

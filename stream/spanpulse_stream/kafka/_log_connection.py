@@ -11,10 +11,10 @@ from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from spanpulse_stream.kafka._broker import reaching
-from spanpulse_stream.kafka._closing import closing
+from spanpulse_stream.kafka._cancellations import own_cancellations
 from spanpulse_stream.kafka._log_errors import Abandoned
 from spanpulse_stream.kafka._packing import Pack
 from spanpulse_stream.settings import Settings
@@ -134,11 +134,11 @@ class Connection:
             return
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
-                with closing():
+                with own_cancellations("closed"):
                     await (self._producer.stop() if in_order else self._break_off())
         except TimeoutError:
             logger.debug("a producer did not close in time")
-        except (KafkaError, OSError):
+        except Exception:  # it is given up whatever it says, and its connections are cut below
             logger.debug("a producer did not close cleanly", exc_info=True)
         self._cut()
 

@@ -2,7 +2,8 @@
 
 A new producer begins only when the batches of the old one have come to an end, or had their time: so messages of a
 key keep their order unless Kafka is away for long. Attempts are spaced out, with jitter, for as long as the process
-runs.
+runs, whatever an attempt raised: nothing but `stop` ends them. Not guaranteed: that what nobody foresaw passes by
+itself; `detail` and the log tell of it.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
+from spanpulse_stream.kafka._cancellations import own_cancellations
 from spanpulse_stream.kafka._connection import KafkaMisconfigured
 from spanpulse_stream.kafka._failures import KafkaUnusable
 from spanpulse_stream.kafka._log_connection import Connection
@@ -24,6 +26,7 @@ __all__ = ["Connections"]
 logger = logging.getLogger(__name__)
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
+FORESEEN: Final = (KafkaUnusable, KafkaMisconfigured, KafkaError, OSError)  # TimeoutError is an OSError
 
 
 class Connections:
@@ -72,39 +75,43 @@ class Connections:
     async def _keep(self) -> None:
         failures = 0
         while True:
-            connection = self._make()
-            if await self._opened(connection):
-                await self._use(connection)
-                failures = 0 if connection.acknowledged else failures + 1
-            else:
-                failures += 1
+            failures = 0 if await self._served() else failures + 1
             await asyncio.sleep(_pause(failures))
 
-    async def _opened(self, connection: Connection) -> bool:
+    async def _served(self) -> bool:
+        """Use one connection from its beginning to its end; tell whether Kafka ever acknowledged anything by it."""
+        connection: Connection | None = None
         try:
-            await connection.start()
-        except (KafkaUnusable, KafkaMisconfigured, KafkaError, OSError) as error:  # TimeoutError is an OSError
-            self.detail = explained(error, connection.topic)
-            logger.warning("cannot write to Kafka: %s", self.detail)
-            self._close(connection)
-            return False
-        except BaseException:
-            self._close(connection)
-            raise
-        return True
+            connection = self._make()
+            with own_cancellations("connected"):
+                await connection.start()
+            await self._use(connection)
+        except Exception as error:  # noqa: BLE001 -- without this task nothing is ever written again
+            self._note(error, connection)
+        finally:
+            self.now = None
+            self._there.clear()
+            if connection is not None:
+                self._close(connection)
+        return connection is not None and connection.acknowledged
 
     async def _use(self, connection: Connection) -> None:
         """Give out a connection until it has failed, and wait until nothing is open."""
         self.now = connection
         self._there.set()
-        try:
-            await connection.spoiled.wait()
-            if not connection.in_a_hurry:
-                await connection.drain(self._drain)
-        finally:
-            self.now = None
-            self._there.clear()
-            self._close(connection)
+        await connection.spoiled.wait()
+        if not connection.in_a_hurry:
+            await connection.drain(self._drain)
+
+    def _note(self, error: Exception, connection: Connection | None) -> None:
+        """Say why there is no connection: in readiness and in the log, there with the traceback once if unforeseen."""
+        before, trace = self.detail, None
+        if connection is not None and isinstance(error, FORESEEN):
+            self.detail = explained(error, connection.topic)
+        else:  # its text may say anything, and readiness is for everybody
+            self.detail = f"connecting to Kafka fails with {type(error).__name__}; the log of this process says more"
+            trace = error if self.detail != before else None
+        logger.warning("cannot write to Kafka: %s", self.detail, exc_info=trace)
 
     def _close(self, connection: Connection) -> None:
         """Close a connection aside: that may take seconds where nobody answers."""

@@ -19,7 +19,7 @@ from aiokafka.errors import BrokerResponseError, KafkaError, MessageSizeTooLarge
 
 from spanpulse_sinks.backoff import pause
 from spanpulse_stream.kafka._broker import reaching
-from spanpulse_stream.kafka._closing import closing
+from spanpulse_stream.kafka._cancellations import own_cancellations
 from spanpulse_stream.kafka._described import not_allowed
 from spanpulse_stream.kafka._failures import KafkaAway, KafkaUnusable, TopicsRefused
 from spanpulse_stream.settings import Settings
@@ -202,7 +202,7 @@ class _Connected:
         self._closed.set()
         try:
             async with asyncio.timeout(STOP_WITHIN_S):
-                with closing():
+                with own_cancellations("closed"):
                     await self._producer.stop()
         except (TimeoutError, KafkaError, OSError):
             await self._break_off()
@@ -217,5 +217,5 @@ class _Connected:
             await asyncio.wait({sending}, timeout=0.05)
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
             async with asyncio.timeout(STOP_WITHIN_S):
-                with closing():
+                with own_cancellations("closed"):
                     await self._producer.client.close()

@@ -23,7 +23,7 @@ from aiokafka.errors import BrokerResponseError, KafkaError
 
 from spanpulse_stream.kafka._asking import asking
 from spanpulse_stream.kafka._broker import reaching
-from spanpulse_stream.kafka._closing import closing
+from spanpulse_stream.kafka._cancellations import own_cancellations
 from spanpulse_stream.kafka._described import describe, not_allowed, topic_ids
 from spanpulse_stream.kafka._failures import KafkaAway, TopicsRefused
 from spanpulse_stream.kafka._source_records import (
@@ -230,7 +230,7 @@ class LogSources:
             consumer.seek(self._place, self._table.read)
             yield consumer
         finally:
-            with suppress(KafkaError), closing():
+            with suppress(KafkaError), own_cancellations("closed"):
                 await consumer.stop()
 
     async def _read(self, reader: AIOKafkaConsumer, least: int = 0) -> None:
@@ -248,7 +248,7 @@ class LogSources:
             sent = [await producer.send(self._topic, value, key=key, partition=0) for key, value in records]
             offsets: list[int] = [(await each).offset for each in sent]
         finally:
-            with suppress(KafkaError), closing():
+            with suppress(KafkaError), own_cancellations("closed"):
                 await producer.stop()
         return max(offsets)
 

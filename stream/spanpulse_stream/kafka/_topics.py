@@ -7,22 +7,24 @@ Not guaranteed: that a topic gets more partitions or copies when the settings do
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
 from aiokafka.errors import InvalidReplicationFactorError, TopicAlreadyExistsError
 from aiokafka.protocol.admin import CreateTopicsRequest
 
 from spanpulse_stream.kafka._asking import Asking, asking
-from spanpulse_stream.kafka._described import Described, describe, options_of, refusal
+from spanpulse_stream.kafka._described import Described, describe, options_of, refusal, seen_options
 from spanpulse_stream.kafka._failures import TopicsRefused
 from spanpulse_stream.kafka._protocol import AlterOptions
 from spanpulse_stream.settings import Settings
 
 __all__ = ["OwnTopics", "TopicOutcome", "check_topics", "collector_topics", "ensure_topics", "read_topics"]
 
+LOG: Final = logging.getLogger(__name__)
 STAMPS = "message.timestamp.type"
 LARGEST = "max.message.bytes"
 RETENTION = "retention.ms"
@@ -99,11 +101,21 @@ async def ensure_topics(settings: Settings, *, lower_retention: bool = False) ->
 
 
 async def check_topics(settings: Settings) -> list[str]:
-    """Return what keeps a worker from working, a sentence each. Raises TopicsRefused, KafkaAway, KafkaMisconfigured."""
+    """Return what keeps a worker from working, a sentence each. Raises TopicsRefused, KafkaAway, KafkaMisconfigured.
+
+    Options that this client may not look at are not checked, which one warning says: in Kafka that right follows from
+    none that a worker works with.
+    """
     wanted = _wanted(settings)
     async with asking(settings, "spanpulse-topics") as asked:
         there = await describe(asked, list(wanted))
-        options = await options_of(asked, list(there), OPTIONS)
+        options, unseen = await seen_options(asked, list(there), OPTIONS)
+    if unseen:
+        LOG.warning(
+            "the options of the topics %s are not checked: give the user of this client the operation DescribeConfigs "
+            "on them, or see to it that `spanpulse init` ran",
+            ", ".join(unseen),
+        )
     problems = [f"topic {name} is missing: run `spanpulse init`" for name in wanted if name not in there]
     for topic, held in options.items():
         wrong = _wrong(wanted[topic].musts, held)

@@ -154,6 +154,13 @@ KAFKA_LAG: Final = _metric(
     Kind.GAUGE, "kafka_lag_messages", ("topic", "partition"), "messages", "Messages in Kafka and not yet committed"
 )
 KAFKA_PARTITIONS: Final = _metric(Kind.GAUGE, "kafka_partitions", (), "partitions", "Partitions that this worker has")
+KAFKA_LOST: Final = _metric(
+    Kind.COUNTER,
+    "kafka_lost_messages",
+    ("topic",),
+    "messages",
+    "Offsets that Kafka deleted before this worker had read and committed them: its retention is too short",
+)
 PIPELINE_SKIPPED: Final = _metric(
     Kind.COUNTER,
     "pipeline_skipped_messages",

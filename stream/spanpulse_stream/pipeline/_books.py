@@ -19,8 +19,8 @@ def _nothing(_version: str) -> None:
 class PriceBooks:
     """Books by version; ``archive`` is the folder that keeps price lists and the operator's price files.
 
-    ``fetch`` puts what other processes have used under a version into the archive, where there is such. For one thread
-    at a time but for ``current``.
+    ``fetch`` puts what other processes have used under a version into the archive, where there is such. Threads may
+    ask, and one may change what is in force meanwhile; two that ask for another version may both load it.
     """
 
     def __init__(self, overrides: Path | None, archive: Path, *, fetch: Callable[[str], None] = _nothing) -> None:
@@ -33,11 +33,12 @@ class PriceBooks:
 
     def of(self, version: str) -> PriceBook:
         """Return the book of a version. Raises UnknownPriceVersion, or what ``fetch`` does."""
-        if version == self.current.version:
-            return self.current
-        if self._other is None or self._other.version != version:
-            self._other = self._find(version)
-        return self._other
+        current, other = self.current, self._other  # each read once: another thread may put another one there
+        if version == current.version:
+            return current
+        if other is None or other.version != version:
+            other = self._other = self._find(version)
+        return other
 
     def use(self, text: str) -> None:
         """Put the prices of a text in force. Raises OverrideError."""

@@ -4,7 +4,8 @@ The agent only gathers events; a worker task turns what has gathered into the ne
 the load. While one batch of a partition is written, the next is computed; it is claimed only after the one before it
 is committed. A partition whose write takes long holds up the others once as much as may wait does. Guarantee: an event
 is acknowledged after its batch is whole in the database, and published, never before; what belongs to a partition that
-was taken away is neither claimed nor committed; when `run` has ended, no step runs any more. Not guaranteed: that a
+was taken away is neither claimed nor committed; when `run` has ended, no step runs any more, and none waits for one
+that will not come; a log that ends before what the database has of it ends the app. Not guaranteed: that a
 batch is computed or published once, or that a step that runs for a partition that was taken away is stopped; a failure
 ends the app, and the next one replays the claimed range.
 """
@@ -18,8 +19,8 @@ from typing import Any
 from spanpulse_stream.log import Claim
 from spanpulse_stream.partitions import TP, PartitionLost
 from spanpulse_stream.pipeline._cut import MOST_BYTES, BatchCutter, Incoming
-from spanpulse_stream.pipeline._lane import Lane, Work, incoming
-from spanpulse_stream.pipeline._steps import Claims, Partition, Steps
+from spanpulse_stream.pipeline._lane import Lane, Room, Work, incoming
+from spanpulse_stream.pipeline._steps import Claims, LogCutShort, Partition, Steps
 
 __all__ = ["Enricher"]
 
@@ -32,7 +33,7 @@ class Enricher:
     """Runs the steps over a stream of events of many partitions; for one `run`.
 
     A batch holds at most ``most_records`` and ``most_bytes`` of message values. Intake pauses while twice as many
-    records, or as many bytes, wait for their batch; but not before a claimed range is complete. A partition that is
+    records, or as many bytes, wait for their batch; but a claimed range is always completed. A partition that is
     taken away is waited for at most ``release_within`` seconds, while its batch is written. ``read`` says what a
     message of Faust's holds.
     """
@@ -60,13 +61,14 @@ class Enricher:
         self._wake = asyncio.Event()  # something is due, or a write ended
         self._due = False  # what waits is to be cut
         self._timer: asyncio.TimerHandle | None = None  # will make it due
-        self._room = asyncio.Event()
-        self._room.set()
+        self._room = Room(2 * most_records, most_bytes)
+        self._app: Any = None  # while it runs
 
     async def run(self, stream: Any, *, within: float) -> None:
         """Be the agent's body: ``stream`` is Faust's; a message waits at most ``within`` seconds for others."""
         worker = asyncio.create_task(self._work(within))
         worker.add_done_callback(self._after_work)
+        self._app = stream.app
         revoked = stream.app.on_partitions_revoked
         revoked.connect(self._release)
         try:
@@ -94,7 +96,7 @@ class Enricher:
             return
         lane.add(self._read(message), stream, event)
         self._make_room()
-        self._due_within(within if self._room.is_set() and not lane.cutter.full else 0)
+        self._due_within(0 if self._room.crowded or lane.cutter.full else within)
 
     def _is_over(self, app: Any, message: Any) -> bool:
         """Whether the partition was taken away since the message was read."""
@@ -111,6 +113,8 @@ class Enricher:
             steps = await self._steps.partition(tp)
             committed, claim = await self._claims.committed(tp), await self._claims.claimed(tp)
             first = await self._begin(asyncio.to_thread(steps.landed, committed))
+            if first > committed:
+                await self._check_end(tp, first)
             if self._steps.publish is not None and claim is not None and first == claim.end:
                 first = committed  # it is written, but nobody knows whether it was published
             if first > committed:
@@ -129,11 +133,25 @@ class Enricher:
         """Return what is to be replayed from ``first`` on: the claim, or where that is gone what the database has."""
         claim = claim if claim is not None and claim.end > first else None
         end = await self._begin(asyncio.to_thread(steps.unfinished, first, claim.end if claim else None))
+        if end is not None:
+            await self._check_end(tp, end)
         if claim is None and end is not None:
             claim = Claim(first, end, self._steps.versions())
             LOG.warning("%s %d: offsets %d to %d are half written and unclaimed; finishing them", *tp, first, end - 1)
             await self._claims.claim(tp, claim)
         return claim
+
+    async def _check_end(self, tp: TP, reached: int) -> None:
+        """Raise LogCutShort where the log ends before what the database has: it gives those offsets out again."""
+        end = await self._claims.ends_before(tp, reached)
+        if end is not None:
+            raise LogCutShort(
+                f"{tp.topic} {tp.partition} ends at offset {end}, and the database has its messages up to {reached}: "
+                "the log lost its end (an unclean leader election, or a broker's disk without a replica). New messages "
+                "get those offsets again, and would be passed over as stored. Stop all workers, delete the topic "
+                "<prefix>.sources, run `spanpulse init --replace-log`, set the group's offset of this partition to "
+                f"where the log was cut off, at most {end}, and start the workers again (docs/cluster.md)"
+            )
 
     async def _work(self, within: float) -> None:
         try:
@@ -143,7 +161,7 @@ class Enricher:
                 due, self._due = self._due, False
                 if not await self._advance(due):
                     self._due = True
-                cutters = self._cutters()
+                cutters = [lane.cutter for lane in self._held_lanes()]
                 if not self._due and any(cutter.waiting for cutter in cutters):
                     self._due_within(0 if any(cutter.full for cutter in cutters) else within)
         except Exception as error:
@@ -174,7 +192,13 @@ class Enricher:
         claim = lane.replayed(batch)
         versions = claim.versions if claim else self._steps.versions()
         computing = self._begin(asyncio.to_thread(lane.steps.compute, batch, versions))
-        if await lane.outlasts(computing):
+        try:
+            lasts = await lane.outlasts(computing)
+        except PartitionLost:  # it waited for a batch that will not be written
+            _ = lane.is_writing  # raises why, unless the partition is lost
+            self._lose(lane)
+            return
+        if lasts:
             new = Claim(batch[0].offset, batch[-1].offset + 1, versions)
             size = sum(len(message.value) for message in batch)
             lane.next = Work(computing.result(), claim or new, claim is not None, size)
@@ -205,6 +229,9 @@ class Enricher:
             await self._claims.commit(lane.tp, work.claim.end)
         except PartitionLost:
             self._lose(lane)
+        except BaseException:
+            lane.steps.abandon()  # the next one may wait for this one
+            raise
 
     def _lose(self, lane: Lane) -> None:
         """Cut no more of a partition that is another's; `_release` follows, and until then its events are left."""
@@ -229,7 +256,7 @@ class Enricher:
 
     def _after_work(self, worker: "asyncio.Task[None]") -> None:
         if not worker.cancelled() and worker.exception() is not None:
-            self._room.set()  # for the agent to raise it
+            self._room.end()  # for the agent to raise it
 
     def _after_write(self, _writing: "asyncio.Task[None]") -> None:
         self._wake.set()  # for the worker to begin the next one, or to raise
@@ -248,22 +275,18 @@ class Enricher:
         self._due = True
         self._wake.set()
 
-    def _cutters(self) -> list[BatchCutter]:
-        return [lane.cutter for lane in self._lanes.values() if not lane.dropped]
+    def _held_lanes(self) -> list[Lane]:
+        return [lane for lane in self._lanes.values() if not lane.dropped]
 
     def _make_room(self) -> None:
         """Let the agent take more, or have it wait."""
-        cutters = self._cutters()
-        records, size = sum(cutter.records for cutter in cutters), sum(cutter.bytes for cutter in cutters)
-        crowded = records > 2 * self._most_records or size > self._most_bytes
-        if crowded and not any(cutter.incomplete for cutter in cutters):
-            self._room.clear()
-        else:
-            self._room.set()
+        self._room.look(self._held_lanes(), self._app)
 
     async def _release(self, app: Any, revoked: Iterable[TP], **_options: Any) -> None:
         """Forget partitions that were taken away, once what is being written of them is whole, or takes too long."""
+        revoked = list(revoked)
         self._released.update(dict.fromkeys(revoked, app.consumer_generation_id))
+        self._room.forget(revoked)
         lanes = [lane for tp in revoked if (lane := self._lanes.pop(tp, None))]
         self._make_room()
         if writing := {lane.writing for lane in lanes if lane.writing}:
@@ -278,6 +301,8 @@ class Enricher:
     async def _end(self, worker: "asyncio.Task[None]") -> None:
         """Cut no more, and wait for the steps that run: what they use may be closed next."""
         worker.cancel()
+        for lane in self._lanes.values():
+            lane.steps.abandon()  # what is computed now is not written
         if self._timer is not None:
             self._timer.cancel()
         await _finished(lambda: [worker, *self._running])

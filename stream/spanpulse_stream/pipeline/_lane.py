@@ -1,7 +1,7 @@
-"""What the agent keeps of one partition, and how an event of Faust's becomes a message to cut."""
+"""What the agent keeps of one partition, how much it takes of all, and how an event of Faust's becomes a message."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from spanpulse_stream.log import Claim
@@ -9,7 +9,7 @@ from spanpulse_stream.partitions import TP
 from spanpulse_stream.pipeline._cut import BatchCutter, Incoming
 from spanpulse_stream.pipeline._steps import Partition
 
-__all__ = ["Lane", "Work", "incoming"]
+__all__ = ["Lane", "Room", "Work", "incoming"]
 
 MOST_DIGITS = 10  # of a number that a sender says
 
@@ -73,8 +73,9 @@ class Lane:
         return not self.writing.done()
 
     def drop(self) -> None:
-        """Give the partition up."""
+        """Give the partition up, and with it what is computed or waits to be."""
         self.next = None
+        self.steps.abandon()
         if not self.dropped:
             self._dropped.set_result(None)
 
@@ -99,6 +100,57 @@ class Lane:
         if not self.dropped:
             task.result()
         return not self.dropped
+
+
+class Room:
+    """Whether the agent may take more: no while what waits has more records or bytes than may wait.
+
+    What a claimed range lacks has to come all the same, or its partition would stand for ever. So while one is
+    incomplete the agent goes on, and the app's consumer delivers nothing but such ranges. Guarantee: beside claimed
+    ranges no more waits than may, and what the consumer had already given out. What others wait for is what is cut and
+    written meanwhile, never a claimed range that does not come.
+    """
+
+    def __init__(self, most_records: int, most_bytes: int) -> None:
+        self.crowded = False
+        self._most_records = most_records
+        self._most_bytes = most_bytes
+        self._held: set[TP] = set()  # partitions that the consumer holds back
+        self._free = asyncio.Event()
+        self._free.set()
+
+    async def wait(self) -> None:
+        """Wait until the agent may take more."""
+        await self._free.wait()
+
+    def end(self) -> None:
+        """Let the agent go on, to see that something failed."""
+        self._free.set()
+
+    def forget(self, tps: Collection[TP]) -> None:
+        """Leave partitions that were taken away to whoever gives them out next."""
+        self._held.difference_update(tps)
+
+    def look(self, lanes: Collection[Lane], app: Any) -> None:
+        """Decide anew, from all lanes of an app that are not dropped."""
+        incomplete = {lane.tp for lane in lanes if lane.cutter.incomplete}
+        waiting = [lane.cutter for lane in lanes if lane.tp not in incomplete]
+        records, size = sum(cutter.records for cutter in waiting), sum(cutter.bytes for cutter in waiting)
+        self.crowded = records > self._most_records or size > self._most_bytes
+        if self.crowded and incomplete:
+            self._hold(set(app.consumer.assignment()) - incomplete, app)
+        if go_on := self._held & incomplete if self.crowded else self._held:
+            self._held = self._held - go_on
+            app.consumer.resume_partitions({tp for tp in app.consumer.assignment() if tp in go_on})
+        if self.crowded and not incomplete:
+            self._free.clear()
+        else:
+            self._free.set()
+
+    def _hold(self, others: set[TP], app: Any) -> None:
+        """Hold partitions back, also those that are held: a rebalance lets all of them go."""
+        app.consumer.pause_partitions(others)
+        self._held |= others
 
 
 def incoming(message: Any) -> Incoming:

@@ -1,17 +1,19 @@
 """The steps of one partition as the agent calls them: compute a batch, write a batch.
 
 While one batch is written the next may be computed; where it needs to read what the one before it wrote, it
-waits. After a failure the object must not be used again: its memory is ahead of the database.
+waits. Guarantee: nothing waits any longer once the partition is abandoned. After that, or a failure, the object must
+not be used again: its memory is ahead of the database.
 """
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from spanpulse_sinks.clickhouse import BatchWriter, Database, WriteFailed, WriteReport
+from spanpulse_stream.partitions import PartitionLost
 from spanpulse_stream.pipeline._books import PriceBooks
 from spanpulse_stream.pipeline._compute import Computed, compute
 from spanpulse_stream.pipeline._cut import Incoming
@@ -61,6 +63,7 @@ class PartitionSteps:
         self._memory: PartitionMemory | None = None
         self._before: Future[None] = Future()  # becomes done when what was computed last is whole
         self._before.set_result(None)
+        self._abandoned: Future[None] = Future()
 
     def landed(self, first: int) -> int:
         """Return the offset behind the newest whole batch, where that is above ``first``. Raises ClickHouseError.
@@ -100,23 +103,36 @@ class PartitionSteps:
     def compute(self, batch: list[Incoming], versions: str) -> Pending:
         """Return what a batch adds to the tables.
 
-        Raises QueryFailed, UnknownPriceVersion, or what the write of the batch before it raised.
+        Raises QueryFailed, UnknownPriceVersion, NewerVersions, what the write of the batch before it raised, or
+        PartitionLost where that will never be written.
         """
         batch = [as_protobuf(message) for message in batch]
         named = Versions.load(versions)
         before, first = self._before, batch[0].offset
 
         def stored(corrections: Corrections, *, named: bool = False) -> pa.Table:
-            before.result()
+            self._wait(before)
             return self._history.stored(corrections, first, named=named)
 
         if self._memory is None or self._memory.window != named.window:
-            before.result()
+            self._wait(before)
             self._memory = PartitionMemory(self._history, first, named.window, seed=self._tools.seed)
         prices = self._tools.books.of(named.prices)
         computed = compute(Task(batch, self._source, named, prices, self._memory, stored, Tally(batch)))
         self._before = Future()
         return Pending(computed, self._before)
+
+    def abandon(self) -> None:
+        """Have `compute` wait no longer for a write that may never come. Only from one thread."""
+        if not self._abandoned.done():
+            self._abandoned.set_result(None)
+
+    def _wait(self, before: Future[None]) -> None:
+        """Wait until a batch is whole. Raises what its write raised, or PartitionLost."""
+        wait({before, self._abandoned}, return_when=FIRST_COMPLETED)
+        if not before.done():
+            raise PartitionLost(f"source {self._source} was abandoned before the batch in hand was written")
+        before.result()
 
     def write(self, pending: Pending) -> None:
         """Write a batch once. Raises WriteFailed or NeedsRestart."""

@@ -8,7 +8,11 @@ from spanpulse_stream.log import Claim
 from spanpulse_stream.partitions import TP
 from spanpulse_stream.pipeline._cut import Incoming
 
-__all__ = ["Claims", "Partition", "Steps"]
+__all__ = ["Claims", "LogCutShort", "Partition", "Steps"]
+
+
+class LogCutShort(Exception):  # noqa: N818 -- what happened
+    """A partition's log ends before what the database has of it; the message says what to do."""
 
 
 class Claims(Protocol):
@@ -33,6 +37,9 @@ class Claims(Protocol):
     async def commit(self, tp: TP, offset: int) -> None:
         """Commit ``offset`` (the next one to read), which ends the claim."""
 
+    async def ends_before(self, tp: TP, offset: int) -> int | None:
+        """Return where the log ends if it certainly ends before ``offset``, behind a message that was read once."""
+
 
 class Partition(Protocol):
     """The steps of one partition; its state is a function of the partition's log."""
@@ -50,10 +57,19 @@ class Partition(Protocol):
         """
 
     def compute(self, batch: list[Incoming], versions: str) -> Any:
-        """Return what the batch writes. Runs in a thread; may wait for the write before it."""
+        """Return what the batch writes. Runs in a thread; may wait for the write before it.
+
+        Raises PartitionLost where it would wait after `abandon`.
+        """
 
     def write(self, computed: Any) -> None:
         """Write it once, in a thread. Returns when it is whole; raises when it gave up."""
+
+    def abandon(self) -> None:
+        """Have `compute` wait no longer: what was computed may never be written, and no more will be.
+
+        A write that runs goes on. May be called again.
+        """
 
 
 def _nothing(_tp: TP, _messages: int) -> None:

@@ -7,14 +7,40 @@ This is the single list: environment variables (`SPANPULSE_<NAME>`), keys of spa
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from spanpulse_stream.settings._local import EXPECTED as LOCAL_EXPECTED
 from spanpulse_stream.settings._local import MIB, LocalSettings
 
 __all__ = ["EXPECTED", "Settings"]
 
-Broker = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[1-9][0-9]{0,4}$")]
+MOST_PORT = 65535
+MOST_LABEL = 63  # characters between two dots of a name: DNS has no more, and asking for such a name raises
+
+
+def _reachable(broker: str) -> str:
+    """Return a broker's address if it can be one. Raises PydanticCustomError."""
+    host, _, port = broker.rpartition(":")
+    why = ""
+    if int(port) > MOST_PORT:
+        why = f"port {port} is above {MOST_PORT}"
+    elif not host.startswith("[") and not all(0 < len(label) <= MOST_LABEL for label in _labels(host)):
+        why = f"a host name has 1 to {MOST_LABEL} characters between two dots"
+    if why:
+        raise PydanticCustomError("no_address", "{broker} cannot be reached: {why}", {"broker": broker, "why": why})
+    return broker
+
+
+def _labels(host: str) -> list[str]:
+    return host.removesuffix(".").split(".")
+
+
+Broker = Annotated[
+    str,
+    StringConstraints(pattern=r"^([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[1-9][0-9]{0,4}$"),
+    AfterValidator(_reachable),
+]
 TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 CollectorTopic = Annotated[
     str,

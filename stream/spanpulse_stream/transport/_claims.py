@@ -33,3 +33,8 @@ class LogClaims:
     async def commit(self, tp: TP, offset: int) -> None:
         """Commit ``offset``, which ends the claim. Raises ValueError past the end of the partition."""
         await self._log.commit(*tp, offset)
+
+    async def ends_before(self, tp: TP, offset: int) -> int | None:
+        """Return where the log ends if that is before ``offset``; what was read of it once it does not lose."""
+        end = self._log.end_offset(*tp)
+        return end if end < offset else None

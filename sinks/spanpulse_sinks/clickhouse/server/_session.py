@@ -31,11 +31,13 @@ class ServerAway(OperationalError):  # type: ignore[misc]  # the client has no t
 class Patience:
     """For how many ``seconds`` a read is repeated that the server did not answer, or was too busy for.
 
-    ``wait`` is called before each repetition with the seconds to wait; where it raises, that ends the read.
+    ``wait`` is called before each repetition with the seconds to wait; where it raises, that ends the read. ``over`` is
+    called in the same thread when a read that was repeated has ended, whether it was answered or given up.
     """
 
     seconds: float = 0.0
     wait: Callable[[float], None] = time.sleep
+    over: Callable[[], None] = lambda: None
 
 
 class ServerSession:
@@ -81,13 +83,25 @@ class ServerSession:
     def _read(self, request: Callable[[], Result]) -> Result:
         """Make a request that may be repeated."""
         deadline = time.monotonic() + self._patience.seconds
+        try:
+            return self._asked(request)
+        except ClickHouseError as error:
+            if _given_up(error, deadline):
+                raise
+        try:
+            return self._repeated(request, deadline)
+        finally:
+            self._patience.over()
+
+    def _repeated(self, request: Callable[[], Result], deadline: float) -> Result:
+        """Make a request that failed again, until it is answered or ``deadline`` has passed."""
         while True:
+            self._patience.wait(PAUSE_S * (0.5 + random()))  # noqa: S311 -- jitter
             try:
                 return self._asked(request)
             except ClickHouseError as error:
-                if Failure.of(error) is Failure.PERMANENT or time.monotonic() >= deadline:
+                if _given_up(error, deadline):
                     raise
-            self._patience.wait(PAUSE_S * (0.5 + random()))  # noqa: S311 -- jitter
 
     def _asked(self, request: Callable[[], Result]) -> Result:
         """Make a request, unless the server is known to be away."""
@@ -103,6 +117,10 @@ class ServerSession:
             raise
         self._breaker.answered()
         return result
+
+
+def _given_up(error: ClickHouseError, deadline: float) -> bool:
+    return Failure.of(error) is Failure.PERMANENT or time.monotonic() >= deadline
 
 
 def _why(error: ClickHouseError) -> str:

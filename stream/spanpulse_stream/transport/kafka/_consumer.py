@@ -1,15 +1,17 @@
 """The consumer half of the Kafka driver: one member of a consumer group, with claims.
 
 Guarantee: each partition's messages come in order from its committed offset on, or from the first one kept; none
-comes twice in one assignment; commits, Faust's own too, never pass a message that an agent did not acknowledge, never
-go back, never lie inside a claimed range, and are refused when the partition was given to another member. Not
-guaranteed: that a message comes once; after a restart or a rebalance everything behind the committed offset comes
-again.
+comes twice in one assignment; a partition whose leader does not answer holds up no other, and is opened once it does;
+what Kafka deleted before it was read is logged as an error, and counted, once; commits, Faust's own too, never pass a
+message that an agent did not acknowledge, never go back, never lie inside a claimed range, and are refused when the
+partition was given to another member. Not guaranteed: that a message comes once; after a restart or a rebalance
+everything behind the committed offset comes again.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka.errors import ConsumerStoppedError, KafkaError
@@ -23,13 +25,17 @@ from spanpulse_stream.transport.kafka._answers import Answers, ask_whether_kafka
 from spanpulse_stream.transport.kafka._committer import Committer
 from spanpulse_stream.transport.kafka._errors import Stale, TopicGone, passes
 from spanpulse_stream.transport.kafka._intake import Intake
-from spanpulse_stream.transport.kafka._ledger import Ledger
+from spanpulse_stream.transport.kafka._ledger import Ledger, Losses
 from spanpulse_stream.transport.kafka._thread import Listener, Thread
 
 __all__ = ["Consumer"]
 
 LOG: Final = logging.getLogger("faust.transport.kafka")
+LOST: Final = logging.getLogger(__name__)  # of which each one is logged, however many there are
 OPEN_WITHIN_S: Final = 15.0
+OPEN_AGAIN_S: Final = 3.0
+LATER_WITHIN_S: Final = 10.0  # nobody waits for it, so a slow leader is given more time than at the beginning
+OPENING: Final = "opening"
 FLUSH_WITHIN_S: Final = 2.0
 TRY_AGAIN_S: Final = 0.5
 LOOK_EVERY_S: Final = 1.0
@@ -49,8 +55,10 @@ class Consumer(CarefulConsumer, driver.Consumer):
         """What Kafka does not answer."""
         cluster = self.transport.cluster
         committer = Committer(self._thread, lambda: self.app.should_stop, cluster.patience, self.answers)
-        self.ledger = Ledger(committer, self.app.monitor.on_tp_commit)
-        self._intake = Intake(self._thread)
+        self.losses = Losses(self._on_lost)
+        """What Kafka deleted before it was read."""
+        self.ledger = Ledger(committer, self.app.monitor.on_tp_commit, self.losses.lost)
+        self._intake = Intake(self._thread, self.losses.lost)
 
     def _new_consumer_thread(self) -> Thread:
         return Thread(self, loop=self.loop, beacon=self.beacon)
@@ -60,6 +68,7 @@ class Consumer(CarefulConsumer, driver.Consumer):
         await super().on_started()
         self.add_future(self._look_for_errors())
         self.add_future(self._ask_whether_kafka_answers())
+        self.add_future(self._open_what_is_closed())
 
     async def _look_for_errors(self) -> None:
         """End the app where the group refuses this member; one without partitions would not hear of it."""
@@ -114,7 +123,7 @@ class Consumer(CarefulConsumer, driver.Consumer):
         await self._intake.clear()
         try:
             async with asyncio.timeout(OPEN_WITHIN_S):
-                starts = await self._thread.ask(self._thread.open(session))
+                opened = await self._thread.ask(self._thread.open(session))
         except Stale:
             return False  # another rebalance has begun
         except Exception as error:
@@ -125,8 +134,53 @@ class Consumer(CarefulConsumer, driver.Consumer):
         if session != self.app.consumer_generation_id or not self.flow_active:
             return False
         self._read_offset.clear()
-        self.ledger.begin(session, starts)
+        self.ledger.begin(session, opened.starts, opened.closed)
+        self._say_what_is_closed()
         return True
+
+    async def _open_what_is_closed(self) -> None:
+        """Open partitions whose leaders did not answer when the session began; those that did flow meanwhile."""
+        while not self.should_stop:
+            await self.sleep(OPEN_AGAIN_S)
+            if self.ledger.closed:
+                await self._open_more(self.ledger.session, self.ledger.closed)
+
+    async def _open_more(self, session: int, closed: Collection[TP]) -> None:
+        try:
+            async with asyncio.timeout(OPEN_WITHIN_S):
+                opened = await self._thread.ask(self._thread.open(session, closed, LATER_WITHIN_S))
+        except (Stale, ConsumerStoppedError):
+            return
+        except Exception as error:
+            if not passes(error):
+                raise
+            return
+        self.ledger.open(session, opened.starts)
+        self._say_what_is_closed()
+        self.wake.set()
+
+    def _say_what_is_closed(self) -> None:
+        if not self.ledger.closed:
+            self.answers.came(OPENING)
+            return
+        closed = ", ".join(f"{tp.topic}/{tp.partition}" for tp in sorted(self.ledger.closed))
+        self.answers.owed(OPENING, f"who leads {closed} does not tell from where on to read")
+        LOG.warning("%s: the leader does not tell from where on to read; the other partitions are read", closed)
+
+    def _on_lost(self, tp: TP, first: int, kept: int) -> None:
+        self.add_future(self._say_what_is_lost(tp, first, kept))
+
+    async def _say_what_is_lost(self, tp: TP, first: int, kept: int) -> None:
+        """Log what is lost, with the retention that was too short for it."""
+        retention = "not known"
+        try:
+            with suppress(ConsumerStoppedError):
+                retention = await self._thread.ask(self._thread.retention(tp.topic))
+        finally:  # also where the app ends meanwhile
+            LOST.error(
+                "%s/%d: Kafka deleted offsets %d to %d before they were read: they are lost; retention is %s",
+                *(*tp, first, kept - 1, retention),
+            )
 
     async def _fill(self, session: int, tps: list[TP], timeout: float) -> None:  # noqa: ASYNC109 -- as getmany's
         try:
@@ -193,6 +247,7 @@ class Consumer(CarefulConsumer, driver.Consumer):
         """Commit what was acknowledged, and let go of everything."""
         await super().on_partitions_revoked(revoked)
         self.ledger.end()
+        self._say_what_is_closed()
         self._unacked_messages.clear()
 
     def highwater(self, tp: TP) -> int | None:

@@ -3,6 +3,7 @@
 CommitGaveUp   brokers took no commit for as long as is waited for
 Stale          the group has given this member's partitions to others, or is about to
 TopicGone      a topic was deleted, or made anew, while partitions of it were held
+Unreadable     what Kafka gave out cannot be unpacked
 """
 
 from typing import Final
@@ -18,7 +19,7 @@ from aiokafka.errors import (
     UnknownMemberIdError,
 )
 
-__all__ = ["FENCED", "CommitGaveUp", "Stale", "TopicGone", "passes"]
+__all__ = ["FENCED", "CommitGaveUp", "Stale", "TopicGone", "Unreadable", "passes"]
 
 FENCED: Final = (
     CommitFailedError,
@@ -40,6 +41,10 @@ class TopicGone(Exception):  # noqa: N818 -- what happened
 
 class Stale(Exception):  # noqa: N818 -- what it is
     """What was asked belongs to an assignment that is over."""
+
+
+class Unreadable(Exception):  # noqa: N818 -- what it is
+    """Records cannot be unpacked. It has a class of its own, for gzip's errors are an OSError, like the network's."""
 
 
 def passes(error: BaseException) -> bool:

@@ -1,11 +1,13 @@
 """What one member has committed and claimed of its partitions, and how it commits more.
 
 Guarantee: a claim or commit is durable when its call returns, was made under the assignment in which the call began,
-and agrees with everything before it (see `Progress`). Not guaranteed: that a commit which raised was not made.
+and agrees with everything before it (see `Progress`); a partition that is opened later than others of its session has
+no progress until then, and is like one of others. Not guaranteed: that a commit which raised was not made.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from aiokafka.errors import ConsumerStoppedError, OffsetMetadataTooLargeError
@@ -15,34 +17,80 @@ from spanpulse_stream.partitions import TP, PartitionLost
 from spanpulse_stream.transport.kafka._committer import Committer
 from spanpulse_stream.transport.kafka._errors import FENCED, Stale, passes
 from spanpulse_stream.transport.kafka._metadata import ClaimTooLarge, claim_of, metadata_of
-from spanpulse_stream.transport.kafka._progress import Progress
+from spanpulse_stream.transport.kafka._progress import Progress, Starts
 
-__all__ = ["Ledger", "Starts"]
+__all__ = ["Ledger", "Losses"]
 
 BACKGROUND_S: Final = 2.0
 
-Starts = Mapping[TP, tuple[int, tuple[int, str] | None]]
-"""Where partitions start, and what is committed of them: an offset and its metadata, or nothing."""
+
+class Losses:
+    """What Kafka deleted before it was read; ``tell`` hears of each offset once, as the first one and the next kept.
+
+    Deleted offsets count as messages, though some may be marks of transactions. Not guaranteed: that none of them had
+    been stored; what was stored and not yet committed counts as well.
+    """
+
+    def __init__(self, tell: Callable[[TP, int, int], None]) -> None:
+        self._tell = tell
+        self._told: dict[TP, tuple[int, int]] = {}
+        self._untaken: Counter[str] = Counter()
+
+    def lost(self, tp: TP, first: int, kept: int) -> None:
+        """Take note that offsets from ``first`` up to ``kept`` are gone."""
+        begin, end = self._told.get(tp, (kept, kept))  # a session that begins anew finds again what one before it found
+        self._told[tp] = (first, kept) if first > end else (min(first, begin), max(kept, end))
+        for one, other in ((first, min(kept, begin)), (max(first, end), kept)):
+            if one < other:
+                self._untaken[tp.topic] += other - one
+                self._tell(tp, one, other)
+
+    def take(self) -> dict[str, int]:
+        """Return how many messages were lost by topic, since this was asked last."""
+        taken, self._untaken = self._untaken, Counter()
+        return dict(taken)
 
 
 class Ledger:
-    """The progress of all partitions of a session; ``committed`` hears of what was committed."""
+    """The progress of all partitions of a session.
 
-    def __init__(self, committer: Committer, committed: Callable[[Mapping[TP, int]], None]) -> None:
+    ``committed`` hears of what was committed, ``lost`` of what `Losses` does.
+    """
+
+    def __init__(
+        self,
+        committer: Committer,
+        committed: Callable[[Mapping[TP, int]], None],
+        lost: Callable[[TP, int, int], None],
+    ) -> None:
         self.session = 0  # none
         self.progress: dict[TP, Progress] = {}
+        self.closed: frozenset[TP] = frozenset()
+        """Partitions of the session of which it is not known yet where they start."""
         self._committer = committer
         self._committed = committed
+        self._lost = lost
 
-    def begin(self, session: int, starts: Starts) -> None:
-        """Take over what a session starts with."""
-        self.session = session
-        self.progress = {tp: _progress(start, committed) for tp, (start, committed) in starts.items()}
-        self._committed({tp: progress.committed for tp, progress in self.progress.items()})
+    def begin(self, session: int, starts: Starts, closed: Collection[TP]) -> None:
+        """Take over what a session starts with, and which partitions are opened later."""
+        self.session, self.progress, self.closed = session, {}, frozenset(closed)
+        self.open(session, starts)
+
+    def open(self, session: int, starts: Starts) -> None:
+        """Take over more partitions of a session, unless it is over or has them."""
+        if session != self.session:
+            return
+        new = {tp: _progress(*start) for tp, start in starts.items() if tp not in self.progress}
+        self.progress = self.progress | new  # another dict, for somebody may be going through this one
+        self.closed -= new.keys()
+        self._committed({tp: progress.committed for tp, progress in new.items()})
+        for tp, progress in new.items():
+            if progress.position > progress.committed:
+                self._lost(tp, progress.committed, progress.position)
 
     def end(self) -> None:
         """Forget the session: its partitions may be others' now."""
-        self.session, self.progress = 0, {}
+        self.session, self.progress, self.closed = 0, {}, frozenset()
 
     def of(self, tp: TP) -> Progress:
         """Return the progress of a partition. Raises PartitionLost for one of others."""
@@ -114,4 +162,4 @@ class Ledger:
 def _progress(start: int, committed: tuple[int, str] | None) -> Progress:
     if committed is None:
         return Progress(start, None)
-    return Progress(start, committed[0], claim_of(*committed))
+    return Progress(max(start, committed[0]), committed[0], claim_of(*committed))

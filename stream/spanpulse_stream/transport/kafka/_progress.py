@@ -6,17 +6,24 @@ is committed behind its end ends it.
 """
 
 from collections import deque
+from collections.abc import Mapping
 
 from spanpulse_stream.log import Claim
+from spanpulse_stream.partitions import TP
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "Starts"]
+
+Starts = Mapping[TP, tuple[int, tuple[int, str] | None]]
+"""Where partitions start, and what is committed of them: an offset and its metadata, or nothing.
+
+A start behind what is committed: Kafka has deleted what was between them."""
 
 
 class Progress:
     """One partition of one assignment.
 
-    It starts at ``start``: the ``committed`` offset, with its ``claim``, or where nothing was committed the first
-    offset that is kept.
+    It starts at ``start``: the ``committed`` offset, with its ``claim``, or the first offset that is kept, where that
+    is behind it or nothing was committed.
     """
 
     def __init__(self, start: int, committed: int | None, claim: Claim | None = None) -> None:

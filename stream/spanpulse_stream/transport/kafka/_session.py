@@ -2,33 +2,40 @@
 
 aiokafka commits under whatever generation it has when a request goes out, so a commit that waits through a rebalance
 would pass as the new generation's. Guarantee: a commit or read that is asked for under one assignment is made under
-it, or raises; each call is one attempt. Everything here runs in the consumer's thread.
+it, or raises; each call is one attempt, but for `bounds`, which asks until its time is over. Everything here runs in
+the consumer's thread.
 """
 
 # ruff: noqa: SLF001 -- aiokafka has no public way to commit in one attempt, or under one generation
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
 from spanpulse_stream.partitions import TP
-from spanpulse_stream.transport.kafka._errors import Stale
+from spanpulse_stream.transport.kafka._errors import Stale, passes
 
 __all__ = ["Session"]
 
 
 @dataclass(frozen=True)
 class Session:
-    """The ``number``-th assignment of this consumer; Kafka's generation may be the same for several of them."""
+    """The ``number``-th assignment of this consumer; Kafka's generation may be the same for several of them.
+
+    ``stands``: where each partition is read on, as we left it; aiokafka is elsewhere only where it began again.
+    """
 
     number: int
     consumer: AIOKafkaConsumer
     generation: int
     member: str
     assignment: Any
+    stands: dict[TopicPartition, int] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, number: int, consumer: AIOKafkaConsumer) -> "Session":
@@ -71,20 +78,34 @@ class Session:
             raise Stale
         return {TP(*tp): (what.offset, what.metadata) for tp, what in found.items()}
 
-    async def first_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
-        """Return the first offsets that are kept of partitions. Raises KafkaError."""
-        found = await self.consumer.beginning_offsets([TopicPartition(*tp) for tp in tps])
-        return {TP(*tp): offset for tp, offset in found.items()}
+    async def bounds(self, tps: Collection[TP], within: float) -> dict[TP, tuple[int, int]]:
+        """Return the first offset that is kept and the one behind the last message, by partition.
 
-    async def ends(self, tps: Iterable[TP]) -> dict[TP, int]:
-        """Return the offsets behind the last messages of partitions. Raises KafkaError."""
-        found = await self.consumer.end_offsets([TopicPartition(*tp) for tp in tps])
-        return {TP(*tp): offset for tp, offset in found.items()}
+        Left out are those whose leaders do not answer ``within`` seconds. Raises what no other attempt helps.
+        """
+        leader, asked = self.consumer._client.cluster.leader_for_partition, defaultdict[Any, list[TopicPartition]](list)
+        for tp in sorted(tps):
+            asked[leader(tp)].append(TopicPartition(*tp))
+        answers = await asyncio.gather(*(self._bounds(each, within) for each in asked.values()))
+        return {tp: bounds for answer in answers for tp, bounds in answer.items()}
+
+    async def _bounds(self, tps: list[TopicPartition], within: float) -> dict[TP, tuple[int, int]]:
+        """Ask one leader; aiokafka answers for all of them or for none."""
+        try:
+            async with asyncio.timeout(within):
+                first = await self.consumer.beginning_offsets(tps)
+                ends = await self.consumer.end_offsets(tps)
+        except Exception as error:
+            if not passes(error):
+                raise
+            return {}
+        return {TP(*tp): (first[tp], ends[tp]) for tp in tps}
 
     def seek(self, tp: TP, offset: int) -> None:
         """Fetch a partition from ``offset`` on. Raises Stale."""
         if not self.may_read:
             raise Stale
+        self.stands[TopicPartition(*tp)] = offset
         state = self.assignment.state_value(TopicPartition(*tp))
         if not (state.has_valid_position and state.position == offset):
             self.consumer.seek(TopicPartition(*tp), offset)

@@ -10,31 +10,44 @@ import asyncio
 import logging
 from collections.abc import Collection, Coroutine, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count
 from time import monotonic
 from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import ConsumerStoppedError, IncompatibleBrokerVersion, KafkaError
+from aiokafka.protocol.admin import DescribeConfigsRequest
 from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as driver
 
-from spanpulse_stream.kafka import closing
+from spanpulse_stream.kafka import own_cancellations
 from spanpulse_stream.partitions import TP
 from spanpulse_stream.transport.kafka._errors import Stale
 from spanpulse_stream.transport.kafka._fetch import Fetched, fetch
+from spanpulse_stream.transport.kafka._progress import Starts
 from spanpulse_stream.transport.kafka._session import Session
 from spanpulse_stream.transport.kafka._start import started
 
-__all__ = ["Listener", "Thread"]
+__all__ = ["Listener", "Opened", "Thread"]
 
 LOG: Final = logging.getLogger("faust.transport.kafka")
 LEAVE_WITHIN_S: Final = 6.0
-ENDS_WITHIN_S: Final = 3.0
+ANSWER_WITHIN_S: Final = 3.0  # of those who lead partitions
 NOBODY: Final = -1  # leads a partition
+TOPIC_RESOURCE: Final = 2  # among what has options
+RETENTION: Final = ("retention.ms", "retention.bytes")
 
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Where partitions start, and which ones are ``closed``: nobody has told yet where those do."""
+
+    starts: Starts
+    closed: frozenset[TP]
 
 
 class Listener(ConsumerRebalanceListener):
@@ -85,7 +98,7 @@ class Thread(driver.AIOKafkaConsumerThread):
         if self._consumer is not None:
             with suppress(TimeoutError, KafkaError):
                 async with asyncio.timeout(LEAVE_WITHIN_S):
-                    with closing():
+                    with own_cancellations("closed"):
                         await self._consumer.stop()
 
     def _start_thread(self) -> None:
@@ -168,21 +181,33 @@ class Thread(driver.AIOKafkaConsumerThread):
         """Commit offsets with their metadata, in one attempt. Raises Stale, KafkaError."""
         await self._of(number).commit(offsets)
 
-    async def open(self, number: int) -> dict[TP, tuple[int, tuple[int, str] | None]]:
-        """Return where each partition of a session starts, and what is committed of it, and fetch from there on.
+    async def open(self, number: int, tps: Collection[TP] | None = None, within: float = ANSWER_WITHIN_S) -> Opened:
+        """Return where partitions of a session start, all or some, and fetch them from there on.
 
+        A partition whose leader does not answer ``within`` seconds is left closed, and holds up no other.
         A commit behind the end of the log is one of a topic that was deleted since, and counts as none.
         Raises Stale, KafkaError.
         """
         session = self._of(number)
-        committed = await _within_the_log(session, await session.committed())
-        tps = {TP(*tp) for tp in session.assignment.tps}
-        new = tps - committed.keys()
-        starts = await session.first_offsets(new) if new else {}
-        starts |= {tp: offset for tp, (offset, _) in committed.items()}
-        for tp, offset in starts.items():
+        committed = await session.committed()
+        wanted = {TP(*tp) for tp in session.assignment.tps} if tps is None else set(tps)
+        bounds = await session.bounds(wanted, within)
+        starts = {tp: _start(tp, *found, committed.get(tp)) for tp, found in bounds.items()}
+        for tp, (offset, _) in starts.items():
             session.seek(tp, offset)
-        return {tp: (offset, committed.get(tp)) for tp, offset in starts.items()}
+        return Opened(starts, frozenset(wanted - starts.keys()))
+
+    async def retention(self, topic: str) -> str:
+        """Return how long a topic is kept, for a person; that it is not known, where nobody says so in time."""
+        client = self._ensure_consumer()._client  # noqa: SLF001 -- aiokafka's consumer has no public way to ask
+        request = DescribeConfigsRequest([(TOPIC_RESOURCE, topic, list(RETENTION))])
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                answer = await client.send(client.get_random_node(), request)
+        except (OSError, KafkaError, IncompatibleBrokerVersion, NotImplementedError):  # the first is a timeout as well
+            return "not known"
+        kept = {entry[0]: entry[1] for *_, entries in answer.resources for entry in entries}
+        return ", ".join(f"{name}={kept[name]}" for name in RETENTION if name in kept) or "not known"
 
     def _of(self, number: int) -> Session:
         if self._session is None or self._session.number != number:
@@ -190,15 +215,12 @@ class Thread(driver.AIOKafkaConsumerThread):
         return self._session
 
 
-async def _within_the_log(session: Session, committed: dict[TP, tuple[int, str]]) -> dict[TP, tuple[int, str]]:
-    """Leave out what was committed behind the end of its partition, and say so; where no leader answers, nothing."""
-    try:
-        async with asyncio.timeout(ENDS_WITHIN_S):
-            ends = await session.ends(committed) if committed else {}
-    except (TimeoutError, KafkaError):
-        return committed  # a partition without a leader may not hold up the others
-    anew = {tp for tp, (offset, _) in committed.items() if offset > ends[tp]}
-    for tp in anew:
-        shown = (*tp, ends[tp], committed[tp][0])
+def _start(tp: TP, first: int, end: int, committed: tuple[int, str] | None) -> tuple[int, tuple[int, str] | None]:
+    """Return where a partition starts that is kept from ``first`` to ``end``, and what is committed of it, if it is."""
+    if committed is None:
+        return first, None
+    if committed[0] > end:
+        shown = (*tp, end, committed[0])
         LOG.error("%s %d ends at %d, and %d is committed: it was made anew, and is read from its start", *shown)
-    return {tp: what for tp, what in committed.items() if tp not in anew}
+        return first, None
+    return max(first, committed[0]), committed
