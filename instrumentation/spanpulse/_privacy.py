@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from spanpulse._calls._once import say_once
+from spanpulse._log import say_once
 
 __all__ = ["Content", "Mask", "mask_known"]
 

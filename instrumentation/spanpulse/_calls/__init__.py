@@ -1,8 +1,7 @@
-"""Calls of models as they happen: what is watched in the application's thread, and the thread that tells of them."""
+"""Calls of models as they happen: what is watched in the application's thread, and what their spans are told later."""
 
-from spanpulse._calls._call import Call
-from spanpulse._calls._finish import Finisher
-from spanpulse._calls._once import LOG, say_once
+from spanpulse._calls._call import Call, Teller
 from spanpulse._calls._tap import tap
+from spanpulse._calls._tell import tell
 
-__all__ = ["LOG", "Call", "Finisher", "say_once", "tap"]
+__all__ = ["Call", "Teller", "tap", "tell"]

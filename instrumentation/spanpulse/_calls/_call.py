@@ -6,22 +6,31 @@ application may change its messages at once, and its answer may be freed.
 """
 
 import time
-from collections.abc import Callable
+from typing import Protocol
 
 from opentelemetry.trace import Span
 
 from spanpulse._calls._body import Collected
 from spanpulse._shapes import Shape
 
-__all__ = ["Call"]
+__all__ = ["Call", "Teller"]
+
+
+class Teller(Protocol):
+    """Who hears of calls that have ended, and tells their spans."""
+
+    def ended(self, call: "Call") -> None:
+        """Take a call that has ended, in whatever thread that happens; must not wait."""
+
+    def tell(self, call: "Call") -> None:
+        """Set the attributes of a call that has ended. May raise for what cannot be read."""
 
 
 class Call:
-    """A call that has begun. ``done`` is called once, when it has ended, in whatever thread that happens."""
+    """A call that has begun."""
 
     __slots__ = (
         "answer",
-        "done",
         "encoding",
         "ended_ns",
         "error",
@@ -31,13 +40,14 @@ class Call:
         "shape",
         "span",
         "started_ns",
+        "teller",
         "usage_only",
     )
 
-    def __init__(self, span: Span, shape: Shape, done: "Callable[[Call], None]") -> None:
+    def __init__(self, span: Span, shape: Shape, teller: Teller) -> None:
         self.span = span
         self.shape = shape
-        self.done = done
+        self.teller = teller
         self.started_ns = time.time_ns()
         self.first_ns = 0
         """When the first bytes of a stream came, ns; 0 before that."""
@@ -56,10 +66,21 @@ class Call:
             return
         self.ended_ns = time.time_ns()
         self.error = error
-        self.done(self)
+        self.teller.ended(self)
 
     @property
     def size(self) -> int:
         """Bytes that it holds."""
         answer = self.answer
         return len(self.request) + (answer.size if isinstance(answer, Collected) else len(answer))
+
+    def forget(self) -> None:
+        """Let go of what was said; its times and its error stay."""
+        self.request, self.answer = b"", b""
+
+    def finish(self) -> None:
+        """Tell the span, and end it whatever happens. Raises what telling does."""
+        try:
+            self.teller.tell(self)
+        finally:
+            self.span.end(self.ended_ns)

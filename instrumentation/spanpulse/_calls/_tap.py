@@ -6,14 +6,15 @@ closing and streams that are dropped unread end the call. It keeps no response.
 """
 
 import time
-from collections.abc import AsyncIterator, Iterator
-from functools import lru_cache
-from typing import Any
+from collections.abc import AsyncIterator, Hashable, Iterator
+from typing import Any, Final
 
 from spanpulse._calls._body import Collected
 from spanpulse._calls._call import Call
 
 __all__ = ["tap"]
+
+MOST_KINDS: Final = 64  # classes of streams; a test may make many
 
 
 class _Tap:
@@ -79,15 +80,20 @@ class _Async(_Tap):
             self._call.end()
 
 
-@lru_cache(maxsize=32)
-def _kind(stream: Any) -> Any:
+_kinds: dict[type, Any] = {}
+
+
+def _kind(stream: type) -> Any:
     """Return the tap for streams of a type: httpx, and what was made from it, look at the class before they read."""
     bases = tuple(base for base in stream.__mro__ if base.__name__ in {"SyncByteStream", "AsyncByteStream"})
     tap = _Async if hasattr(stream, "__aiter__") else _Sync
-    return type(tap.__name__, (tap, *bases), {})
+    if len(_kinds) >= MOST_KINDS:
+        _kinds.clear()
+    return _kinds.setdefault(stream, type(tap.__name__, (tap, *bases), {}))
 
 
 def tap(response: Any, call: Call) -> None:
     """Watch the stream of an HTTP response that is not read yet. Raises what a response of another shape leads to."""
     stream: Any = response.stream
-    response.stream = _kind(type(stream))(stream, call)
+    kind = _kinds.get(type(stream)) or _kind(type(stream))
+    response.stream = kind(stream, call)

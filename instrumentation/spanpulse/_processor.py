@@ -1,0 +1,81 @@
+"""What every span of a process gets, whoever made it: the attributes of its context and its weight; then its export.
+
+Guarantee: nothing here raises into the application. Flushing first finishes calls whose answers are still to be read,
+so it has to be the first of a provider's processors: `install` puts it there.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+
+from spanpulse._context import attributes_of
+from spanpulse._log import say_once
+from spanpulse._sampling import WEIGHT, weight_at_start
+from spanpulse._state import State
+
+__all__ = ["Processor", "install"]
+
+MS = 1e-3
+
+
+class Processor(SpanProcessor):
+    """Adds what the application said of the context, and hands ended spans to the exporter."""
+
+    def __init__(self, state: State, ratio: float) -> None:
+        self._state = state
+        self._ratio = ratio
+        self._off = False
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Add attributes to a span that starts."""
+        if self._off:
+            return
+        try:
+            if told := attributes_of(parent_context):
+                span.set_attributes(told)
+            weight = weight_at_start(span, parent_context, self._ratio)
+            if weight > 1:
+                span.set_attribute(WEIGHT, weight)
+        except Exception as error:  # noqa: BLE001 -- the application's span goes on
+            say_once(f"spans lack their context ({type(error).__name__})", error)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Have an ended span sent, if its trace is kept."""
+        exporter, context = self._state.exporter, span.context
+        if exporter is not None and not self._off and context is not None and context.trace_flags.sampled:
+            exporter.put_span(span)
+
+    def shutdown(self) -> None:
+        """Send what is left, for as long as the settings allow."""
+        if not self._off:
+            self._state.end()
+            self._off = True
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Finish calls that have ended, and send their spans; tell whether all were acknowledged, or dropped."""
+        within = timeout_millis * MS
+        finished = self._state.background.flush(within)
+        return (self._state.exporter is None or self._state.exporter.flush(within)) and finished
+
+    def switch_off(self) -> None:
+        """Do nothing from now on: a provider cannot let go of a processor."""
+        self._off = True
+
+
+def install(provider: TracerProvider, processor: Processor) -> Callable[[], None]:
+    """Make a processor the first one of a provider; return what takes it out again."""
+    provider.add_span_processor(processor)
+    several: Any = getattr(provider, "_active_span_processor", None)
+    known = getattr(several, "_span_processors", None)
+    if isinstance(known, tuple) and known and known[-1] is processor:
+        several._span_processors = (processor, *known[:-1])  # noqa: SLF001 -- there is no other way to be the first
+
+    def undo() -> None:
+        processor.switch_off()
+        left = getattr(several, "_span_processors", None)
+        if isinstance(left, tuple):
+            several._span_processors = tuple(each for each in left if each is not processor)  # noqa: SLF001
+
+    return undo

@@ -1,0 +1,83 @@
+"""The one state of a process: what is set, the thread that finishes spans, and where they go.
+
+It is made when it is first asked for, from the environment, so that everything works without `instrument()`: spans then
+go to whatever OpenTelemetry provider the application has, or nowhere. `instrument()` sets another one.
+"""
+
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from opentelemetry import metrics, trace
+
+from spanpulse._background import Background
+from spanpulse._export import Exporter
+from spanpulse._metrics import Metrics
+from spanpulse._privacy import Content, Mask, mask_known
+from spanpulse._settings import Settings
+from spanpulse._telling import Telling
+from spanpulse._version import VERSION
+
+__all__ = ["SCOPE", "State", "content_of", "set_state", "state"]
+
+SCOPE = "spanpulse"
+
+
+@dataclass(frozen=True)
+class State:
+    """What belongs together in a process."""
+
+    settings: Settings
+    content: Content | None
+    """The policy for texts; None: none leave."""
+    exporter: Exporter | None = None
+    """Sends to spanpulse; None where the application's own exporters do, or nothing does."""
+    background: Background = field(default_factory=Background)
+
+    def end(self) -> None:
+        """Send what is left, for as long as the settings allow, and nothing any more; what is left is counted."""
+        self.background.flush(self.settings.exit_timeout)
+        if self.exporter is not None:
+            self.exporter.shutdown(self.settings.exit_timeout)
+
+    @cached_property
+    def tracer(self) -> trace.Tracer:
+        """Makes spans, by the application's provider."""
+        return trace.get_tracer(SCOPE, VERSION)
+
+    @cached_property
+    def telling(self) -> Telling:
+        """Tells calls of models."""
+        return Telling(self.background, self.content, Metrics(metrics.get_meter(SCOPE, VERSION)))
+
+
+_lock = threading.Lock()
+_state: State | None = None
+
+
+def state() -> State:
+    """Return the state of this process."""
+    found = _state
+    if found is not None:
+        return found
+    settings = Settings.read()
+    with _lock:
+        return _state or set_state(State(settings, content_of(settings)))
+
+
+def set_state(new: State) -> State:
+    """Make a state that of this process."""
+    global _state  # noqa: PLW0603 -- there is one of it
+    _state = new
+    return new
+
+
+def content_of(settings: Settings, mask: Mask | None = None) -> Content | None:
+    """Return the policy that settings ask for, with a mask of the application's own.
+
+    Raises ValueError for a pattern that is no regular expression.
+    """
+    if settings.content == "off":
+        return None
+    known = (mask_known,) if settings.content == "masked" else ()
+    return Content((*((mask,) if mask else ()), *known), settings.content_length, settings.mask_patterns)

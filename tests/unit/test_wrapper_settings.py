@@ -1,0 +1,92 @@
+"""Settings of the wrapper: ours before OpenTelemetry's, what is given before both, and nothing wrong ends a program."""
+
+import pytest
+
+from spanpulse import _log
+from spanpulse._settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _unsaid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_log, "_said", set())
+
+
+def test_defaults_are_safe() -> None:
+    settings = Settings.read({})
+    assert settings == Settings()
+    assert settings.content == "masked"
+    assert not settings.baggage
+    assert settings.sends == ""
+    assert not settings.says_where({})
+
+
+@pytest.mark.parametrize(
+    ("environ", "name", "value"),
+    [
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:1"}, "endpoint", "http://a:1"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:1", "SPANPULSE_ENDPOINT": "http://b:1"}, "endpoint", "http://b:1"),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:1", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:1/v1/traces"},
+            "endpoint",
+            "http://c:1/v1/traces",
+        ),
+        ({"OTEL_SDK_DISABLED": "true"}, "disabled", True),
+        ({"SPANPULSE_DISABLED": "no", "OTEL_SDK_DISABLED": "true"}, "disabled", False),
+        ({"SPANPULSE_SKIP": "openai, litellm"}, "skip", ("openai", "litellm")),
+        ({"SPANPULSE_MASK_PATTERNS": r"a{2,3}"}, "mask_patterns", (r"a{2,3}",)),
+        ({"SPANPULSE_MASK_PATTERNS": r"[abc]+"}, "mask_patterns", (r"[abc]+",)),
+        ({"SPANPULSE_MASK_PATTERNS": '["a", "b"]'}, "mask_patterns", ("a", "b")),
+        ({"SPANPULSE_QUEUE_BYTES": "1000"}, "queue_bytes", 1000),
+        ({"SPANPULSE_FLUSH_EVERY": "9"}, "flush_every", 0.5),
+        ({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "false"}, "content", "off"),
+        ({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "NO_CONTENT"}, "content", "off"),
+        (
+            {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "false", "SPANPULSE_CONTENT": "full"},
+            "content",
+            "full",
+        ),
+    ],
+)
+def test_variables(environ: dict[str, str], name: str, value: object) -> None:
+    assert getattr(Settings.read(environ), name) == value
+
+
+def test_a_variable_that_cannot_be_read_is_named_once_and_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    environ = {"SPANPULSE_CONTENT": "mask", "SPANPULSE_QUEUE_BYTES": "many", "SPANPULSE_TIMEOUT": "-1"}
+    for _ in range(2):
+        assert Settings.read(environ) == Settings()
+    told = [record.message for record in caplog.records]
+    assert len(told) == 3
+    assert any("SPANPULSE_CONTENT" in each and "'masked', 'full', 'off'" in each for each in told)
+
+
+def test_what_is_given_comes_first_and_is_checked() -> None:
+    environ = {"SPANPULSE_CONTENT": "off"}
+    assert Settings.read(environ, content="full").content == "full"
+    assert Settings.read(environ, content=None).content == "off"
+    with pytest.raises(ValueError, match="content is 'some'; it may be 'masked', 'full', 'off'"):
+        Settings.read(environ, content="some")
+    with pytest.raises(TypeError, match="no_such"):
+        Settings.read(environ, no_such=1)
+
+
+def test_secrets_are_in_no_repr() -> None:
+    settings = Settings(api_key="geheim-1", headers="a=geheim-2", kafka_sasl_password="geheim-3")
+    assert "geheim" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("environ", "sends", "ours"),
+    [
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:1"}, "otlp", False),
+        ({"SPANPULSE_ENDPOINT": "http://a:1"}, "otlp", True),
+        ({"SPANPULSE_ENDPOINT": "http://a:1", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://b:1"}, "otlp", True),
+        ({"SPANPULSE_KAFKA_BROKERS": "a:1"}, "kafka", True),
+        ({"SPANPULSE_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:1"}, "otlp", True),
+        ({"SPANPULSE_EXPORTER": "none", "SPANPULSE_ENDPOINT": "http://a:1"}, "none", True),
+    ],
+)
+def test_where_spans_go(environ: dict[str, str], sends: str, ours: bool) -> None:
+    settings = Settings.read(environ)
+    assert settings.sends == sends
+    assert settings.says_where(environ) == ours
