@@ -33,7 +33,7 @@ class Settings:
     """All that may be set; times are seconds, sizes bytes. Raises ValueError for a value that cannot be used."""
 
     disabled: bool = _setting(False, "do nothing at all", "OTEL_SDK_DISABLED")
-    exporter: str = _setting("", "where spans go; by itself: see below", choices=("", "otlp", "kafka", "none"))
+    exporter: str = _setting("", "where spans go; else by what else is set", choices=("", "otlp", "kafka", "none"))
     endpoint: str = _setting(
         "",
         "base address of OTLP, such as `https://spanpulse.example.org:4318`",
@@ -55,7 +55,7 @@ class Settings:
         "OTEL_EXPORTER_OTLP_HEADERS",
         secret=True,
     )
-    compression: str = _setting("gzip", "of OTLP", "OTEL_EXPORTER_OTLP_COMPRESSION", choices=("gzip", "none"))
+    compression: str = _setting("gzip", "of what is sent", "OTEL_EXPORTER_OTLP_COMPRESSION", choices=("gzip", "none"))
     certificate: str = _setting("", "file of the CA that the receiver is checked by", "OTEL_EXPORTER_OTLP_CERTIFICATE")
     client_certificate: str = _setting("", "own certificate", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE")
     client_key: str = _setting("", "key of the own certificate", "OTEL_EXPORTER_OTLP_CLIENT_KEY")
@@ -63,14 +63,16 @@ class Settings:
     kafka_brokers: str = _setting("", "`host:port,host:port`")
     kafka_topic: str = _setting("spanpulse.otlp", "topic of spans and events")
     kafka_security_protocol: str = _setting(
-        "PLAINTEXT", "as Kafka names it", choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+        "PLAINTEXT", "how brokers are spoken to", choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
     )
-    kafka_sasl_mechanism: str = _setting("PLAIN", "", choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"))
+    kafka_sasl_mechanism: str = _setting(
+        "PLAIN", "how a user is shown to be one", choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+    )
     kafka_sasl_username: str = _setting("", "user of Kafka")
     kafka_sasl_password: str = _setting("", "password of that user", secret=True)
     service_name: str = _setting("", "`service.name` of the application", "OTEL_SERVICE_NAME")
     environment: str = _setting("", "`deployment.environment.name`, such as `production`")
-    content: str = _setting("masked", "what becomes of texts", choices=("masked", "full", "off"))
+    send_content: str = _setting("masked", "what becomes of texts", choices=("masked", "full", "off"))
     content_length: int = _setting(16_384, "longest text that leaves, characters")
     mask_patterns: tuple[str, ...] = _setting((), "own patterns to mask: one regular expression, or a JSON list")
     flush_every: float = _setting(0.25, "how long a batch waits for more, s (at most 0.5)")
@@ -125,8 +127,8 @@ class Settings:
 def _with_conventions(found: Settings, environ: Mapping[str, str]) -> Settings:
     """Add what OpenTelemetry's variables say in other words than ours."""
     says = environ.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").lower()
-    if says in {"false", "no_content"} and PREFIX + "CONTENT" not in environ:
-        return replace(found, content="off")
+    if says in {"false", "no_content"} and PREFIX + "SEND_CONTENT" not in environ:
+        return replace(found, send_content="off")
     return found
 
 

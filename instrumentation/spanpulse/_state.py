@@ -77,7 +77,7 @@ def content_of(settings: Settings, mask: Mask | None = None) -> Content | None:
 
     Raises ValueError for a pattern that is no regular expression.
     """
-    if settings.content == "off":
+    if settings.send_content == "off":
         return None
-    known = (mask_known,) if settings.content == "masked" else ()
+    known = (mask_known,) if settings.send_content == "masked" else ()
     return Content((*((mask,) if mask else ()), *known), settings.content_length, settings.mask_patterns)

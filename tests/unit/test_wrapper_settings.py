@@ -1,9 +1,16 @@
 """Settings of the wrapper: ours before OpenTelemetry's, what is given before both, and nothing wrong ends a program."""
 
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 
 from spanpulse import _log
 from spanpulse._settings import Settings
+from spanpulse_stream.settings import Settings as ServerSettings
+from spanpulse_stream.settings import load_settings
+from spanpulse_stream.settings._load import OF_APPLICATIONS
+from wrapper_setting_rows import rows
 
 
 @pytest.fixture(autouse=True)
@@ -14,7 +21,7 @@ def _unsaid(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_defaults_are_safe() -> None:
     settings = Settings.read({})
     assert settings == Settings()
-    assert settings.content == "masked"
+    assert settings.send_content == "masked"
     assert not settings.baggage
     assert settings.sends == ""
     assert not settings.says_where({})
@@ -38,11 +45,11 @@ def test_defaults_are_safe() -> None:
         ({"SPANPULSE_MASK_PATTERNS": '["a", "b"]'}, "mask_patterns", ("a", "b")),
         ({"SPANPULSE_QUEUE_BYTES": "1000"}, "queue_bytes", 1000),
         ({"SPANPULSE_FLUSH_EVERY": "9"}, "flush_every", 0.5),
-        ({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "false"}, "content", "off"),
-        ({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "NO_CONTENT"}, "content", "off"),
+        ({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "false"}, "send_content", "off"),
+        ({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "NO_CONTENT"}, "send_content", "off"),
         (
-            {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "false", "SPANPULSE_CONTENT": "full"},
-            "content",
+            {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "false", "SPANPULSE_SEND_CONTENT": "full"},
+            "send_content",
             "full",
         ),
     ],
@@ -52,20 +59,20 @@ def test_variables(environ: dict[str, str], name: str, value: object) -> None:
 
 
 def test_a_variable_that_cannot_be_read_is_named_once_and_ignored(caplog: pytest.LogCaptureFixture) -> None:
-    environ = {"SPANPULSE_CONTENT": "mask", "SPANPULSE_QUEUE_BYTES": "many", "SPANPULSE_TIMEOUT": "-1"}
+    environ = {"SPANPULSE_SEND_CONTENT": "mask", "SPANPULSE_QUEUE_BYTES": "many", "SPANPULSE_TIMEOUT": "-1"}
     for _ in range(2):
         assert Settings.read(environ) == Settings()
     told = [record.message for record in caplog.records]
     assert len(told) == 3
-    assert any("SPANPULSE_CONTENT" in each and "'masked', 'full', 'off'" in each for each in told)
+    assert any("SPANPULSE_SEND_CONTENT" in each and "'masked', 'full', 'off'" in each for each in told)
 
 
 def test_what_is_given_comes_first_and_is_checked() -> None:
-    environ = {"SPANPULSE_CONTENT": "off"}
-    assert Settings.read(environ, content="full").content == "full"
-    assert Settings.read(environ, content=None).content == "off"
-    with pytest.raises(ValueError, match="content is 'some'; it may be 'masked', 'full', 'off'"):
-        Settings.read(environ, content="some")
+    environ = {"SPANPULSE_SEND_CONTENT": "off"}
+    assert Settings.read(environ, send_content="full").send_content == "full"
+    assert Settings.read(environ, send_content=None).send_content == "off"
+    with pytest.raises(ValueError, match="send_content is 'some'; it may be 'masked', 'full', 'off'"):
+        Settings.read(environ, send_content="some")
     with pytest.raises(TypeError, match="no_such"):
         Settings.read(environ, no_such=1)
 
@@ -90,3 +97,18 @@ def test_where_spans_go(environ: dict[str, str], sends: str, ours: bool) -> None
     settings = Settings.read(environ)
     assert settings.sends == sends
     assert settings.says_where(environ) == ours
+
+
+def test_a_server_that_runs_in_the_same_shell_knows_the_variables_of_applications() -> None:
+    variables = {f"SPANPULSE_{each.name.upper()}" for each in fields(Settings)}
+    servers = {f"SPANPULSE_{name.upper()}" for name in ServerSettings.model_fields}
+    assert variables - servers == OF_APPLICATIONS
+    same = {name for name in variables & servers if not name.startswith("SPANPULSE_KAFKA_")}
+    assert not same, "one name has one meaning"
+    load_settings(environ=dict.fromkeys(OF_APPLICATIONS, "1"))
+
+
+def test_every_setting_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs/instrument.md").read_text("utf-8")
+    table = text.partition("<!-- settings -->")[2].partition("<!-- /settings -->")[0]
+    assert [line for line in table.splitlines() if line.startswith("|")] == list(rows())
