@@ -116,6 +116,7 @@ class Background:
     def _round(self) -> None:
         while self._waiting:
             self._finish(*self._waiting.popleft())
+            time.sleep(0)  # else a thread of the application that waits for the interpreter waits 5 ms
         if self.forgotten:
             say_once(CROWDED)
         if self.pump is not None:
