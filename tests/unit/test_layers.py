@@ -18,19 +18,19 @@ EVERY_ROOM = {Path(room).name for room in ROOMS}
 STREAM = ROOT / "stream/spanpulse_stream"
 FOLDERS = (
     *("log", "observe", "settings", "control"),
-    *("decode", "normalise", "usage", "price", "rollup", "rows", "decisions"),
+    *("assignment", "decode", "normalise", "usage", "price", "rollup", "rows", "decisions"),
     *("kafka", "transport", "gateway", "importing", "pipeline", "deltas", "letters"),
     *("maintenance", "process", "embedded", "cluster", "traffic", "commands"),
 )
 """From the lowest to the highest."""
 WRAPPER = ROOT / "instrumentation/spanpulse"
 WRAPPERS = (
-    *("_version", "_log", "_settings", "_privacy", "_events", "_imports", "_ends", "_background", "_shapes", "_calls"),
+    *("_version", "_log", "_settings", "_personal", "_privacy", "_events", "_imports", "_ends", "_background", "_shapes", "_calls"),
     *("_metrics", "_telling", "_export", "_state", "_context", "_sampling", "_processor"),
-    *("_steps", "_experiments", "_scores", "checks", "_guard", "_clients", "_instrument", "_auto", "_commands", "_cli"),
+    *("_steps", "_scores", "_experiments", "checks", "_guard", "_clients", "_instrument", "_auto", "_commands", "_cli"),
 )
 """Modules and folders of the wrapper, from the lowest to the highest."""
-PURE = ("decode", "normalise", "usage", "price", "rollup", "rows")
+PURE = ("assignment", "decode", "normalise", "usage", "price", "rollup", "rows")
 EDGES = {"faust", "mode", "aiokafka", "sqlite3", "clickhouse_connect", "chdb", "starlette", "uvicorn", "httpx"}
 
 
