@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.util.types import AttributeValue
 
 if TYPE_CHECKING:
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+    from opentelemetry.sdk.resources import Resource
 
 __all__ = ["Event", "request_of"]
 
@@ -34,7 +34,7 @@ class Event:
     trace_flags: int = 0
 
 
-def request_of(events: Iterable[Event], resource: Resource, scope: str, version: str) -> "ExportLogsServiceRequest":
+def request_of(events: Iterable[Event], resource: "Resource", scope: str, version: str) -> "ExportLogsServiceRequest":
     """Return the request that sends events of one resource and scope."""
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest  # noqa: PLC0415
 
