@@ -4,8 +4,23 @@ This package is what an application imports. It needs OpenTelemetry alone; it do
 server (the extra `server`), and importing it changes nothing in the process: `instrument()` does.
 """
 
-from spanpulse._context import context
+from spanpulse import _version
+from spanpulse._context import carry, context
 from spanpulse._instrument import flush, instrument, stats, uninstrument
-from spanpulse._version import VERSION as __version__
+from spanpulse._scores import score
+from spanpulse._steps import Step, observe, span
 
-__all__ = ["__version__", "context", "flush", "instrument", "stats", "uninstrument"]
+__version__ = _version.VERSION
+__all__ = [
+    "Step",
+    "__version__",
+    "carry",
+    "context",
+    "flush",
+    "instrument",
+    "observe",
+    "score",
+    "span",
+    "stats",
+    "uninstrument",
+]

@@ -13,6 +13,7 @@ from typing import Any, Final
 from opentelemetry import trace
 
 from spanpulse._background import Background
+from spanpulse._context import watch_threads
 from spanpulse._ends import at_end
 from spanpulse._log import LOG, say_once
 from spanpulse._privacy import Mask
@@ -22,7 +23,7 @@ from spanpulse._version import VERSION
 
 __all__ = ["flush", "instrument", "stats", "uninstrument"]
 
-DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
+DEFAULT_ENDPOINTS: Final = {"http/protobuf": "http://127.0.0.1:4318", "grpc": "http://127.0.0.1:4317"}
 _lock = threading.RLock()
 _undo: list[Callable[[], None]] = []
 _own: list[Any] = []  # providers that were set here; there may be one in a process
@@ -102,6 +103,8 @@ def _set_up(settings: Settings, content: Any) -> None:
     if is_new:
         trace.set_tracer_provider(provider)
     _undo.append(at_end(made.end))
+    if settings.threads:
+        _undo.append(watch_threads())
     _undo.append(watch_clients(made))
 
 
@@ -137,5 +140,5 @@ def _exporter(settings: Settings, content: Any, background: Background, *, is_ou
     if settings.sends == "none" or not (is_ours or settings.says_where()):
         return None
     if not settings.sends:
-        settings = replace(settings, endpoint=DEFAULT_ENDPOINT)
+        settings = replace(settings, endpoint=DEFAULT_ENDPOINTS[settings.protocol])
     return Exporter(transport_of(settings), settings, content, background.wake)

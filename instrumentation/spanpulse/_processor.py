@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 
 from spanpulse._context import attributes_of
 from spanpulse._log import say_once
+from spanpulse._recent import remember
 from spanpulse._sampling import WEIGHT, weight_at_start
 from spanpulse._state import State
 
@@ -34,7 +35,8 @@ class Processor(SpanProcessor):
             return
         try:
             if told := attributes_of(parent_context):
-                span.set_attributes(told)
+                known = span.attributes or {}  # what an instrumentation says of its span itself comes first
+                span.set_attributes({name: value for name, value in told.items() if name not in known})
             weight = weight_at_start(span, parent_context, self._ratio)
             if weight > 1:
                 span.set_attribute(WEIGHT, weight)
@@ -43,8 +45,11 @@ class Processor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Have an ended span sent, if its trace is kept."""
+        if self._off:
+            return
+        remember(span.attributes)
         exporter, context = self._state.exporter, span.context
-        if exporter is not None and not self._off and context is not None and context.trace_flags.sampled:
+        if exporter is not None and context is not None and context.trace_flags.sampled:
             exporter.put_span(span)
 
     def shutdown(self) -> None:

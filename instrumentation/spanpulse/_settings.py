@@ -56,7 +56,9 @@ class Settings:
         secret=True,
     )
     compression: str = _setting("gzip", "of what is sent", "OTEL_EXPORTER_OTLP_COMPRESSION", choices=("gzip", "none"))
-    certificate: str = _setting("", "file of the CA that the receiver is checked by", "OTEL_EXPORTER_OTLP_CERTIFICATE")
+    certificate: str = _setting(
+        "", "file of the CA that the receiver (OTLP or Kafka) is checked by", "OTEL_EXPORTER_OTLP_CERTIFICATE"
+    )
     client_certificate: str = _setting("", "own certificate", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE")
     client_key: str = _setting("", "key of the own certificate", "OTEL_EXPORTER_OTLP_CLIENT_KEY")
     timeout: float = _setting(10.0, "of one attempt to send, s")
@@ -81,6 +83,7 @@ class Settings:
     spill_bytes: int = _setting(256 * MIB, "bound of that folder, bytes")
     exit_timeout: float = _setting(5.0, "how long the end of the process waits for what is not sent yet, s")
     skip: tuple[str, ...] = _setting((), "clients left alone: openai, anthropic, google-genai, litellm", words=True)
+    threads: bool = _setting(True, "threads begin in the context of the code that starts them")
     baggage: bool = _setting(False, "send the context (user, session, prompt, ...) to other services as baggage")
     experiments: str = _setting("", "file or HTTP address of weights that replace those in the code")
     experiments_every: float = _setting(60.0, "how often they are read again, s")

@@ -11,6 +11,7 @@ from functools import cached_property
 from opentelemetry import metrics, trace
 
 from spanpulse._background import Background
+from spanpulse._ends import at_end
 from spanpulse._export import Exporter
 from spanpulse._metrics import Metrics
 from spanpulse._privacy import Content, Mask, mask_known
@@ -62,7 +63,11 @@ def state() -> State:
         return found
     settings = Settings.read()
     with _lock:
-        return _state or set_state(State(settings, content_of(settings)))
+        found = _state
+        if found is None:
+            found = set_state(State(settings, content_of(settings)))
+            at_end(found.end)
+        return found
 
 
 def set_state(new: State) -> State:

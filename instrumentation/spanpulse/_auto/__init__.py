@@ -2,9 +2,10 @@
 
     spanpulse-instrument [--service-name NAME] [--endpoint URL] [--SETTING VALUE ...] python app.py
 
-It puts the folder `site` in front of `PYTHONPATH`, whose `sitecustomize` the interpreter imports at its start, and
-becomes the command. So every Python that the application starts is instrumented too (gunicorn, celery, multiprocessing).
-Not guaranteed: that it works for an interpreter that is told to ignore its environment or sites (`python -I`, `-E`, `-S`).
+It puts the folder `site` in front of `PYTHONPATH`, whose `sitecustomize` the interpreter imports at its start,
+and becomes the command. So every Python that the application starts is instrumented too (gunicorn, celery,
+multiprocessing). Not guaranteed: that it works for an interpreter that is told to ignore its environment or sites
+(`python -I`, `-E`, `-S`).
 """
 
 import os

@@ -13,7 +13,6 @@ from spanpulse._shapes import Attribute, Json, Told
 __all__ = ["tell"]
 
 NS = 1e9
-LONGEST_ERROR = 500  # characters
 
 
 def tell(call: Call, content: Content | None) -> dict[str, Attribute]:
@@ -24,11 +23,11 @@ def tell(call: Call, content: Content | None) -> dict[str, Attribute]:
         told["gen_ai.request.stream"] = True
         if call.first_ns:
             told["gen_ai.response.time_to_first_chunk"] = (call.first_ns - call.started_ns) / NS
-    if call.error is not None:
-        told["error.type"] = type(call.error).__qualname__
+    if call.error:
+        told["error.type"] = call.error
     if "error.type" in told:
-        words = str(call.error) if call.error is not None else str(told["error.type"])
-        call.span.set_status(Status(StatusCode.ERROR, mask_known(words[:LONGEST_ERROR])))
+        words = mask_known(call.words) if content is not None else ""  # an error may repeat what it was asked
+        call.span.set_status(Status(StatusCode.ERROR, words or str(told["error.type"])))
     call.span.set_attributes(told)
     if content is not None:
         call.span.set_attributes(_texts(asked, answered, content))
@@ -46,9 +45,16 @@ def _answer(call: Call) -> Told:
     events = list(read_events(parts, call.encoding))
     told = call.shape.read_answer(call.shape.join(events))
     for event in events:
-        if isinstance(failed := event.get("error"), dict):
-            told.note("error.type", str(failed.get("code") or failed.get("type") or "error"))
+        told.note("error.type", _failure(event))
     return told
+
+
+def _failure(event: Json) -> str | None:
+    """Return the provider's code of an event that is an error: an object in it, or itself."""
+    failed = event.get("error")
+    if isinstance(failed, dict):
+        return str(failed.get("code") or failed.get("type") or "error")
+    return str(event.get("code") or "error") if event.get("type") == "error" else None
 
 
 def _texts(asked: Told, answered: Told, content: Content) -> dict[str, str]:

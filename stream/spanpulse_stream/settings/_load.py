@@ -29,7 +29,7 @@ OF_APPLICATIONS = frozenset(
         *("DISABLED", "SKIP", "EXPORTER", "ENDPOINT", "PROTOCOL", "API_KEY", "HEADERS", "COMPRESSION", "TIMEOUT"),
         *("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY", "KAFKA_TOPIC", "SERVICE_NAME", "ENVIRONMENT"),
         *("SEND_CONTENT", "CONTENT_LENGTH", "MASK_PATTERNS", "FLUSH_EVERY", "QUEUE_BYTES", "SPILL_DIR", "SPILL_BYTES"),
-        *("EXIT_TIMEOUT", "BAGGAGE", "EXPERIMENTS", "EXPERIMENTS_EVERY"),
+        *("EXIT_TIMEOUT", "THREADS", "BAGGAGE", "EXPERIMENTS", "EXPERIMENTS_EVERY"),
     )
 )
 """Variables that the wrapper reads in the applications that send here; both may run in one shell."""
