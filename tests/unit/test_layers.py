@@ -25,7 +25,20 @@ FOLDERS = (
 """From the lowest to the highest."""
 WRAPPER = ROOT / "instrumentation/spanpulse"
 WRAPPERS = (
-    *("_version", "_log", "_settings", "_personal", "_privacy", "_events", "_imports", "_ends", "_background", "_shapes", "_calls"),
+    *(
+        "_version",
+        "_log",
+        "_settings",
+        "_personal",
+        "_privacy",
+        "_events",
+        "_recent",
+        "_imports",
+        "_ends",
+        "_background",
+        "_shapes",
+        "_calls",
+    ),
     *("_metrics", "_telling", "_export", "_state", "_context", "_sampling", "_processor"),
     *("_steps", "_scores", "_experiments", "checks", "_guard", "_clients", "_instrument", "_auto", "_commands", "_cli"),
 )
