@@ -6,6 +6,7 @@ server (the extra `server`), and importing it changes nothing in the process: `i
 
 from spanpulse import _version
 from spanpulse._context import carry, context
+from spanpulse._experiments import variant
 from spanpulse._instrument import flush, instrument, stats, uninstrument
 from spanpulse._scores import score
 from spanpulse._steps import Step, observe, span
@@ -23,4 +24,5 @@ __all__ = [
     "span",
     "stats",
     "uninstrument",
+    "variant",
 ]

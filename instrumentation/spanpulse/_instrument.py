@@ -15,6 +15,7 @@ from opentelemetry import trace
 from spanpulse._background import Background
 from spanpulse._context import watch_threads
 from spanpulse._ends import at_end
+from spanpulse._experiments import outside
 from spanpulse._log import LOG, say_once
 from spanpulse._privacy import Mask
 from spanpulse._settings import Settings
@@ -105,6 +106,7 @@ def _set_up(settings: Settings, content: Any) -> None:
     _undo.append(at_end(made.end))
     if settings.threads:
         _undo.append(watch_threads())
+    outside(settings)  # begins to read weights, before the first user comes
     _undo.append(watch_clients(made))
 
 

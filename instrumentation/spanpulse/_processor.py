@@ -9,6 +9,8 @@ from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.trace import get_current_span
+from opentelemetry.util.types import AttributeValue
 
 from spanpulse._context import attributes_of
 from spanpulse._log import say_once
@@ -19,6 +21,7 @@ from spanpulse._state import State
 __all__ = ["Processor", "install"]
 
 MS = 1e-3
+EXPERIMENT = "spanpulse.experiment."
 
 
 class Processor(SpanProcessor):
@@ -34,7 +37,7 @@ class Processor(SpanProcessor):
         if self._off:
             return
         try:
-            if told := attributes_of(parent_context):
+            if told := {**_experiments_of_parent(parent_context), **attributes_of(parent_context)}:
                 known = span.attributes or {}  # what an instrumentation says of its span itself comes first
                 span.set_attributes({name: value for name, value in told.items() if name not in known})
             weight = weight_at_start(span, parent_context, self._ratio)
@@ -67,6 +70,12 @@ class Processor(SpanProcessor):
     def switch_off(self) -> None:
         """Do nothing from now on: a provider cannot let go of a processor."""
         self._off = True
+
+
+def _experiments_of_parent(parent_context: Context | None) -> dict[str, AttributeValue]:
+    """Return the experiments of a span of this process around: a server's, that was marked outside any context."""
+    said = getattr(get_current_span(parent_context), "attributes", None)
+    return {name: value for name, value in said.items() if name.startswith(EXPERIMENT)} if said else {}
 
 
 def install(provider: TracerProvider, processor: Processor) -> Callable[[], None]:
