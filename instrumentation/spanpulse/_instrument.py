@@ -16,6 +16,7 @@ from spanpulse._background import Background
 from spanpulse._context import watch_threads
 from spanpulse._ends import at_end
 from spanpulse._experiments import outside
+from spanpulse._export import transport_of
 from spanpulse._log import LOG, say_once
 from spanpulse._privacy import Mask
 from spanpulse._settings import Settings
@@ -47,6 +48,8 @@ def instrument(*, mask: Mask | None = None, **settings: Any) -> None:
         if chosen.disabled:
             return
         content = content_of(chosen, mask)
+        if settings.get("endpoint"):
+            transport_of(chosen)  # raises for an address that is none
         try:
             _set_up(chosen, content)
         except Exception as error:  # noqa: BLE001 -- the application runs on, unwatched
@@ -137,7 +140,7 @@ def _exporter(settings: Settings, content: Any, background: Background, *, is_ou
     """Return what sends spans; None where the application's provider has exporters, and nobody asks for ours."""
     from dataclasses import replace  # noqa: PLC0415
 
-    from spanpulse._export import Exporter, transport_of  # noqa: PLC0415
+    from spanpulse._export import Exporter  # noqa: PLC0415
 
     if settings.sends == "none" or not (is_ours or settings.says_where()):
         return None

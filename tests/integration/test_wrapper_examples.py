@@ -50,7 +50,6 @@ def run(example: Path, providers: Providers, running: Running) -> str:
         "OPENAI_BASE_URL": f"{address}/v1",
         "ANTHROPIC_API_KEY": "key",
         "ANTHROPIC_BASE_URL": address,
-        "ANTHROPIC_OPEN_TELEMETRY": "false",
         "GEMINI_API_KEY": "key",
         "GOOGLE_GEMINI_BASE_URL": address,
         "SPANPULSE_ENDPOINT": running.otlp,

@@ -4,6 +4,7 @@ Guarantee: at most `MOST_BYTES` and the last `TAIL_BYTES` of an answer are held;
 nothing of it is guessed. Not guaranteed: that what was compressed by other ways than gzip and deflate is read.
 """
 
+import base64
 import json
 import re
 import zlib
@@ -20,6 +21,7 @@ TAIL_BYTES: Final = 1 << 16  # a stream tells its usage at its end
 MOST_DECOMPRESSED: Final = 8 << 20
 USAGE: Final = re.compile(rb'"usage"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})')
 MODEL: Final = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.){1,200}")')
+FRAMED: Final = re.compile(rb'"bytes"\s*:\s*"((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)"')
 
 
 class Collected:
@@ -60,15 +62,22 @@ class Collected:
 
 
 def read_events(parts: list[bytes], encoding: str = "") -> Iterator[Json]:
-    """Yield the JSON objects of server-sent events, leaving out what is none.
+    """Yield the JSON objects of server-sent events, or of AWS's event stream, leaving out what is none.
 
     Where something was left out the event that it cut in two is.
     """
+    is_framed = parts[0].startswith(b"\0")  # a frame begins with its length
     for part in parts:
-        lines = [line[5:] for line in _decompressed(part, encoding).splitlines() if line.startswith(b"data:")]
+        body = _decompressed(part, encoding)
+        lines = _framed(body) if is_framed else [line[5:] for line in body.splitlines() if line.startswith(b"data:")]
         for found in _loaded_all([line for line in lines if b"{" in line[:2]]):
             if isinstance(found, dict):
                 yield found
+
+
+def _framed(body: bytes) -> list[bytes]:
+    """Return the events that frames hold: each has a JSON object with one in base 64."""
+    return [base64.b64decode(match[1]) for match in FRAMED.finditer(body)]
 
 
 def read_json(body: bytes, encoding: str = "") -> Json:

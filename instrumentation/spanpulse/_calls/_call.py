@@ -6,14 +6,17 @@ application may change its messages at once, and its answer may be freed.
 """
 
 import time
-from typing import Protocol
+from typing import Final, Protocol
 
 from opentelemetry.trace import Span
 
 from spanpulse._calls._body import Collected
+from spanpulse._log import say_once
 from spanpulse._shapes import Shape
 
 __all__ = ["Call", "Teller"]
+
+LONGEST_ERROR: Final = 500  # characters
 
 
 class Teller(Protocol):
@@ -42,6 +45,7 @@ class Call:
         "started_ns",
         "teller",
         "usage_only",
+        "words",
     )
 
     def __init__(self, span: Span, shape: Shape, teller: Teller) -> None:
@@ -58,15 +62,21 @@ class Call:
         self.is_stream = False
         self.usage_only = False
         """Whether the answer is vectors, of which nothing but the usage is read."""
-        self.error: BaseException | None = None
+        self.error = ""
+        """The type of what was raised. Not the error itself: it holds the response, and the application's frames."""
+        self.words = ""
 
     def end(self, error: BaseException | None = None) -> None:
         """Say that the call is over; the first one who does is heard."""
         if self.ended_ns:
             return
         self.ended_ns = time.time_ns()
-        self.error = error
-        self.teller.ended(self)
+        if error is not None:
+            self.error, self.words = type(error).__qualname__, _words(error)
+        try:
+            self.teller.ended(self)
+        except Exception as failure:  # noqa: BLE001 -- such as a thread that cannot be started any more
+            say_once(f"calls cannot be told ({type(failure).__name__})", failure)
 
     @property
     def size(self) -> int:
@@ -84,3 +94,10 @@ class Call:
             self.teller.tell(self)
         finally:
             self.span.end(self.ended_ns)
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)[:LONGEST_ERROR]
+    except Exception:  # noqa: BLE001 -- an error that cannot say what it is
+        return ""

@@ -6,8 +6,9 @@ closing and streams that are dropped unread end the call. It keeps no response.
 """
 
 import time
-from collections.abc import AsyncIterator, Hashable, Iterator
-from typing import Any, Final
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from types import AsyncGeneratorType
+from typing import Any, Final, cast
 
 from spanpulse._calls._body import Collected
 from spanpulse._calls._call import Call
@@ -31,9 +32,13 @@ class _Tap:
 
     def __del__(self) -> None:
         """End the call of a stream that nobody read to its end or closed."""
-        call = self.__dict__.get("_call")
-        if call is not None:
-            call.end()
+        if "_collected" in self.__dict__:
+            self._end()
+
+    def _end(self, error: BaseException | None = None) -> None:
+        """End the call, unless another exchange has become the one that it is about."""
+        if self._call.answer is self._collected:
+            self._call.end(error)
 
 
 class _Sync(_Tap):
@@ -45,39 +50,83 @@ class _Sync(_Tap):
                     call.first_ns = time.time_ns()
                 add(chunk)
                 yield chunk
-        except GeneratorExit:
+        except GeneratorExit:  # nobody can read on, whether or not the response will be closed
+            self._end()
             raise
         except BaseException as error:
-            call.end(error)
+            self._end(error)
             raise
 
     def close(self) -> None:
         try:
             self._inner.close()
         finally:
-            self._call.end()
+            self._end()
 
 
 class _Async(_Tap):
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        call, add = self._call, self._collected.add
-        try:
-            async for chunk in self._inner:
-                if not call.first_ns:
-                    call.first_ns = time.time_ns()
-                add(chunk)
-                yield chunk
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            call.end(error)
-            raise
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        inner = aiter(self._inner)
+        kind = _Generating if isinstance(inner, AsyncGeneratorType) else _Reading
+        return kind(inner, self._call, self._collected.add, self._end)
 
     async def aclose(self) -> None:
         try:
             await self._inner.aclose()
         finally:
-            self._call.end()
+            self._end()
+
+
+class _Reading:
+    """Reads a stream, and can be closed like the generator that it stands for, in the task which reads.
+
+    It is none itself: of one that is left unread a loop makes a task, which costs more than all the rest.
+    """
+
+    def __init__(
+        self, inner: AsyncIterator[bytes], call: Call, add: Callable[[bytes], None], end: Callable[..., None]
+    ) -> None:
+        self._inner = inner
+        self._call = call
+        self._add = add
+        self._end = end
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._inner.__anext__()
+        except StopAsyncIteration:
+            raise
+        except BaseException as error:
+            self._end(error)
+            raise
+        if not self._call.first_ns:
+            self._call.first_ns = time.time_ns()
+        self._add(chunk)
+        return chunk
+
+    def __del__(self) -> None:
+        """End the call: nobody can read on, whether or not the response will be closed."""
+        self._end()
+
+
+class _Generating(_Reading):
+    """Is taken for a generator, for that is what it reads."""
+
+    async def asend(self, value: Any) -> bytes:
+        return await self._generator.asend(value)
+
+    async def athrow(self, *given: Any) -> bytes:
+        return await self._generator.athrow(*given)
+
+    async def aclose(self) -> None:
+        await self._generator.aclose()
+
+    @property
+    def _generator(self) -> AsyncGenerator[bytes, Any]:
+        return cast("AsyncGenerator[bytes, Any]", self._inner)
 
 
 _kinds: dict[type, Any] = {}

@@ -14,6 +14,7 @@ BY_END: Final = {
     ".amazonaws.com": "aws.bedrock",
     "generativelanguage.googleapis.com": "gcp.gemini",
     "aiplatform.googleapis.com": "gcp.vertex_ai",
+    "-aiplatform.googleapis.com": "gcp.vertex_ai",  # of a region
     "api.cohere.com": "cohere",
     "api.cohere.ai": "cohere",
     "api.deepseek.com": "deepseek",
@@ -37,5 +38,9 @@ BY_END: Final = {
 
 def provider_at(host: str, otherwise: str) -> str:
     """Return the provider at a host; ``otherwise`` where it is none that is known, such as a proxy of one's own."""
-    host = host.lower()
-    return next((name for end, name in BY_END.items() if host.endswith(end)), otherwise)
+    host = "." + host.lower()
+    return next((name for end, name in BY_END.items() if host.endswith(_end(end))), otherwise)
+
+
+def _end(name: str) -> str:
+    return name if name[0] in ".-" else "." + name

@@ -44,6 +44,8 @@ def read_answer(body: Json) -> Told:
     if plain is not None:
         told.note("gen_ai.usage.input_tokens", plain + (read or 0) + (written or 0))
     told.note("gen_ai.usage.output_tokens", integer(usage, "output_tokens"))
+    thought = integer(section(usage, "output_tokens_details"), "thinking_tokens")
+    told.note("gen_ai.usage.reasoning.output_tokens", thought)
     told.note("gen_ai.usage.cache_read.input_tokens", read)
     told.note("gen_ai.usage.cache_write.input_tokens", written)
     told.note("gen_ai.usage.cache_write_1h.input_tokens", integer(kinds, "ephemeral_1h_input_tokens") or None)

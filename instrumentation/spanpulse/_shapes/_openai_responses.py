@@ -10,6 +10,7 @@ from spanpulse._shapes._told import Shape, Told, message, text_part
 __all__ = ["RESPONSES"]
 
 LAST = frozenset({"response.completed", "response.incomplete", "response.failed"})
+UNFINISHED = frozenset({"in_progress", "queued"})  # a stream that was left, or what runs in the background
 CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
 ANSWERS = frozenset({"function_call_output", "custom_tool_call_output"})
 
@@ -50,7 +51,8 @@ def read_answer(body: Json) -> Told:
     taken, given = section(usage, "input_tokens_details"), section(usage, "output_tokens_details")
     told.note("gen_ai.usage.cache_read.input_tokens", integer(taken, "cached_tokens"))
     told.note("gen_ai.usage.reasoning.output_tokens", integer(given, "reasoning_tokens"))
-    reason = text(section(body, "incomplete_details"), "reason") or text(body, "status") or ""
+    status = text(body, "status") or ""
+    reason = text(section(body, "incomplete_details"), "reason") or ("" if status in UNFINISHED else status)
     told.note("gen_ai.response.finish_reasons", [reason] if reason else [])
     if code := text(section(body, "error"), "code"):
         told.note("error.type", code)
