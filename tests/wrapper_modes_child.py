@@ -21,23 +21,19 @@ from wrapper_driving import Mode, got
 
 __all__ = ["run_modes"]
 
-BELOW = {"litellm": ("openai",)}
-"""SDKs that are called by others: watched too, they must not tell the same call again."""
-
 
 def run_modes(sdk: str, addresses: dict[str, str]) -> dict[str, Any]:
     """Run modes, by "mode/kind", against the addresses that answer them."""
     modes = importlib.import_module(f"wrapper_{sdk.replace('-', '_')}_modes")
     watched = Watched(Content())
-    undo = [_watch(each, watched) for each in (sdk, *BELOW.get(sdk, ()))]
+    undo = _watch(sdk, watched)
     runs = {}
     for name, address in addresses.items():
         mode, kind = name.split("/")
         ran = asyncio.run(_run(modes, modes.MODES[mode], kind, address, watched))
         if ran is not None:
             runs[name] = ran
-    for each in undo:
-        each()
+    undo()
     return {"version": version(sdk), "runs": runs}
 
 

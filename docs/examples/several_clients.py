@@ -17,4 +17,5 @@ with anthropic.Anthropic().messages.stream(
 ) as stream:
     print("".join(stream.text_stream))
 
-print(genai.Client().models.generate_content(model="gemini-2.5-flash", contents=QUESTION).text)
+gemini = genai.Client()
+print(gemini.models.generate_content(model="gemini-2.5-flash", contents=QUESTION).text)

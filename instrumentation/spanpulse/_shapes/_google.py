@@ -21,6 +21,7 @@ NUMBERS = {
     "maxOutputTokens": "gen_ai.request.max_tokens",
     "seed": "gen_ai.request.seed",
 }
+OUTPUT_TYPES = {"application/json": "json", "text/plain": "text", "IMAGE": "image", "AUDIO": "speech"}
 ROLES = {"model": "assistant", "function": "tool"}
 
 
@@ -32,8 +33,7 @@ def read_request(body: Json) -> Told:
     told.note("gen_ai.request.stop_sequences", [s for s in items(given, "stopSequences") if isinstance(s, str)])
     if (choices := integer(given, "candidateCount")) not in {None, 1}:
         told.note("gen_ai.request.choice.count", choices)
-    kind = text(given, "responseMimeType")
-    told.note("gen_ai.output.type", "json" if kind == "application/json" else None)
+    told.note("gen_ai.output.type", _output_type(given))
     told.instructions = _parts(section(body, "systemInstruction"))
     told.messages = [
         message(ROLES.get(role := text(said, "role") or "user", role), _parts(said))
@@ -96,23 +96,32 @@ def _add(parts: list[Json], part: Json) -> None:
 
 
 def read_embedding_request(body: Json) -> Told:
-    """Read a request for embeddings, one or a batch of them."""
+    """Read a request for embeddings, one or a batch of them, or texts that Vertex AI's older models take."""
     told = Told()
     asked = list(sections(body, "requests")) or [body]
-    told.note("gen_ai.embeddings.dimension.count", integer(asked[0], "outputDimensionality"))
-    told.messages = [message("user", _parts(section(each, "content"))) for each in asked]
+    limit = integer(asked[0], "outputDimensionality")
+    if limit is None:
+        limit = integer(section(body, "parameters"), "outputDimensionality")
+    told.note("gen_ai.embeddings.dimension.count", limit)
+    texts = [said for each in sections(body, "instances") if (said := text(each, "content"))]
+    parts = [[text_part(said)] for said in texts] or [_parts(section(each, "content")) for each in asked]
+    told.messages = [message("user", each) for each in parts]
     return told
 
 
 def read_embedding_answer(body: Json) -> Told:
-    """Read what came with the vectors: Vertex AI counts tokens, the Gemini API does not."""
+    """Read what came with the vectors: Vertex AI counts tokens, the Gemini API does not always."""
     told = Told()
-    counted = [
-        integer(section(section(p, "embeddings"), "statistics"), "token_count") for p in sections(body, "predictions")
-    ]
-    known = [tokens for tokens in counted if tokens is not None]
-    told.note("gen_ai.usage.input_tokens", sum(known) if known else None)
+    told.note("gen_ai.usage.input_tokens", integer(section(body, "usageMetadata"), "promptTokenCount"))
     return told
+
+
+def _output_type(given: Json) -> str | None:
+    """Return what an answer shall be, where that is one kind alone."""
+    modalities = items(given, "responseModalities")
+    if len(modalities) == 1 and (kind := OUTPUT_TYPES.get(str(modalities[0]).upper())):
+        return kind
+    return OUTPUT_TYPES.get(text(given, "responseMimeType") or "")
 
 
 def _parts(content: Json) -> list[Json]:
