@@ -46,10 +46,18 @@ def test_the_span_itself_stays_as_it_was():
     )
 
 
-def test_our_own_spans_were_masked_before():
+def test_contents_of_our_own_spans_were_masked_before_and_do_not_leave_where_they_are_off():
     span = ended({"gen_ai.input.messages": MAIL}, scope="spanpulse")
-    for content in (Content(), None):
-        assert masking(content).span(span).attributes["gen_ai.input.messages"] == MAIL
+    assert masking(Content()).span(span).attributes["gen_ai.input.messages"] == MAIL
+    assert "gen_ai.input.messages" not in masking(None).span(span).attributes
+
+
+@pytest.mark.parametrize("content", [Content(), None])
+def test_what_others_put_on_our_own_spans_is_masked(content):
+    span = ended({"app.note": f"to {MAIL}"}, scope="spanpulse", fill=lambda span: span.record_exception(KeyError(MAIL)))
+    seen = masking(content).span(span)
+    assert seen.attributes["app.note"] == "to <EMAIL>"
+    assert MAIL not in str(seen.events[0].attributes)
 
 
 @pytest.mark.parametrize("name", ["user.id", "session.id", "enduser.id", "spanpulse.tag.owner", "llm.user"])

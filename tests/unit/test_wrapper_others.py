@@ -5,7 +5,9 @@ from types import ModuleType
 from typing import Any, Self
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
+from spanpulse import _log
 from spanpulse._clients import _others
 from spanpulse._clients._others import aside_for, other_for
 
@@ -73,6 +75,52 @@ def test_it_is_said_once_and_looked_for_again(
     assert [record.message for record in caplog.records] == [
         f"{__name__} watches google-genai already; spanpulse makes no spans of its own for it"
     ]
+
+
+def test_one_that_is_there_before_is_named_at_once(instrumentor: type, caplog: pytest.LogCaptureFixture) -> None:
+    class Earlier(instrumentor):  # type: ignore[misc, valid-type]
+        is_instrumented_by_opentelemetry = True
+
+        def instrumentation_dependencies(self) -> tuple[str, ...]:
+            return ("anthropic >= 0.40",)
+
+    Earlier()
+    _log._said.clear()
+    aside_for("anthropic")
+    assert len(caplog.records) == 1
+
+
+def test_one_that_comes_right_behind_is_seen_at_the_first_call(instrumentor: type) -> None:
+    class Later(instrumentor):  # type: ignore[misc, valid-type]
+        is_instrumented_by_opentelemetry = False
+
+        def instrumentation_dependencies(self) -> tuple[str, ...]:
+            return ("openai",)
+
+    Later()
+    aside = aside_for("openai")
+    Later.is_instrumented_by_opentelemetry = True
+    assert aside()
+
+
+def test_one_that_leaves_calls_out_is_left_those_inside_its_spans(
+    instrumentor: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Partial(instrumentor):  # type: ignore[misc, valid-type]
+        is_instrumented_by_opentelemetry = True
+
+        def instrumentation_dependencies(self) -> tuple[str, ...]:
+            return ("openai",)
+
+    Partial()
+    monkeypatch.setitem(_others.PARTIAL, __name__, ("theirs",))
+    aside, provider = aside_for("openai"), TracerProvider(shutdown_on_exit=False)
+    assert not aside()
+    with provider.get_tracer("application").start_as_current_span("handle"):
+        assert not aside()
+        with provider.get_tracer("theirs").start_as_current_span("chat gpt-4o"):
+            assert aside()
+        assert not aside()
 
 
 def test_one_that_fails_to_answer_is_no_other(instrumentor: type) -> None:

@@ -1,6 +1,7 @@
 """What leaves of the spans of other instrumentations: texts masked and cut, contents left out where they are off.
 
-Spans of our own have been masked before they ended. A span is never changed, for other processors hold it too: the
+Contents of spans of our own have been masked before they ended; what others put on them (an exception that they
+record, an attribute of the current span) is masked here. A span is never changed, for other processors hold it too: the
 encoder sees one beside it. Guarantee: what was JSON is JSON afterwards; ids, models, users and what else the pipeline
 joins by stay as they are. Lone surrogates, which no protobuf takes, become `?` in all spans.
 """
@@ -30,14 +31,14 @@ class Masking:
     def span(self, span: Any) -> Any:
         """Return what the encoder is to see of a span: itself, or one beside it."""
         scope = span.instrumentation_scope
-        told = _cleaned if scope is not None and scope.name == OURS else self.attributes
+        is_ours = scope is not None and scope.name == OURS
         return _Seen(
             span,
             _encodable_name(span.name),
-            told(span.attributes or {}),
-            [self._event(event, told) for event in span.events],
-            [_Seen(link, "", told(link.attributes)) if link.attributes else link for link in span.links],
-            self._status(span.status, masked=told is not _cleaned),
+            self._own(span.attributes or {}) if is_ours and self._leaves else self.attributes(span.attributes or {}),
+            [self._event(event) for event in span.events],
+            [_Seen(link, "", self.attributes(link.attributes)) if link.attributes else link for link in span.links],
+            self._status(span.status),
         )
 
     def attributes(self, attributes: Attributes) -> dict[str, Any]:
@@ -45,17 +46,24 @@ class Masking:
         told = {name: self._value(kind_of(name), value) for name, value in attributes.items()}
         return {name: value for name, value in told.items() if value is not ABSENT}
 
-    def _event(self, event: Any, told: Any) -> Any:
-        attributes = event.attributes or {}
-        if told is not _cleaned and not self._leaves and is_content_event(event.name):
-            attributes = {name: value for name, value in attributes.items() if _is_harmless(name, value)}
-        return _Seen(event, _encodable_name(event.name), told(attributes))
+    def _own(self, attributes: Attributes) -> dict[str, Any]:
+        """Return what leaves of attributes of a span of our own, whose contents are masked."""
+        kinds = {name: kind_of(name) for name in attributes}
+        return {
+            name: _clean(value) if kinds[name] is Kind.CONTENT else self._value(kinds[name], value)
+            for name, value in attributes.items()
+        }
 
-    def _status(self, status: Any, *, masked: bool) -> Any:
+    def _event(self, event: Any) -> Any:
+        attributes = event.attributes or {}
+        if not self._leaves and is_content_event(event.name):
+            attributes = {name: value for name, value in attributes.items() if _is_harmless(name, value)}
+        return _Seen(event, _encodable_name(event.name), self.attributes(attributes))
+
+    def _status(self, status: Any) -> Any:
         if not status.description:
             return status
-        text = self._content.text(status.description) if masked else status.description
-        return _Status(status.status_code, encodable(text))
+        return _Status(status.status_code, encodable(self._content.text(status.description)))
 
     def _value(self, kind: Kind, value: Any) -> Any:
         """Return what leaves of a value; ABSENT for nothing."""
@@ -86,10 +94,6 @@ def encodable(text: str) -> str:
 
 def _encodable_name(name: Any) -> str:
     return encodable(name if isinstance(name, str) else str(name))
-
-
-def _cleaned(attributes: Attributes) -> dict[str, Any]:
-    return {name: _clean(value) for name, value in attributes.items()}
 
 
 def _clean(value: Any) -> Any:
