@@ -39,13 +39,13 @@ PHONE: Final = re.compile(
     r"(?<![\w+])\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}(?!\d)"
     r"|(?<![\d.-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\d-])"
 )
-WORTH_A_LOOK: Final = re.compile(r"[@\d]|[-_]\w{16}|-----BEGIN")
+WORTH_A_LOOK: Final = re.compile(r"[@\d]|[-_][\w-]{10}|AKIA|AIza|eyJ|-----BEGIN")
 NUMBER: Final = re.compile(r"\d(?:[ .()-]{0,3}\d){5}")
 ACCOUNT: Final = re.compile(r"[A-Z]{2}\d{2}")
 
 
 def find_personal(text: str, kinds: frozenset[str] | None = None) -> list[Found]:
-    """Return what is found, in order, none overlapping another: of two the one that begins first, then the first kind.
+    """Return what is found, in order, none overlapping another: of what begins in another the rest, if it goes beyond.
 
     ``kinds`` are names of `KINDS`; None: all.
     """
@@ -57,8 +57,8 @@ def find_personal(text: str, kinds: frozenset[str] | None = None) -> list[Found]
     found.sort(key=lambda each: each.start)
     kept, end = [], 0
     for each in found:
-        if each.start >= end:
-            kept.append(each)
+        if each.end > end:
+            kept.append(each._replace(start=max(each.start, end)))
             end = each.end
     return kept
 
@@ -114,12 +114,17 @@ def _always(_said: str) -> bool:
     return True
 
 
+def _is_long(said: str) -> bool:
+    """Tell whether a number has as many digits as `NUMBER` looks for."""
+    return sum(map(str.isdecimal, said)) >= 6
+
+
 KINDS: Final[dict[str, Callable[[str], Iterator[Found]]]] = {
     "KEY": _keys,
     "EMAIL": _emails,
     "IBAN": _ibans,
     "SSN": _numbers("SSN", SSN, _always),
     "CARD": _numbers("CARD", CARD, _has_luhn),
-    "PHONE": _numbers("PHONE", PHONE, _always),
+    "PHONE": _numbers("PHONE", PHONE, _is_long),
 }
 """What finds each kind; where two find the same, the first one counts."""
