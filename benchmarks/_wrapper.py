@@ -1,9 +1,11 @@
 """What the wrapper adds to calls of the OpenAI client: time, CPU, memory, and delay of a stream's first chunk.
 
 Client and wrapper are those an application has, content on, exporting over OTLP to a server in another process. Rounds
-with and without the wrapper take turns in one process, so that a change of the machine's speed meets both; the figure
-is the median over the differences of neighbouring rounds. CPU is that of the whole process, so it holds the thread that
-reads, masks, encodes and sends.
+with and without the wrapper take turns in one process, so that a change of the machine's speed meets both; a round's
+figure is the median of its calls (their 99th percentile is printed too), the result the median over the differences of
+neighbouring rounds. CPU is that of the whole process over the round and the flush behind it: also of the thread that
+reads, masks and encodes and the one that sends. Calls follow each other without a pause, so the application's thread
+and ours want the interpreter at once: an application that waits for a model meets less.
 """
 
 import asyncio
@@ -16,16 +18,26 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import openai
 
 import spanpulse
 
-CALLS, ROUNDS = 400, 12
+CALLS, ROUNDS = 300, 14
 GROWTH_AFTER, GROWTH_CALLS = 50_000, 200_000
 ASKED = "Tell me what a fox does, and reach me at jane.doe@example.org. " * 8
 MESSAGES = [{"role": "system", "content": "You are brief."}, {"role": "user", "content": ASKED}]
+US = 1e6
+
+
+class Round(NamedTuple):
+    """Microseconds of a call, in the median and the 99th percentile; until its first chunk; of CPU."""
+
+    wall: float
+    slow: float
+    first: float
+    cpu: float
 
 
 @contextmanager
@@ -43,61 +55,92 @@ def serving() -> Iterator[str]:
 
 
 class Kinds:
-    """The kinds of calls that are measured; each returns the seconds until its first chunk, or 0."""
+    """The kinds of calls that are measured; each returns the seconds of its calls, and those until a first chunk."""
 
     def __init__(self, address: str) -> None:
         given: dict[str, Any] = {"base_url": f"{address}/v1", "api_key": "sk-bench", "max_retries": 0}
         self._client, self._background = openai.OpenAI(**given), openai.AsyncOpenAI(**given)
         self._loop = asyncio.new_event_loop()
 
-    def sync(self, calls: int) -> float:
+    def sync(self, calls: int) -> tuple[list[float], list[float]]:
+        took = []
         for _ in range(calls):
+            begun = time.perf_counter()
             self._client.chat.completions.create(model="gpt-5", messages=MESSAGES)
-        return 0.0
+            took.append(time.perf_counter() - begun)
+        return took, [0.0]
 
-    def stream(self, calls: int) -> float:
-        firsts = 0.0
+    def stream(self, calls: int) -> tuple[list[float], list[float]]:
+        took, firsts = [], []
         for _ in range(calls):
             begun = time.perf_counter()
             stream = iter(self._client.chat.completions.create(model="gpt-5", messages=MESSAGES, stream=True))
             next(stream)
-            firsts += time.perf_counter() - begun
+            firsts.append(time.perf_counter() - begun)
             for _chunk in stream:
                 pass
-        return firsts / calls
+            took.append(time.perf_counter() - begun)
+        return took, firsts
 
-    def asynchronous(self, calls: int) -> float:
+    def asynchronous(self, calls: int) -> tuple[list[float], list[float]]:
         return self._loop.run_until_complete(self._asynchronous(calls))
 
-    def async_stream(self, calls: int) -> float:
+    def async_stream(self, calls: int) -> tuple[list[float], list[float]]:
         return self._loop.run_until_complete(self._async_stream(calls))
 
-    async def _asynchronous(self, calls: int) -> float:
+    async def _asynchronous(self, calls: int) -> tuple[list[float], list[float]]:
+        took = []
         for _ in range(calls):
+            begun = time.perf_counter()
             await self._background.chat.completions.create(model="gpt-5", messages=MESSAGES)
-        return 0.0
+            took.append(time.perf_counter() - begun)
+        return took, [0.0]
 
-    async def _async_stream(self, calls: int) -> float:
-        firsts = 0.0
+    async def _async_stream(self, calls: int) -> tuple[list[float], list[float]]:
+        took, firsts = [], []
         for _ in range(calls):
             begun = time.perf_counter()
             stream = await self._background.chat.completions.create(model="gpt-5", messages=MESSAGES, stream=True)
             chunks = stream.__aiter__()
             await chunks.__anext__()
-            firsts += time.perf_counter() - begun
+            firsts.append(time.perf_counter() - begun)
             async for _chunk in chunks:
                 pass
-        return firsts / calls
+            took.append(time.perf_counter() - begun)
+        return took, firsts
 
 
-def timed(run: Callable[[int], float]) -> tuple[float, float, float]:
-    """Return wall s, CPU s and s to the first chunk of one call, of a round."""
+def measured(run: Callable[[int], tuple[list[float], list[float]]]) -> Round:
+    """Run a round."""
     gc.collect()
-    wall, cpu = time.perf_counter(), time.process_time()
-    first = run(CALLS)
-    wall = time.perf_counter() - wall
-    spanpulse.flush(30)  # what a round left to the other thread is its own
-    return wall / CALLS, (time.process_time() - cpu) / CALLS, first
+    cpu = time.process_time()
+    took, firsts = run(CALLS)
+    spanpulse.flush(30)  # what a round left to the other threads is its own
+    cpu = (time.process_time() - cpu) / CALLS
+    slow = statistics.quantiles(took, n=100)[-1]
+    return Round(*(each * US for each in (statistics.median(took), slow, statistics.median(firsts), cpu)))
+
+
+def compare(name: str, run: Callable[[int], tuple[list[float], list[float]]]) -> None:
+    """Print what the wrapper adds to one kind of call."""
+    run(CALLS)
+    plains, watched, added = [], [], []
+    for _ in range(ROUNDS):
+        plains.append(measured(run))
+        spanpulse.instrument()
+        run(20)
+        watched.append(measured(run))
+        spanpulse.uninstrument()
+        added.append([after - before for before, after in zip(plains[-1], watched[-1], strict=True)])
+    more = Round(*(statistics.median(each) for each in zip(*added, strict=True)))
+    low, high = statistics.quantiles([each[0] for each in added], n=4)[::2]
+    wall = statistics.median(each.wall for each in plains)
+    slow = [statistics.median(each.slow for each in rounds) for rounds in (plains, watched)]
+    print(
+        f"{name:<13} {wall:5.0f} us +{more.wall:4.0f} (quartiles {low:.0f} to {high:.0f}); p99 {slow[0]:.0f} -> "
+        f"{slow[1]:.0f} us; CPU +{more.cpu:4.0f} us" + (f"; first chunk +{more.first:.0f} us" if more.first else ""),
+        flush=True,
+    )
 
 
 def resident() -> int:
@@ -106,35 +149,19 @@ def resident() -> int:
     return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
 
-def compare(name: str, run: Callable[[int], float]) -> None:
-    """Print what the wrapper adds to one kind of call."""
-    run(CALLS)
-    added = []
-    for _ in range(ROUNDS):
-        plain = timed(run)
-        spanpulse.instrument()
-        watched = timed(run)
-        spanpulse.uninstrument()
-        added.append([(after - before) * 1e6 for before, after in zip(plain, watched, strict=True)])
-    wall, cpu, first = (statistics.median(each) for each in zip(*added, strict=True))
-    low, high = statistics.quantiles([each[0] for each in added], n=4)[::2]
-    print(f"{name:<14} +{wall:4.0f} us a call (quartiles {low:.0f} to {high:.0f}), CPU +{cpu:4.0f} us", end="")
-    print(f", first chunk +{first:.0f} us" if first else "", flush=True)
-
-
-def grow(run: Callable[[int], float]) -> None:
+def grow(run: Callable[[int], object]) -> None:
     """Print how much memory many calls leave behind."""
     spanpulse.instrument()
     run(GROWTH_AFTER)
     spanpulse.flush(30)
     gc.collect()
     before = resident()
-    for done in range(0, GROWTH_CALLS, 20_000):
-        run(20_000)
+    for done in range(0, GROWTH_CALLS, 50_000):
+        run(50_000)
         spanpulse.flush(30)
         gc.collect()
-        print(f"  {done + 20_000:>7,} calls: {(resident() - before) / 1e6:+.2f} MB", flush=True)
-    print(f"dropped: {spanpulse.stats()}")
+        print(f"  {done + 50_000:>7,} calls: {(resident() - before) / 1e6:+.2f} MB", flush=True)
+    print(f"  {spanpulse.stats()['spans']}")
 
 
 def measure(_folder: Path) -> None:
@@ -142,8 +169,6 @@ def measure(_folder: Path) -> None:
     with serving() as address:
         os.environ["SPANPULSE_ENDPOINT"] = address
         kinds = Kinds(address)
-        compare("sync", kinds.sync)
-        compare("stream of 20", kinds.stream)
-        compare("async", kinds.asynchronous)
-        compare("async stream", kinds.async_stream)
+        for name in ("sync", "stream", "asynchronous", "async_stream"):
+            compare(name, getattr(kinds, name))
         grow(kinds.sync)

@@ -1,4 +1,4 @@
-"""Beside an OpenTelemetry set-up that is there: its exporters get the same spans, and spanpulse adds what is missing."""
+"""Beside an OpenTelemetry set-up that is there: its exporters get the same spans, spanpulse adds what is missing."""
 
 from openai import OpenAI
 from opentelemetry import trace

@@ -3,6 +3,7 @@
 They go to the application's own MeterProvider; where it has none, nothing is recorded and it costs nothing.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from opentelemetry import metrics
@@ -44,7 +45,7 @@ class Metrics:
 
     def record(self, call: Call, told: dict[str, Attribute]) -> None:
         """Record a call that has ended and was told ``told``."""
-        said: dict[str, Any] = getattr(call.span, "attributes", None) or {}
+        said: Mapping[str, Any] = getattr(call.span, "attributes", None) or call.began
         common = {name: said[name] for name in SAID_AT_START if name in said}
         common |= {name: value for name in SAID_LATER if (value := told.get(name, said.get(name))) is not None}
         for kind, name in TOKENS:

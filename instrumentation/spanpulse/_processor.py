@@ -4,6 +4,7 @@ Guarantee: nothing here raises into the application. Flushing first finishes cal
 so it has to be the first of a provider's processors: `install` puts it there.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,9 +28,9 @@ EXPERIMENT = "spanpulse.experiment."
 class Processor(SpanProcessor):
     """Adds what the application said of the context, and hands ended spans to the exporter."""
 
-    def __init__(self, state: State, ratio: float) -> None:
+    def __init__(self, state: State, ratio: float, ratio_of_called: float = 1.0) -> None:
         self._state = state
-        self._ratio = ratio
+        self._ratios = ratio, ratio_of_called
         self._off = False
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -40,7 +41,7 @@ class Processor(SpanProcessor):
             if told := {**_experiments_of_parent(parent_context), **attributes_of(parent_context)}:
                 known = span.attributes or {}  # what an instrumentation says of its span itself comes first
                 span.set_attributes({name: value for name, value in told.items() if name not in known})
-            weight = weight_at_start(span, parent_context, self._ratio)
+            weight = weight_at_start(span, parent_context, *self._ratios)
             if weight > 1:
                 span.set_attribute(WEIGHT, weight)
         except Exception as error:  # noqa: BLE001 -- the application's span goes on
@@ -63,9 +64,10 @@ class Processor(SpanProcessor):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Finish calls that have ended, and send their spans; tell whether all were acknowledged, or dropped."""
-        within = timeout_millis * MS
-        finished = self._state.background.flush(within)
-        return (self._state.exporter is None or self._state.exporter.flush(within)) and finished
+        deadline = time.monotonic() + timeout_millis * MS
+        finished = self._state.background.flush(timeout_millis * MS)
+        exporter = self._state.exporter
+        return (exporter is None or exporter.flush(deadline - time.monotonic())) and finished
 
     def switch_off(self) -> None:
         """Do nothing from now on: a provider cannot let go of a processor."""

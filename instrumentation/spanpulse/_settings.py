@@ -2,14 +2,16 @@
 
 Each field of `Settings` is the variable `SPANPULSE_` and its name in capitals; where OpenTelemetry has a variable for
 the same, that one counts when ours is absent. Guarantee: a variable that cannot be read is named in one warning and
-its default is used, as OpenTelemetry asks for; what is given to a function and cannot be used raises instead. Secrets
-are in no repr.
+its default is used, as OpenTelemetry asks for; where it was to say which texts leave, none do. What is given to a
+function and cannot be used raises instead. Secrets are in no repr.
 """
 
 import json
+import math
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Final
 
 from spanpulse._log import say_once
@@ -19,6 +21,7 @@ __all__ = ["Settings"]
 PREFIX: Final = "SPANPULSE_"
 YES, NO = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
 MIB: Final = 1 << 20
+PRIVATE: Final = {"send_content", "mask_patterns"}  # what somebody tried to say with these has to be no default
 
 
 def _setting(
@@ -91,11 +94,17 @@ class Settings:
     def __post_init__(self) -> None:
         """Check values."""
         for each in fields(self):
-            value, choices = getattr(self, each.name), each.metadata["choices"]
+            value, choices = _of_type(each.name, getattr(self, each.name), each.default), each.metadata["choices"]
+            object.__setattr__(self, each.name, value)
             if choices and value not in choices:
                 raise ValueError(f"{each.name} is {value!r}; it may be {', '.join(map(repr, filter(None, choices)))}")
-            if isinstance(value, int | float) and not isinstance(value, bool) and not value > 0:
-                raise ValueError(f"{each.name} is {value}; it must be above 0")
+            if isinstance(value, int | float) and not isinstance(value, bool) and not 0 < value < math.inf:
+                raise ValueError(f"{each.name} is {value}; it must be above 0, and finite")
+        for pattern in self.mask_patterns:
+            _check_pattern(pattern)
+        object.__setattr__(self, "api_key", self.api_key.strip())  # a file that it is read from ends with a line
+        if not (self.api_key.isascii() and self.api_key.isprintable()):
+            raise ValueError("api_key has characters that no header takes")
         object.__setattr__(self, "flush_every", min(self.flush_every, 0.5))  # alerts depend on it
 
     @classmethod
@@ -104,16 +113,20 @@ class Settings:
 
         Raises ValueError for a given one that cannot be used, TypeError for one that does not exist.
         """
-        found = cls()
+        found, unread = cls(), set[str]()
         for each in fields(cls):
             variable, text = _find(each.name, each.metadata["otel"], environ)
             if not variable:
                 continue
             try:
-                found = replace(found, **{each.name: _read(text, each.default, words=each.metadata["words"])})
+                found = replace(found, **{each.name: _read(text, each)})
             except ValueError as error:
-                say_once(f"{variable} is ignored: {'it cannot be read' if each.metadata['secret'] else error}")
+                unread.add(each.name)
+                instead = "is unusable, so that no texts leave" if each.name in PRIVATE else "is ignored"
+                say_once(f"{variable} {instead}: {'it cannot be read' if each.metadata['secret'] else error}")
         given = {name: value for name, value in given.items() if value is not None}
+        if PRIVATE & unread - given.keys():
+            given["send_content"] = "off"
         return replace(_with_conventions(found, environ), **given)
 
     @property
@@ -142,8 +155,9 @@ def _find(name: str, otel: tuple[str, ...], environ: Mapping[str, str]) -> tuple
     return "", ""
 
 
-def _read(text: str, default: Any, *, words: bool) -> Any:
+def _read(text: str, setting: "Field[Any]") -> Any:
     """Return the value of a variable, of the type of the default. Raises ValueError for what has none."""
+    default = setting.default
     if isinstance(default, bool):
         if text.lower() not in YES | NO:
             raise ValueError(f"{text!r} is neither true nor false")
@@ -151,8 +165,8 @@ def _read(text: str, default: Any, *, words: bool) -> Any:
     if isinstance(default, int | float):
         return type(default)(text)
     if isinstance(default, str):
-        return text
-    if words:
+        return next((each for each in setting.metadata["choices"] if each.lower() == text.lower()), text)
+    if setting.metadata["words"]:
         return tuple(word.strip() for word in text.split(",") if word.strip())
     return _patterns(text)
 
@@ -164,3 +178,24 @@ def _patterns(text: str) -> tuple[str, ...]:
     except ValueError:
         found = None
     return tuple(map(str, found)) if isinstance(found, list) else (text,)
+
+
+def _of_type(name: str, value: Any, default: Any) -> Any:
+    """Return a value, of the type of the default. Raises ValueError for one of another type; it may be a secret."""
+    if isinstance(default, tuple) and isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    wanted = (int, float) if isinstance(default, float) else type(default)
+    if isinstance(default, str) and isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    is_one = isinstance(value, wanted) and isinstance(value, bool) == isinstance(default, bool)
+    if not is_one or isinstance(default, tuple):
+        kind = "a list of texts" if isinstance(default, tuple) else f"of type {type(default).__name__}"
+        raise ValueError(f"{name} must be {kind}, not {type(value).__name__}")
+    return value
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"mask_patterns: {pattern!r} is no regular expression: {error}") from None

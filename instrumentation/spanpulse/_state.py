@@ -5,6 +5,7 @@ go to whatever OpenTelemetry provider the application has, or nowhere. `instrume
 """
 
 import threading
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,6 +23,7 @@ from spanpulse._version import VERSION
 __all__ = ["SCOPE", "State", "content_of", "set_state", "state"]
 
 SCOPE = "spanpulse"
+LEAST_S = 0.2  # to send in, where reading took all the time
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,15 @@ class State:
 
     def end(self) -> None:
         """Send what is left, for as long as the settings allow, and nothing any more; what is left is counted."""
+        deadline = time.monotonic() + self.settings.exit_timeout
         self.background.flush(self.settings.exit_timeout)
         if self.exporter is not None:
-            self.exporter.shutdown(self.settings.exit_timeout)
+            self.exporter.shutdown(max(LEAST_S, deadline - time.monotonic()))
+
+    @cached_property
+    def words(self) -> Content:
+        """The policy for words that leave in any case, such as verdicts: that for content, or what masks without it."""
+        return self.content or Content((mask_known,), self.settings.content_length, self.settings.mask_patterns)
 
     @cached_property
     def tracer(self) -> trace.Tracer:
@@ -52,7 +60,7 @@ class State:
         return Telling(self.background, self.content, Metrics(metrics.get_meter(SCOPE, VERSION)))
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # what the collector ends may ask for the state too
 _state: State | None = None
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -14,6 +15,7 @@ from maintaining import operate
 from running import Running
 
 CHILD = Path(__file__).parents[1] / "wrapper_scores_child.py"
+PAGE = Path(__file__).parents[2] / "docs/instrument.md"
 CALLS = 24
 Truth = dict[tuple[Any, ...], list[float]]
 
@@ -75,6 +77,11 @@ def test_scores_count_by_model_prompt_and_variant_whenever_they_come(tmp_path: P
             " WHERE name = 'thumbs' AND evaluator = 'person' GROUP BY ALL"
         )
         assert grouped(told) == means(later)
+        (query,) = re.findall("```sql\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+        told = [row for row in running.sql(query) if row["name"] == "thumbs"]
+        assert {(row["model"], row["prompt_version"]) for row in told} == {(key[0], key[2]) for key in later}
+        assert sum(int(row["scores"]) for row in told) == CALLS
+        assert all(0 < row["positive_rate"] <= 1 for row in told)
         sources = running.one("uniqExact(log_source) FROM span_rows"), running.one("uniqExact(log_source) FROM scores")
         assert min(map(int, sources)) >= 1
         report = operate(running, "audit", {})

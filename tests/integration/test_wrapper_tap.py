@@ -217,3 +217,42 @@ def test_an_answer_that_replaces_another_is_the_one_that_ends_the_call(address: 
             assert not ends.calls
             assert second.read() == WHOLE
     assert ends.read() == WHOLE
+
+
+@pytest.mark.parametrize("module", [httpx, httpx2])
+def test_a_stream_that_can_be_read_in_both_ways_still_can(module: Any) -> None:
+    sync, concurrent = Ends(), Ends()
+
+    def tapped(ends: Ends) -> Any:
+        response = module.Response(200, stream=module.ByteStream(WHOLE))
+        tap(response, ends.begin())
+        return response
+
+    async def read() -> bytes:
+        return b"".join([chunk async for chunk in tapped(concurrent).aiter_raw()])
+
+    assert tapped(sync).read() == WHOLE
+    assert asyncio.run(read()) == WHOLE
+    assert sync.read() == concurrent.read() == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("sent", "first"), [([b": alive\n\n", b"data: 1\n\n"], 1), ([b": alive\n\ndata: 1\n\n", b"data: 2\n\n"], 0)]
+)
+def test_the_first_chunk_is_one_that_says_something(sent: list[bytes], first: int) -> None:
+    ends = Ends()
+    response = httpx.Response(200, stream=Pieces(sent))
+    call = ends.begin()
+    tap(response, call)
+    came = [bool(call.first_ns) for _ in response.iter_raw()]
+    assert came.index(True) == first
+
+
+class Pieces(httpx.SyncByteStream):
+    """Chunks as they are given."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._pieces

@@ -190,6 +190,18 @@ def test_a_file_that_is_not_there_is_looked_for_again(tmp_path: Path, caplog: py
     assert all(record.levelno == logging.WARNING for record in caplog.records)
 
 
+@pytest.mark.parametrize("every", [1e10, 1e300])
+def test_weights_may_be_read_once_and_never_again(web: Weights, every: float) -> None:
+    web.document = ONLY_B
+    before = set(threading.enumerate())
+    read_from(web.address, every)
+    until("b")
+    (thread,) = (each for each in {*threading.enumerate()} - before if each.name == "spanpulse-experiments")
+    thread.join(0.2)
+    assert thread.is_alive()
+    assert len(web.asked) == 1
+
+
 def test_another_address_is_read_instead(tmp_path: Path) -> None:
     for name, said in (("one", ONLY_B), ("two", ONLY_A)):
         (tmp_path / name).write_bytes(said)

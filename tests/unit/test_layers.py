@@ -39,8 +39,8 @@ WRAPPERS = (
         "_shapes",
         "_calls",
     ),
-    *("_metrics", "_telling", "_export", "_state", "_context", "_sampling", "_processor"),
-    *("_steps", "_scores", "_experiments", "checks", "_guard", "_clients", "_instrument", "_auto", "_commands", "_cli"),
+    *("_metrics", "_telling", "_export", "_state", "_context", "_sampling", "_processor", "_own"),
+    *("_steps", "_scores", "_experiments", "_guard", "checks", "_clients", "_instrument", "_auto", "_commands", "_cli"),
 )
 """Modules and folders of the wrapper, from the lowest to the highest."""
 PURE = ("assignment", "decode", "normalise", "usage", "price", "rollup", "rows")

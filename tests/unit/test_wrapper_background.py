@@ -3,12 +3,14 @@
 import os
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from types import FrameType
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
-from spanpulse import _background
+from spanpulse import _background, _log
 from spanpulse._background import Background
 from spanpulse._calls import Call
 from spanpulse._shapes import CHAT_COMPLETIONS
@@ -108,6 +110,80 @@ def test_what_waits_is_bounded_and_spans_are_kept(
     assert held.count(1_000) >= 10
 
 
+def test_there_is_a_bound_where_nothing_is_finished_any_more(
+    ended: Ended, begin: Callable[[Told], Call], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_background, "MOST_WAITING", 5)
+    monkeypatch.setattr(_background, "MOST_AT_ALL", 10)
+    monkeypatch.setattr(_log, "_said", set())
+    go = threading.Event()
+    told = Told(lambda _call: go.wait(10))
+    for _ in range(30):
+        begin(told).end()
+    assert told.background.lost >= 19
+    assert any("some are lost" in record.message for record in caplog.records)
+    go.set()
+    assert told.background.flush(10)
+    assert len(ended.spans) == 30 - told.background.lost
+
+
+class Nothing:
+    """An ending that is none."""
+
+    size = 0
+
+    def forget(self) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+def test_what_interrupts_it_at_any_line_may_put_something_too() -> None:
+    """As the collector of garbage does, when it ends a stream that nobody reads, or a handler of a signal."""
+    for place in range(100):
+        background = Background(every=0.001)
+        assert interrupted(background, place), f"it waits for itself at line {place}"
+        background.rest()
+
+
+def interrupted(background: Background, place: int) -> bool:
+    """Put and flush, and put something at one line of all that run meanwhile in each thread; tell whether that ends."""
+    left = defaultdict[int, int](lambda: place)
+
+    def interrupt(_frame: FrameType, event: str, _told: object) -> object:
+        if event == "line":
+            thread = threading.get_ident()
+            left[thread] -= 1
+            if left[thread] == -1:
+                background.put(Nothing())
+        return interrupt
+
+    def run() -> None:
+        background.put(Nothing())
+        ended.append(background.flush(1))
+
+    ended = list[bool]()
+    threading.settrace(interrupt)
+    try:
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(5)
+        return ended == [True]
+    finally:
+        threading.settrace(None)  # type: ignore[arg-type]
+
+
+def test_a_thread_that_rests_is_gone_and_comes_back(ended: Ended, begin: Callable[[Told], Call]) -> None:
+    told = Told(lambda _call: None)
+    for number in range(1, 4):
+        begin(told).end()
+        thread = told.background._thread
+        assert thread is not None
+        told.background.rest()
+        thread.join(5)
+        assert not thread.is_alive()
+        assert len(ended.spans) == number
+
+
 def test_flush_tells_when_it_took_too_long(begin: Callable[[Told], Call]) -> None:
     go = threading.Event()
     told = Told(lambda _call: go.wait(10))
@@ -125,6 +201,22 @@ def test_the_pump_runs_after_spans_have_ended(ended: Ended, begin: Callable[[Tol
     begin(told).end()
     assert told.background.flush(10)
     assert seen[-1] == 1
+
+
+def test_the_pump_runs_also_where_calls_end_as_fast_as_they_are_finished() -> None:
+    background, left, seen = Background(every=0.001), list(range(50)), list[int]()
+
+    class Followed(Nothing):
+        def finish(self) -> None:
+            if left:
+                left.pop()
+                background.put(Followed())
+
+    background.pump = lambda: seen.append(len(left))
+    background.put(Followed())
+    while left and background.flush(1):
+        pass
+    assert 0 < seen[0] < 50, "it does not wait until nothing comes any more"
 
 
 def test_without_a_thread_a_flush_finishes_itself(

@@ -76,8 +76,11 @@ def test_what_becomes_of_texts_is_told(content: str) -> None:
 
 
 def test_a_pattern_that_is_none_is_told() -> None:
-    step = check_content(Settings(mask_patterns=("(",)))
-    assert (step.finding, step.advice) == ("failed", "correct SPANPULSE_MASK_PATTERNS")
+    step, settings = check_settings({}, {"SPANPULSE_MASK_PATTERNS": "("})
+    assert (step.finding, step.advice) == ("failed", "correct the variable")
+    assert "SPANPULSE_MASK_PATTERNS is unusable, so that no texts leave" in step.said
+    assert settings is not None
+    assert "do not leave" in check_content(settings).said
 
 
 def test_where_spans_go_is_told_without_secrets() -> None:

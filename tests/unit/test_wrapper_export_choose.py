@@ -40,6 +40,21 @@ def test_the_key_comes_before_a_header_of_the_same_name():
     assert headers_of(Settings.read({}, headers="Authorization=Basic%20x")) == {"authorization": "Basic x"}
 
 
+@pytest.mark.parametrize(
+    "headers", ["authorization Bearer geheim", "a=geheim%0Ax", "gehe im=1", "a=geheim\u20ac", "=geheim"]
+)
+def test_what_is_no_header_is_left_out_and_not_repeated(headers, caplog):
+    assert headers_of(Settings.read({}, headers=f"x-a=1,{headers}")) == {"x-a": "1"}
+    assert "gehe" not in caplog.text
+
+
+def test_a_key_from_a_file_has_no_end_of_a_line():
+    assert headers_of(Settings.read({}, api_key="geheim\n")) == {"authorization": "Bearer geheim"}
+    with pytest.raises(ValueError, match="api_key") as error:
+        Settings.read({}, api_key="geheim\nX-Other: 1")
+    assert "geheim" not in str(error.value)
+
+
 def test_nothing_is_imported_before_something_is_sent():
     code = """
 import sys

@@ -52,6 +52,33 @@ def test_contents_of_our_own_spans_were_masked_before_and_do_not_leave_where_the
     assert "gen_ai.input.messages" not in masking(None).span(span).attributes
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "masked"),
+    [
+        ("input.value", MAIL.encode(), "<EMAIL>"),
+        ("input.value", {"a": [MAIL, b"\xff"], "n": 1}, {"a": ["<EMAIL>", "\ufffd"], "n": 1}),
+        ("llm.model", {"a": f"to {MAIL}"}, {"a": "to <EMAIL>"}),
+        ("llm.name", [[f"to {MAIL}"]], [["to <EMAIL>"]]),
+        ("llm.name", (f"to {MAIL}",), ["to <EMAIL>"]),
+    ],
+)
+def test_contents_are_contents_in_whatever_they_lie(name, value, masked):
+    assert left({name: value}) == {name: masked}
+    assert left({name: value}, None) == {}
+    span = ended({}, fill=lambda span: span.add_event("gen_ai.choice", {name: value}))
+    assert not masking(None).span(span).events[0].attributes
+
+
+@pytest.mark.parametrize("value", [["gpt-5", "o3"], {"id": "gpt-5", "n": 2}])
+def test_names_are_names_in_whatever_they_lie(value):
+    assert left({"llm.model": value}, None) == {"llm.model": value}
+
+
+def test_what_others_tell_on_our_own_spans_by_names_of_theirs_is_masked():
+    span = ended({"input.value": MAIL}, scope="spanpulse")
+    assert masking(Content()).span(span).attributes["input.value"] == "<EMAIL>"
+
+
 @pytest.mark.parametrize("content", [Content(), None])
 def test_what_others_put_on_our_own_spans_is_masked(content):
     span = ended({"app.note": f"to {MAIL}"}, scope="spanpulse", fill=lambda span: span.record_exception(KeyError(MAIL)))

@@ -161,7 +161,8 @@ def test_a_value_may_be_any_number(scores: Scores, value: Any, sent: float) -> N
     + [{}, {"label": ""}, {"label": "x" * 2000}, {"name": ""}, {"name": 7}, {"name": "a\nb"}]
     + [{"value": 1, "response_id": 7}, {"value": 1, "trace_id": "xyz"}, {"value": 1, "trace_id": 0}]
     + [{"value": 1, "trace_id": "0" * 32}, {"value": 1, "trace_id": 1 << 128}, {"value": 1, "span_id": SPAN_ID}]
-    + [{"value": 1, "trace_id": TRACE_ID, "span_id": "12"}, {"value": 1, "span": "a span"}],
+    + [{"value": 1, "trace_id": TRACE_ID, "span_id": "12"}, {"value": 1, "span": "a span"}]
+    + [{"value": 1, "trace_id": "0x" + "1" * 30}, {"value": 1, "trace_id": "\uff11" * 32}],
 )
 def test_what_can_be_no_score_is_said_once_and_counted(
     scores: Scores, given: dict[str, Any], caplog: pytest.LogCaptureFixture
@@ -193,6 +194,13 @@ def test_an_explanation_is_masked_in_a_thread_of_ours() -> None:
 def test_without_content_no_explanation_leaves(scores: Scores, explanation: Any) -> None:
     score("s", 1, response_id="r", explanation=explanation)
     assert scores.one() == {NAME: "s", VALUE: 1.0, "gen_ai.response.id": "r"}
+
+
+@pytest.mark.parametrize("content", [None, Content()])
+def test_a_verdict_is_masked_whether_or_not_content_leaves(content: Content | None) -> None:
+    with own_state(content, mask_patterns=(r"EMP-\d+",)) as scores:
+        score("s", label="told ada@example.org", response_id="r")
+        assert scores.one()[LABEL] == "told <EMAIL>"
 
 
 def test_an_explanation_there_is_no_room_for_goes_without_its_score() -> None:

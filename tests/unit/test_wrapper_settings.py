@@ -45,6 +45,8 @@ def test_defaults_are_safe() -> None:
         ({"SPANPULSE_MASK_PATTERNS": '["a", "b"]'}, "mask_patterns", ("a", "b")),
         ({"SPANPULSE_QUEUE_BYTES": "1000"}, "queue_bytes", 1000),
         ({"SPANPULSE_FLUSH_EVERY": "9"}, "flush_every", 0.5),
+        ({"SPANPULSE_SEND_CONTENT": "OFF"}, "send_content", "off"),
+        ({"SPANPULSE_KAFKA_SECURITY_PROTOCOL": "sasl_ssl"}, "kafka_security_protocol", "SASL_SSL"),
         ({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "false"}, "send_content", "off"),
         ({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "NO_CONTENT"}, "send_content", "off"),
         (
@@ -59,12 +61,27 @@ def test_variables(environ: dict[str, str], name: str, value: object) -> None:
 
 
 def test_a_variable_that_cannot_be_read_is_named_once_and_ignored(caplog: pytest.LogCaptureFixture) -> None:
-    environ = {"SPANPULSE_SEND_CONTENT": "mask", "SPANPULSE_QUEUE_BYTES": "many", "SPANPULSE_TIMEOUT": "-1"}
+    environ = {"SPANPULSE_PROTOCOL": "http", "SPANPULSE_QUEUE_BYTES": "many", "SPANPULSE_TIMEOUT": "inf"}
     for _ in range(2):
         assert Settings.read(environ) == Settings()
     told = [record.message for record in caplog.records]
     assert len(told) == 3
-    assert any("SPANPULSE_SEND_CONTENT" in each and "'masked', 'full', 'off'" in each for each in told)
+    assert any("SPANPULSE_PROTOCOL" in each and "'http/protobuf', 'grpc'" in each for each in told)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"), [("SEND_CONTENT", "no"), ("MASK_PATTERNS", "("), ("MASK_PATTERNS", '["a", "("]')]
+)
+def test_no_text_leaves_where_what_may_leave_cannot_be_read(
+    variable: str, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    environ = {f"SPANPULSE_{variable}": text}
+    assert Settings.read(environ) == Settings(send_content="off")
+    assert f"SPANPULSE_{variable}" in caplog.text
+    if variable == "MASK_PATTERNS":
+        assert Settings.read(environ, send_content="full").send_content == "off", "it would leave without that mask"
+    given = {variable.lower(): {"SEND_CONTENT": "full", "MASK_PATTERNS": ["b"]}[variable]}
+    assert Settings.read(environ, **given) == Settings(**given)
 
 
 def test_what_is_given_comes_first_and_is_checked() -> None:
@@ -75,6 +92,30 @@ def test_what_is_given_comes_first_and_is_checked() -> None:
         Settings.read(environ, send_content="some")
     with pytest.raises(TypeError, match="no_such"):
         Settings.read(environ, no_such=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("timeout", "10"),
+        ("timeout", True),
+        ("timeout", float("nan")),
+        ("exit_timeout", float("inf")),
+        ("queue_bytes", 1.5),
+        ("disabled", 1),
+        ("skip", "openai"),
+        ("mask_patterns", "ab+"),
+        ("mask_patterns", ["("]),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_at_once(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        Settings.read({}, **{name: value})
+
+
+def test_a_path_and_a_list_are_as_good() -> None:
+    settings = Settings.read({}, spill_dir=Path("/tmp"), skip=["openai"], timeout=3)
+    assert (settings.spill_dir, settings.skip, settings.timeout) == ("/tmp", ("openai",), 3)
 
 
 def test_secrets_are_in_no_repr() -> None:

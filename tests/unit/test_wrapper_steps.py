@@ -5,19 +5,24 @@ import gc
 import inspect
 import json
 import pickle
+import sys
 import threading
+import types
 import weakref
 from collections.abc import AsyncIterator, Iterator
+from fractions import Fraction
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
 from spanpulse import _log, _state
-from spanpulse._context import attributes_of
+from spanpulse._context import attributes_of, context
 from spanpulse._steps import observe, span
 from wrapper_generators import run
 from wrapper_recorded import Recorded, recorded
@@ -62,6 +67,17 @@ def test_a_retrieval(found: Recorded) -> None:
         "gen_ai.retrieval.query.text": "where is <EMAIL>?",
         "gen_ai.retrieval.top_k": 4,
     }
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), Fraction(10**400), 10**5000], ids=type)
+@pytest.mark.parametrize("is_pair", [True, False])
+def test_a_score_that_is_no_number_is_left_out(found: Recorded, score: Any, is_pair: bool) -> None:
+    with span("handbook", kind="retrieval") as step:
+        step.documents([("a", score) if is_pair else {"content": "a", "score": score}, ("b", 1)])
+        step.set("after", 1)
+    said = found.said("retrieval handbook")
+    assert said["gen_ai.retrieval.documents"] == '[{"content":"a"},{"content":"b","score":1}]'
+    assert said["after"] == 1
 
 
 def test_a_tool(found: Recorded) -> None:
@@ -120,6 +136,14 @@ def test_an_error_is_told_and_passes(found: Recorded) -> None:
     assert (ended.attributes or {})["error.type"] == "LookupError"
 
 
+@pytest.mark.parametrize(("code", "failed"), [(None, False), (0, False), (1, True), ("why", True), ([], True)])
+def test_a_program_that_ends_well_has_not_failed(found: Recorded, code: Any, failed: bool) -> None:
+    with pytest.raises(SystemExit), span("step"):
+        sys.exit(code)
+    assert found.said("step") == ({"error.type": "SystemExit"} if failed else {})
+    assert (found.one("step").status.status_code is StatusCode.ERROR) is failed
+
+
 def test_times_are_the_step_s_own(found: Recorded) -> None:
     with span("outer"):
         with span("inner"):
@@ -138,13 +162,47 @@ def test_without_content_no_text_is_kept() -> None:
         step.input("secret")
         step.documents(["secret"])
         step.set("gen_ai.input.messages", "secret")
+        step.set("gen_ai.prompt.0.content", "secret")
+        step.set("llm.input_messages.0.message.content", ["secret"])
+        step.set("gen_ai.prompt.name", "support")
+        step.set("gen_ai.request.seed", 7)
         step.set("step.word", "anna@example.org")
         with pytest.raises(ValueError, match="secret"):
             weather("secret")
         step.close()
-        assert found.said("invoke_agent agent")["step.word"] == "<EMAIL>"
+        said = found.said("invoke_agent agent")
+        assert [said.pop(f"gen_ai.{key}") for key in ("agent.name", "operation.name")] == ["agent", "invoke_agent"]
+        assert said == {"gen_ai.prompt.name": "support", "gen_ai.request.seed": 7, "step.word": "<EMAIL>"}
         assert "secret" not in "".join(each.to_json() for each in found.spans)
         assert found.one("execute_tool weather").status.status_code is StatusCode.ERROR
+
+
+@pytest.mark.parametrize("send_content", ["off", "masked", "full"])
+def test_own_patterns_hold_for_words_too(send_content: str) -> None:
+    with recorded(send_content=send_content, mask_patterns=(r"EMP-\d+",)) as found:
+        with span("step") as step:
+            step.set("who", "EMP-4711")
+        assert found.said("step") == {"who": "<MASKED>"}
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (1 << 63, str(1 << 63)),
+        (-1 << 63, -1 << 63),
+        ([1, 1 << 63], f"[1,{1 << 63}]"),
+        ([1, 2], (1, 2)),
+        ([1, 2.5], "[1,2.5]"),
+        ([], ()),
+        (True, True),
+        ({"a": 1}, '{"a":1}'),
+    ],
+)
+def test_every_attribute_is_a_value_of_otlp(found: Recorded, value: Any, told: Any) -> None:
+    with span("step") as step:
+        step.set("value", value)
+    assert found.said("step") == {"value": told}
+    assert b"value" in encode_spans([found.one("step")]).SerializeToString()
 
 
 def test_what_changes_after_it_was_told_does_not_change_the_span(found: Recorded) -> None:
@@ -264,6 +322,11 @@ def test_functions_stay_what_they_are() -> None:
         assert [kind(seen) for kind in kinds] == [kind(function) for kind in kinds]
         assert inspect.signature(seen) == inspect.signature(function)
         assert (seen.__name__, seen.__wrapped__) == (function.__name__, function)  # type: ignore[attr-defined]
+    bound = partial(types.coroutine(generator), 1)
+    awaited = observe(types.coroutine(generator)), observe(bound), context(user_id="u")(bound)
+    assert [inspect.isawaitable(each(*arguments)) for each, arguments in zip(awaited, ([1], [], []), strict=True)] == [
+        True
+    ] * 3
     assert pickle.loads(pickle.dumps(module_level)) is module_level
     assert module_level.__doc__ == "Stay what it is."
 

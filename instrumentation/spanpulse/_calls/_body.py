@@ -14,12 +14,13 @@ from typing import Final
 
 from spanpulse._shapes import Json
 
-__all__ = ["MOST_BYTES", "TAIL_BYTES", "Collected", "read_events", "read_json"]
+__all__ = ["MOST_BYTES", "TAIL_BYTES", "Collected", "read_events", "read_json", "read_usage"]
 
 MOST_BYTES: Final = 1 << 20
 TAIL_BYTES: Final = 1 << 16  # a stream tells its usage at its end
 MOST_DECOMPRESSED: Final = 8 << 20
 USAGE: Final = re.compile(rb'"usage"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})')
+ID: Final = re.compile(rb'"id"\s*:\s*("(?:[^"\\]|\\.){1,200}")')
 MODEL: Final = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.){1,200}")')
 FRAMED: Final = re.compile(rb'"bytes"\s*:\s*"((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)"')
 
@@ -81,7 +82,7 @@ def _framed(body: bytes) -> list[bytes]:
 
 
 def read_json(body: bytes, encoding: str = "") -> Json:
-    """Return the JSON object of a body; of one that is too large its model and usage alone."""
+    """Return the JSON object of a body; of one that is too large its id, model and usage alone."""
     body = _decompressed(body, encoding)
     if len(body) > MOST_BYTES:
         return read_usage(body)
@@ -90,9 +91,9 @@ def read_json(body: bytes, encoding: str = "") -> Json:
 
 
 def read_usage(body: bytes) -> Json:
-    """Return model and usage alone: what is worth knowing of many vectors."""
+    """Return id, model and usage alone: what is worth knowing of many vectors, or of half an answer."""
     found: Json = {}
-    for name, pattern in (("model", MODEL), ("usage", USAGE)):
+    for name, pattern in (("id", ID), ("model", MODEL), ("usage", USAGE)):
         if match := pattern.search(body):
             found[name] = _loaded(match[1])
     return found

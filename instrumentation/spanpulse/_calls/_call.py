@@ -1,12 +1,15 @@
 """One call of a model, from its start until it is told: what the application's thread leaves for a thread of ours.
 
 The application's thread starts a span, and at the end puts down times and references to bytes, nothing else; whoever
-finishes the call reads the bytes. Guarantee: a call ends once, whoever says so first. Bytes, not objects, are held: an
-application may change its messages at once, and its answer may be freed.
+finishes the call reads the bytes. Guarantee: a call ends once, whoever says so first, in the process that began it: in
+a child that was forked meanwhile it is still the parent's. Bytes, not objects, are held: an application may change its
+messages at once, and its answer may be freed.
 """
 
+import os
 import time
-from typing import Final, Protocol
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
 
 from opentelemetry.trace import Span
 
@@ -16,7 +19,7 @@ from spanpulse._shapes import Shape
 
 __all__ = ["Call", "Teller"]
 
-LONGEST_ERROR: Final = 500  # characters
+LONGEST_ERROR: Final = 10_000  # characters; what leaves is cut once it is masked, for half a number is not found
 
 
 class Teller(Protocol):
@@ -33,7 +36,10 @@ class Call:
     """A call that has begun."""
 
     __slots__ = (
+        "_open",
+        "_process",
         "answer",
+        "began",
         "encoding",
         "ended_ns",
         "error",
@@ -52,7 +58,11 @@ class Call:
         self.span = span
         self.shape = shape
         self.teller = teller
-        self.started_ns = time.time_ns()
+        self.began: Mapping[str, Any] = {}
+        """What the span began with; one that is not sampled does not say."""
+        # Readers of the span count the time to the first chunk from the span's own start.
+        began = getattr(span, "start_time", None)
+        self.started_ns: int = began if isinstance(began, int) and began else time.time_ns()
         self.first_ns = 0
         """When the first bytes of a stream came, ns; 0 before that."""
         self.ended_ns = 0
@@ -65,12 +75,18 @@ class Call:
         self.error = ""
         """The type of what was raised. Not the error itself: it holds the response, and the application's frames."""
         self.words = ""
+        self._open = [True]  # taken by who ends it: of two threads one
+        self._process = os.getpid()
 
     def end(self, error: BaseException | None = None) -> None:
         """Say that the call is over; the first one who does is heard."""
-        if self.ended_ns:
+        try:
+            self._open.pop()
+        except IndexError:
             return
         self.ended_ns = time.time_ns()
+        if self._process != os.getpid():
+            return
         if error is not None:
             self.error, self.words = type(error).__qualname__, _words(error)
         try:

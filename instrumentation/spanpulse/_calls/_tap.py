@@ -46,7 +46,7 @@ class _Sync(_Tap):
         call, add = self._call, self._collected.add
         try:
             for chunk in self._inner:
-                if not call.first_ns:
+                if not call.first_ns and _says(chunk):
                     call.first_ns = time.time_ns()
                 add(chunk)
                 yield chunk
@@ -102,7 +102,7 @@ class _Reading:
         except BaseException as error:
             self._end(error)
             raise
-        if not self._call.first_ns:
+        if not self._call.first_ns and _says(chunk):
             self._call.first_ns = time.time_ns()
         self._add(chunk)
         return chunk
@@ -129,16 +129,24 @@ class _Generating(_Reading):
         return cast("AsyncGenerator[bytes, Any]", self._inner)
 
 
+def _says(chunk: bytes) -> bool:
+    """Tell whether a chunk is more than a comment, by which servers keep a connection alive before an answer."""
+    return not chunk.startswith(b":") or b"\ndata" in chunk
+
+
 _kinds: dict[type, Any] = {}
 
 
 def _kind(stream: type) -> Any:
-    """Return the tap for streams of a type: httpx, and what was made from it, look at the class before they read."""
+    """Return the tap for streams of a type: httpx, and what was made from it, look at the class before they read.
+
+    Some, such as bytes that were there before, can be read in both ways.
+    """
     bases = tuple(base for base in stream.__mro__ if base.__name__ in {"SyncByteStream", "AsyncByteStream"})
-    tap = _Async if hasattr(stream, "__aiter__") else _Sync
+    taps = [tap for tap, read in ((_Sync, "__iter__"), (_Async, "__aiter__")) if hasattr(stream, read)]
     if len(_kinds) >= MOST_KINDS:
         _kinds.clear()
-    return _kinds.setdefault(stream, type(tap.__name__, (tap, *bases), {}))
+    return _kinds.setdefault(stream, type("Tap", (*taps, *bases), {}))
 
 
 def tap(response: Any, call: Call) -> None:

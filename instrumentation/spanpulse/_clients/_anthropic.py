@@ -67,7 +67,7 @@ def watch_client(base: ModuleType, state: State) -> Callable[[], None]:
 
 
 def _quiet_by_default(resolve: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return what resolves a client's option as the SDK does, without spans of a client that nobody told to make any."""
+    """Return what resolves a client's option as the SDK does, but for spans that nobody told it to make."""
 
     @wraps(resolve)
     def quiet(option: Any) -> Any:

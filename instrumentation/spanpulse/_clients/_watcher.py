@@ -18,6 +18,7 @@ from spanpulse._shapes import Shape
 __all__ = ["Exchange", "Stainless", "Watcher"]
 
 MOST_KNOWN: Final = 512  # addresses, and paths, some of which have an id in them
+ABSENT: Final[Any] = object()
 PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -76,7 +77,7 @@ class Watcher:
         """Begin a call; None where this is no request to a model, or nobody wants to know."""
         try:
             url = options.url
-            shape = self._shapes[url] if url in self._shapes else self._shape(url)
+            shape = found if (found := self._shapes.get(url, ABSENT)) is not ABSENT else self._shape(url)
             if shape is None or self.off or options.method.lower() != "post" or under_way() is not None or suppressed():
                 return None
             return None if self._steps_aside(client, options) else self._begun(client, options, shape)
@@ -94,6 +95,7 @@ class Watcher:
             name = f"{name} {model}"
         span = self._tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
         call = Exchange(span, shape, self._teller)
+        call.began = attributes
         call.is_stream = streams
         call.usage_only = shape.operation == "embeddings"
         return call

@@ -3,12 +3,14 @@
 Guarantee: the function that comes out is of the same kind, has the same name, documentation and signature, and
 behaves as the one that went in: values, exceptions, `send`, `throw`, `close`, and what a generator returns. A generator
 is suspended for what is around it as well: its caller sees none of that between two steps. Not guaranteed: that wrong
-arguments of a coroutine function or a generator raise at the call; they do when it is awaited or advanced.
+arguments of a coroutine function or a generator raise at the call (they do when it is awaited or advanced), and methods
+that a decorator gave a function, such as `cache_clear` of `functools.cache`: that decorator belongs above this one.
 """
 
 import functools
 import inspect
 import sys
+import types
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Any, Final, TypeVar, cast
 
@@ -58,12 +60,20 @@ def around(function: Function, begin: Begin) -> Function:
     if _is(inspect.iscoroutinefunction, function):
         return _coroutine(function, begin)
     if _is(inspect.isgeneratorfunction, function):
-        return _generator(function, begin)
+        made = _generator(function, begin)
+        return types.coroutine(made) if _is(_is_awaited, function) else made
     return _plain(function, begin)
 
 
 def _is(kind: Callable[[Any], bool], function: Function) -> bool:
     return kind(function) or (not inspect.isroutine(function) and kind(getattr(function, "__call__", None)))  # noqa: B004
+
+
+def _is_awaited(function: Any) -> bool:
+    """Tell whether a generator function is one of `types.coroutine`: what it returns is awaited."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return bool(getattr(getattr(function, "__code__", None), "co_flags", 0) & inspect.CO_ITERABLE_COROUTINE)
 
 
 def _plain(function: Function, begin: Begin) -> Function:

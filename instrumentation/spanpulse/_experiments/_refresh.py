@@ -69,7 +69,8 @@ class Refresher:
             except Exception as error:  # noqa: BLE001 -- the thread goes on
                 self._say(source.name, error)
             every = self.every if self._kept else min(self.every, SOON_S)
-            self._stop.wait(every * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 -- it spreads looks
+            every *= random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 -- it spreads looks
+            self._stop.wait(min(every, threading.TIMEOUT_MAX))
 
     def _take(self, document: bytes) -> None:
         digest = hashlib.sha256(document).digest()

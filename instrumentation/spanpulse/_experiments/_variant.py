@@ -27,6 +27,8 @@ from spanpulse._state import State, state
 __all__ = ["variant"]
 
 MOST_PLANS: Final = 1024
+LONGEST: Final = 128
+"""Characters of a name that are said."""
 EXPERIMENT: Final = "spanpulse.experiment."
 
 _seen: Seen | None = None
@@ -47,8 +49,8 @@ def variant(
     outside. ``salt`` is the experiment's name if it is not given; another one assigns all users anew. Weights from
     outside the code (`SPANPULSE_EXPERIMENTS`) come first where they know the experiment and no other variants.
 
-    The work that follows in the innermost `spanpulse.context` or `spanpulse.span` is marked with the variant, as are the
-    current span and those that start below it; that the user met it is told once.
+    The work that follows in the innermost `spanpulse.context` or `spanpulse.span` is marked with the variant, as are
+    the current span and those that start below it; that the user met it is told once.
 
     Raises ValueError where ``weights`` have no variant at all.
     """
@@ -58,7 +60,8 @@ def variant(
     try:
         return _assigned(name, user_id, weights, salt) or first
     except Exception as error:  # noqa: BLE001 -- the application goes on, with what it would do without us
-        say_once(f"of an experiment everybody gets the first variant ({type(error).__name__}: {error})", error)
+        known = repr(name[:LONGEST]) if isinstance(name, str) else "an experiment"
+        say_once(f"everybody gets the first variant of {known} ({type(error).__name__}: {error})", error)
         return first
 
 

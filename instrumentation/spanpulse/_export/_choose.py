@@ -4,17 +4,20 @@ Nothing is connected, and no network library imported, before the returned funct
 """
 
 import ipaddress
+import re
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from spanpulse._export._forks import IMPORTS
 from spanpulse._export._transport import Transport
+from spanpulse._log import say_once
 from spanpulse._settings import Settings
 
 __all__ = ["base_of", "headers_of", "transport_of"]
 
 PATHS: Final = ("/v1/traces", "/v1/logs")
+NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # of a header: RFC 9110, 5.6.2
 
 
 def transport_of(settings: Settings) -> Callable[[], Transport]:
@@ -42,10 +45,17 @@ def base_of(endpoint: str) -> str:
 
 
 def headers_of(settings: Settings) -> dict[str, str]:
-    """Return the headers of every request, names in lower case: those of the settings, then the key."""
-    from opentelemetry.util.re import parse_env_headers  # noqa: PLC0415
+    """Return the headers of every request, names in lower case: those of the settings, then the key.
 
-    headers: dict[str, str] = dict(parse_env_headers(settings.headers, liberal=True))
+    What is no header is left out, and that said without a word of it, for it is a secret.
+    """
+    headers = {}
+    for pair in filter(str.strip, settings.headers.split(",")):
+        name, sign, value = (unquote(part).strip() for part in pair.partition("="))
+        if sign and NAME.fullmatch(name) and value.isascii() and value.isprintable():
+            headers[name.lower()] = value
+        else:
+            say_once("a header of the settings is left out, for it is not `name=value`")
     if settings.api_key:
         headers["authorization"] = f"Bearer {settings.api_key}"
     return headers

@@ -12,7 +12,8 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -111,8 +112,12 @@ class Exporter:
             return True
         sent = self.flush(within)
         self._closed = True
-        self.pump()
-        for signal, count in self._queue.close():
+        if self._encoding.acquire(timeout=END_WITHIN_S):  # or a mask of the application's does not come back
+            try:
+                self.pump()
+            finally:
+                self._encoding.release()
+        for signal, count in (*self._queue.close(), *self._left()):
             self.stats.drop(signal, count, "shutdown")
         self.stats.spilled = self._queue.spilled
         self._sender.join(END_WITHIN_S)
@@ -141,10 +146,18 @@ class Exporter:
 
     def _drain(self, signal: Signal, waiting: deque[Any]) -> list[Any]:
         some: list[Any] = []
-        while waiting and len(some) < MOST_RECORDS:
-            some.append(waiting.popleft())
+        with suppress(IndexError):  # at the end two may take
+            while len(some) < MOST_RECORDS:
+                some.append(waiting.popleft())
         self.stats.take(signal, len(some))
         return some
+
+    def _left(self) -> Iterator[tuple[Signal, int]]:
+        """Take what could not be encoded any more, and yield how much that was."""
+        while self._spans:
+            yield "traces", len(self._drain("traces", self._spans))
+        while self._events:
+            yield "logs", len(self._drain("logs", self._events))
 
     def _offer(self, batch: Batch) -> None:
         if self._queue.put(batch):

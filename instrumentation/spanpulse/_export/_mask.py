@@ -7,7 +7,7 @@ joins by stay as they are. Lone surrogates, which no protobuf takes, become `?` 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from spanpulse._privacy import Content, mask_known
 __all__ = ["Masking", "encodable"]
 
 OURS: Final = "spanpulse"
+CONVENTIONS: Final = "gen_ai."
 ABSENT: Final = object()
 Attributes = Mapping[str, Any]
 
@@ -50,7 +51,7 @@ class Masking:
         """Return what leaves of attributes of a span of our own, whose contents are masked."""
         kinds = {name: kind_of(name) for name in attributes}
         return {
-            name: _clean(value) if kinds[name] is Kind.CONTENT else self._value(kinds[name], value)
+            name: _clean(value) if _is_told(name, kinds[name]) else self._value(kinds[name], value)
             for name, value in attributes.items()
         }
 
@@ -67,12 +68,16 @@ class Masking:
 
     def _value(self, kind: Kind, value: Any) -> Any:
         """Return what leaves of a value; ABSENT for nothing."""
-        if kind is Kind.STATED or isinstance(value, bool | int | float | bytes | None):
-            return _clean(value)
-        if not self._leaves and (kind is Kind.CONTENT or (kind is Kind.PLAIN and not _all_plain(value))):
+        if isinstance(value, bytes) and kind is Kind.OTHER:
+            return value
+        value = _clean(value)
+        if kind is Kind.STATED or isinstance(value, bool | int | float | None):
+            return value
+        is_plain_one = kind is Kind.PLAIN and _all_plain(value)
+        if not self._leaves and kind in {Kind.CONTENT, Kind.PLAIN} and not is_plain_one:
             return ABSENT
-        if kind is Kind.PLAIN and _all_plain(value):
-            return _clean(value)
+        if is_plain_one:
+            return value
         return _clean(self._text(value) if isinstance(value, str) else self._content.value(value))
 
     def _text(self, text: str) -> str:
@@ -92,13 +97,21 @@ def encodable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
+def _is_told(name: str, kind: Kind) -> bool:
+    """Tell whether it is we who tell contents by that name."""
+    return kind is Kind.CONTENT and name.startswith(CONVENTIONS)
+
+
 def _encodable_name(name: Any) -> str:
     return encodable(name if isinstance(name, str) else str(name))
 
 
 def _clean(value: Any) -> Any:
+    """Return a value of texts that UTF-8 can hold, and of lists and dicts of them."""
     if isinstance(value, str):
         return encodable(value)
+    if isinstance(value, bytes):  # as what may be a text; who sends a picture there does not want it either
+        return value.decode("utf-8", "replace")
     if isinstance(value, list | tuple):
         return [_clean(each) for each in value]
     return (
@@ -109,7 +122,9 @@ def _clean(value: Any) -> Any:
 def _all_plain(value: Any) -> bool:
     if isinstance(value, str):
         return is_plain(value)
-    return isinstance(value, Iterable) and all(not isinstance(each, str) or is_plain(each) for each in value)
+    if isinstance(value, dict):
+        return all(_all_plain(each) for pair in value.items() for each in pair)
+    return not isinstance(value, list) or all(_all_plain(each) for each in value)
 
 
 def _is_harmless(name: str, value: Any) -> bool:
@@ -117,7 +132,7 @@ def _is_harmless(name: str, value: Any) -> bool:
     kind = kind_of(name) or kind_of(f"gen_ai.event.{name}")  # such as `role`, or `content`
     if kind is Kind.STATED or isinstance(value, bool | int | float):
         return True
-    return kind is Kind.PLAIN and _all_plain(value)
+    return kind is Kind.PLAIN and _all_plain(_clean(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ def score(
     """Say what an answer is worth: ``spanpulse.score("thumbs", 1)``.
 
     ``value`` is a number, True and False are 1 and 0; ``label`` is the verdict in words; one of them is needed.
-    ``explanation`` is content, as prompts are. ``evaluator`` is who scores: a name, or (name, version).
+    ``explanation`` is content, as prompts are, and what is masked in prompts is masked in ``label`` too. ``evaluator``
+    is who scores: a name, or (name, version).
 
     Which call: ``span`` is a span of OpenTelemetry, running or over, its SpanContext, or a step of `spanpulse.span`;
     ``response_id`` is the id in the provider's answer (`chatcmpl-...`), ``trace_id`` (with ``span_id`` or without) that
@@ -88,6 +89,8 @@ class _Score:
     def finish(self) -> None:
         """Make the event and hand it on. May raise what the application's logger provider does."""
         scored, told = self._scored, {**self._scored.known(), **self._attributes}
+        if LABEL in told:  # judges that are models write sentences
+            told[LABEL] = self._state.words.text(told[LABEL])
         if self._explanation and self._state.content is not None:
             told[EXPLANATION] = self._state.content.text(self._explanation)
         give(

@@ -7,6 +7,7 @@ ago; the stream looks up what they were.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from string import hexdigits
 from typing import Any, Final
 
 from opentelemetry.trace import get_current_span
@@ -20,6 +21,7 @@ __all__ = ["Scored", "Unfit", "find_scored"]
 
 TRACE_BITS: Final = 128
 SPAN_BITS: Final = 64
+HEX: Final = frozenset(hexdigits)
 
 
 class Unfit(ValueError):  # noqa: N818 -- named by what the score is
@@ -101,11 +103,8 @@ def _span_id(given: Any) -> int:
 def _id(given: Any, bits: int, what: str) -> int:
     """Return an id that is given as an integer or in hexadecimal."""
     number = given if isinstance(given, int) and not isinstance(given, bool) else 0
-    if isinstance(given, str) and given.isalnum() and len(given) == bits // 4:
-        try:
-            number = int(given, 16)
-        except ValueError:
-            number = 0
+    if isinstance(given, str) and len(given) == bits // 4 and HEX.issuperset(given):
+        number = int(given, 16)
     if not _bounded(number, bits):
         raise Unfit(f"a score is not sent: {what} has to be {bits // 4} hexadecimal digits, or the integer")
     return int(number)

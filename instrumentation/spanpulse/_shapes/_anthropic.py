@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from spanpulse._shapes._json import Json, integer, items, number, section, sections, text
-from spanpulse._shapes._told import Shape, Told, message, text_part
+from spanpulse._shapes._told import Shape, Told, is_data, message, text_part
 
 __all__ = ["MESSAGES"]
 
@@ -119,17 +119,32 @@ def _part(block: Json) -> Json:
             "arguments": block.get("input"),
         }
     if kind.endswith("tool_result"):
-        answer = block.get("content")
-        parts = _parts(answer) if isinstance(answer, list) else answer
-        return {"type": "tool_call_response", "id": text(block, "tool_use_id"), "response": parts}
+        return {"type": "tool_call_response", "id": text(block, "tool_use_id"), "response": _response(block)}
     if kind not in MODALITIES:
         return {"type": kind}
     source, modality = section(block, "source"), MODALITIES[kind]
-    if address := text(source, "url"):
+    if (address := text(source, "url")) and not is_data(address):
         return {"type": "uri", "modality": modality, "uri": address}
     if file := text(source, "file_id"):
         return {"type": "file", "modality": modality, "file_id": file}
     return {"type": "blob", "modality": modality, "mime_type": text(source, "media_type")}
+
+
+def _response(block: Json) -> Any:
+    """Return a tool's answer without the bytes in it: a text, parts, or what a tool of the provider's own tells."""
+    answer = block.get("content")
+    if isinstance(answer, list):
+        return _parts([part for part in answer if not _is_result(part)])  # none is in another; a hostile one is, deep
+    if not isinstance(answer, dict):
+        return answer
+    if "source" in answer:
+        return _part(answer)
+    fetched = answer.get("content")  # a page, or a file
+    return {**answer, "content": _part(fetched)} if isinstance(fetched, dict) and "source" in fetched else answer
+
+
+def _is_result(part: Any) -> bool:
+    return isinstance(part, dict) and (text(part, "type") or "").endswith("tool_result")
 
 
 MESSAGES = Shape("chat", read_request, read_answer, join)

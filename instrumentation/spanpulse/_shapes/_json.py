@@ -6,6 +6,8 @@ Guarantee: nothing here raises, whatever the values are.
 from collections.abc import Iterator
 from typing import Any
 
+LARGEST = 1 << 63  # what OpenTelemetry's integers are below
+
 __all__ = ["Json", "integer", "items", "number", "section", "sections", "text"]
 
 Json = dict[str, Any]
@@ -21,15 +23,15 @@ def text(of: Json, *names: str) -> str | None:
 
 
 def integer(of: Json, name: str) -> int | None:
-    """Return a member that is a whole number; 0 is one."""
+    """Return a member that is a whole number of 64 bits; 0 is one."""
     value = of.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and -LARGEST <= value < LARGEST else None
 
 
 def number(of: Json, name: str) -> int | float | None:
-    """Return a member that is a number."""
+    """Return a member that is a number, if a whole one then of 64 bits."""
     value = of.get(name)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return value if isinstance(value, float) else integer(of, name)
 
 
 def section(of: Json, name: str) -> Json:

@@ -104,9 +104,9 @@ def _add(said: Json, delta: Json) -> None:
     for call in sections(delta, "tool_calls"):
         known = said.setdefault("tool_calls", {}).setdefault(integer(call, "index") or 0, {"function": {}})
         known["id"] = text(call, "id") or known.get("id")
-        told = section(call, "function")
+        told = section(call, "function") or section(call, "custom")
         known["function"]["name"] = text(told, "name") or known["function"].get("name")
-        if (piece := text(told, "arguments")) is not None:
+        if (piece := text(told, "arguments", "input")) is not None:
             known["function"].setdefault("arguments", []).append(piece)
 
 

@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 from spanpulse._shapes._json import Json, section, sections, text
-from spanpulse._shapes._told import text_part
+from spanpulse._shapes._told import is_data, text_part
 
-__all__ = ["arguments_of", "parts_of", "parts_of_message"]
+__all__ = ["answer_of", "arguments_of", "parts_of", "parts_of_message"]
 
 MODALITIES = {
     "image_url": "image",
@@ -24,7 +24,7 @@ TEXTS = frozenset({"text", "input_text", "output_text", "summary_text", "reasoni
 def parts_of_message(said: Json) -> list[Json]:
     """Return the parts of a message of chat completions: of a tool its answer, else texts, files and tool calls."""
     if said.get("role") == "tool":
-        return [{"type": "tool_call_response", "id": text(said, "tool_call_id"), "response": said.get("content")}]
+        return [answer_of(text(said, "tool_call_id"), said.get("content"))]
     parts = [text_part(thought, "reasoning") for thought in [text(said, "reasoning_content", "reasoning")] if thought]
     parts += parts_of(said.get("content"))
     if refusal := text(said, "refusal"):
@@ -50,6 +50,15 @@ def parts_of(content: Any) -> list[Json]:
     return [_part(part) for part in content if isinstance(part, dict)] if isinstance(content, list) else []
 
 
+def answer_of(call: str | None, content: Any) -> Json:
+    """Return the part that is a tool's answer: a text, or parts, without the bytes of those that are images."""
+    return {
+        "type": "tool_call_response",
+        "id": call,
+        "response": parts_of(content) if isinstance(content, list) else content,
+    }
+
+
 def arguments_of(given: str | None) -> Any:
     """Return the arguments of a tool call: the value where they are JSON, as they always should be, else the text."""
     if given is None:
@@ -71,7 +80,7 @@ def _part(part: Json) -> Json:
     modality = MODALITIES[kind]
     image = part.get("image_url")
     address = text(image, "url") if isinstance(image, dict) else text(part, "image_url", "file_url")
-    if address and not address.startswith("data:"):
+    if address and not is_data(address):
         return {"type": "uri", "modality": modality, "uri": address}
     if file := text(part, "file_id") or text(section(part, "file"), "file_id"):
         return {"type": "file", "modality": modality, "file_id": file}

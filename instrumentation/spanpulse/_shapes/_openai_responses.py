@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from spanpulse._shapes._json import Json, integer, items, number, section, sections, text
-from spanpulse._shapes._openai_parts import arguments_of, parts_of
+from spanpulse._shapes._openai_parts import answer_of, arguments_of, parts_of
 from spanpulse._shapes._told import Shape, Told, message, text_part
 
 __all__ = ["RESPONSES"]
@@ -93,9 +93,7 @@ def _item(item: Json) -> Json:
         call = {"type": "tool_call", "id": text(item, "call_id"), "name": text(item, "name"), "arguments": given}
         return message("assistant", [call])
     if kind in ANSWERS:
-        return message(
-            "tool", [{"type": "tool_call_response", "id": text(item, "call_id"), "response": item.get("output")}]
-        )
+        return message("tool", [answer_of(text(item, "call_id"), item.get("output"))])
     if kind == "reasoning":
         return message(
             "assistant", [text_part(said.get("content", ""), "reasoning") for said in parts_of(item.get("summary"))]

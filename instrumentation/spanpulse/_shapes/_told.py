@@ -10,7 +10,7 @@ from typing import Any
 
 from spanpulse._shapes._json import Json
 
-__all__ = ["Attribute", "Shape", "Told", "message", "text_part"]
+__all__ = ["Attribute", "Shape", "Told", "is_data", "message", "text_part"]
 
 Attribute = str | bool | int | float | list[str]
 
@@ -48,6 +48,11 @@ class Shape:
 def text_part(content: str, kind: str = "text") -> Json:
     """Return a part that is text, or ``kind`` "reasoning"."""
     return {"type": kind, "content": content}
+
+
+def is_data(address: str) -> bool:
+    """Tell whether an address is the bytes themselves (RFC 2397)."""
+    return address[:5].lower() == "data:"
 
 
 def message(role: str, parts: list[Json], finish_reason: str | None = None) -> Json:

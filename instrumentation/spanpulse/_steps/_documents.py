@@ -4,6 +4,7 @@ Guarantee: documents of any make are taken (texts, dicts, the objects of framewo
 nothing here raises, and at most `MOST` are.
 """
 
+import math
 from collections.abc import Iterable
 from itertools import islice
 from numbers import Real
@@ -14,6 +15,7 @@ from spanpulse._steps._freeze import Frozen, freeze
 __all__ = ["documents_from"]
 
 MOST: Final = 100
+MOST_BITS: Final = 64  # of a whole number
 LISTS: Final = ("documents", "results", "matches", "docs", "nodes")
 NAMES: Final = {
     "id": ("id", "document_id", "doc_id", "node_id", "id_"),
@@ -43,7 +45,8 @@ def documents_from(found: Any) -> tuple[list[Frozen], int]:
 def _document(value: Any) -> tuple[Frozen, int]:
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], Real) and not hasattr(value, "_fields"):
         document, size = _document(value[0])
-        return document | {"score": _number(value[1])}, size
+        score = _number(value[1])
+        return document if score is None else document | {"score": score}, size
     if isinstance(value, str):
         content, size = freeze(value)
         return {"content": content}, size
@@ -77,8 +80,10 @@ def _named(said: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, others in NAMES.items():
         value = next((said[other] for other in others if said.get(other) is not None), None)
+        if name == "score" and isinstance(value, Real):
+            value = _number(value)
         if value is not None:
-            made[name] = _number(value) if name == "score" and isinstance(value, Real) else value
+            made[name] = value
     return made
 
 
@@ -86,5 +91,10 @@ def _rest(said: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in islice(said.items(), MOST) if name not in KNOWN}
 
 
-def _number(value: Any) -> float:
-    return value if type(value) in {int, float} else float(value)
+def _number(value: Any) -> float | None:
+    """Return a finite number; None for what is none, as the likeness to a vector of zeros."""
+    try:
+        number = value if type(value) is int and value.bit_length() < MOST_BITS else float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry.trace import SpanKind
 
+from spanpulse._export._names import Kind as Named
+from spanpulse._export._names import kind_of as named
 from spanpulse._log import say_once
 
-__all__ = ["CONTENT", "Form", "Kind", "kind_of"]
+__all__ = ["Form", "Kind", "is_content", "kind_of"]
 
 
 class Form(Enum):
@@ -89,7 +91,14 @@ CONTENT: Final = frozenset(
         *("gen_ai.tool.call.arguments", "gen_ai.tool.call.result", "input.value", "output.value"),
     )
 )
-"""Keys that the policy for content decides on, whoever sets them."""
+EMITTERS: Final = ("gen_ai.", "llm.")
+
+
+def is_content(key: str, value: Any) -> bool:
+    """Tell whether the policy for content decides on an attribute, whoever sets it; on older names of texts too."""
+    if key in CONTENT:
+        return True
+    return key.startswith(EMITTERS) and not isinstance(value, bool | int | float) and named(key) is Named.CONTENT
 
 
 def kind_of(word: str) -> Kind:

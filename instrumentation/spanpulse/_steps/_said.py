@@ -17,15 +17,16 @@ LONGEST: Final = 1_000  # characters of an error's words that are kept; fewer le
 
 
 class Said:
-    """An `Ending` of a span that records. Without ``content`` no texts leave but words that the application sets."""
+    """An `Ending` of a span that records. Without ``content`` only what the application sets leaves, by ``words``."""
 
-    __slots__ = ("_ended_ns", "_error", "_is_over", "_said", "_span", "content", "size")
+    __slots__ = ("_ended_ns", "_error", "_is_over", "_said", "_span", "_words", "content", "size")
 
-    def __init__(self, span: Span, content: Content | None) -> None:
+    def __init__(self, span: Span, content: Content | None, words: Content) -> None:
         self.content = content
         self.size = 0
         """Bytes that it holds, about."""
         self._span = span
+        self._words = words
         self._said: dict[str, tuple[Form, Frozen]] = {}
         self._error: tuple[str, str] | None = None
         self._ended_ns = 0
@@ -40,9 +41,9 @@ class Said:
         self.size += size
 
     def end(self, ended_ns: int, error: BaseException | None) -> None:
-        """Take the time of the end and what went wrong; a generator that is closed early has not failed."""
+        """Take the time of the end and what went wrong, if anything did."""
         self._ended_ns = ended_ns
-        if error is not None and not isinstance(error, GeneratorExit):
+        if error is not None and not _is_end(error):
             self._error = (type(error).__qualname__, "" if self.content is None else _words(error))
 
     def forget(self) -> None:
@@ -67,7 +68,14 @@ class Said:
             self._span.set_attribute("error.type", kind)
             self._span.set_status(Status(StatusCode.ERROR, error_words(words, self.content)))
         for key, (form, value) in self._said.items():
-            self._span.set_attribute(key, attribute_of(form, value, self.content))
+            self._span.set_attribute(key, attribute_of(form, value, self.content or self._words))
+
+
+def _is_end(error: BaseException) -> bool:
+    """Tell whether what left a step is no failure: a generator that is closed early, a program that ends well."""
+    if isinstance(error, SystemExit):
+        return error.code is None or (type(error.code) is int and not error.code)
+    return isinstance(error, GeneratorExit)
 
 
 def _words(error: BaseException) -> str:

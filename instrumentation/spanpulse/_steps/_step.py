@@ -17,7 +17,7 @@ from spanpulse._log import say_once
 from spanpulse._state import state
 from spanpulse._steps._documents import documents_from
 from spanpulse._steps._freeze import freeze
-from spanpulse._steps._kinds import CONTENT, Form, Kind, kind_of
+from spanpulse._steps._kinds import Form, Kind, is_content, kind_of
 from spanpulse._steps._said import Said
 
 __all__ = ["Step", "span"]
@@ -39,7 +39,10 @@ def _word(value: Any) -> str:
 
 
 class Step:
-    """A step. Its methods take what it is about, from the start of its block until its end; none of them raises."""
+    """A step, as `spanpulse.span` makes it.
+
+    Its methods take what it is about, from the start of its block until its end; none of them raises.
+    """
 
     __slots__ = ("__weakref__", "_ident", "_kind", "_name", "_said", "_scope", "span")
 
@@ -170,13 +173,17 @@ class Step:
         )
         if made.get_span_context().is_valid:
             self.span = made
-            self._said = Said(made, current.content) if made.is_recording() else None
+            self._said = Said(made, current.content, current.words) if made.is_recording() else None
             self._scope = Scope(span=made)
             self._scope.resume()
 
     def _tell(self, key: str, form: Form, value: Any) -> None:
         """Take a value as it is now; what is content only if that is kept."""
         said = self._said
-        if said is None or value is None or (said.content is None and (form is not Form.WORD or key in CONTENT)):
+        if (
+            said is None
+            or value is None
+            or (said.content is None and (form is not Form.WORD or is_content(key, value)))
+        ):
             return
         said.say(key, form, *freeze(value))

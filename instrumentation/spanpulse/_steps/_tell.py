@@ -1,9 +1,9 @@
 """Frozen values of a step as attributes of its span: masked, cut and written. Runs in a thread of ours."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
-from spanpulse._privacy import Content, mask_known
+from spanpulse._privacy import Content
 from spanpulse._shapes._openai_parts import parts_of_message
 from spanpulse._shapes._told import message, text_part
 from spanpulse._steps._freeze import Frozen
@@ -11,16 +11,17 @@ from spanpulse._steps._kinds import Form
 
 __all__ = ["attribute_of", "error_words"]
 
-NO_POLICY = Content((mask_known,))
-LONGEST_ERROR = 500  # characters
+LONGEST_ERROR: Final = 500  # characters
+LARGEST: Final = 1 << 63  # OTLP's integers are below it
+PLAIN: Final[tuple[set[type], ...]] = (set(), {str}, {bool}, {int}, {float})
 
 
-def attribute_of(form: Form, value: Frozen, content: Content | None) -> Any:
-    """Return the value of an attribute; without a policy, as for words, known secrets are masked."""
-    value = _masked(value, content or NO_POLICY)
+def attribute_of(form: Form, value: Frozen, policy: Content) -> Any:
+    """Return the value of an attribute."""
+    value = _masked(value, policy)
     match form:
         case Form.WORD:
-            return value if not isinstance(value, dict | list) or _is_plain(value) else _dumped(value)
+            return value if _is_plain(value) else _dumped(value)
         case Form.TEXT:
             return value if isinstance(value, str) else _dumped(value)
         case Form.JSON:
@@ -56,9 +57,12 @@ def _sound(text: str) -> str:
 
 
 def _is_plain(value: Frozen) -> bool:
-    """Tell whether a value is a list that an attribute can be: of one kind of texts or numbers."""
-    kinds = {type(each) for each in value}
-    return isinstance(value, list) and (kinds <= {str} or kinds <= {bool} or kinds <= {int} or kinds <= {float})
+    """Tell whether an attribute can have a value: a text or number, or a list of one kind of them."""
+    if isinstance(value, dict):
+        return False
+    each = value if isinstance(value, list) else [value]
+    kinds = {type(one) for one in each}
+    return kinds in PLAIN and (kinds != {int} or all(-LARGEST <= one < LARGEST for one in each))
 
 
 def _messages(value: Frozen, role: str, finish_reason: str | None) -> list[Any]:
