@@ -15,7 +15,7 @@ from typing import Any
 
 import spanpulse
 
-__all__ = ["CHILDREN", "WAYS", "tell"]
+__all__ = ["CHILDREN", "JOBS", "WAYS", "tell"]
 
 CHILDREN = 4
 JOBS = 40

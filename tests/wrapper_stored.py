@@ -22,7 +22,7 @@ from wrapper_driving import Mode
 from wrapper_matrix import names_of
 from wrapper_venvs import OLDEST_OPENTELEMETRY, packages
 
-__all__ = ["PRICES", "Ran", "differences", "price_file", "run_version"]
+__all__ = ["EXPORTER", "PRICES", "Ran", "differences", "price_file", "run_version"]
 
 ROOT = Path(__file__).parents[1]
 EXPORTER = ("opentelemetry-exporter-otlp-proto-http==1.39.1", *OLDEST_OPENTELEMETRY)

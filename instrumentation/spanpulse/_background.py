@@ -9,6 +9,7 @@ within `every` seconds, with the right times.
 """
 
 import os
+import sys
 import threading
 import time
 import weakref
@@ -139,6 +140,8 @@ class Background:
         return self._rounds >= asked
 
     def _start(self) -> None:
+        if sys.is_finalizing():  # a stream that is freed at the very end: a thread would be waited for, and never run
+            return
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="spanpulse", daemon=True)

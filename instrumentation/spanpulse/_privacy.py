@@ -17,6 +17,7 @@ __all__ = ["Content", "Mask", "mask_known"]
 
 Mask = Callable[[str], str]
 LEFT_OUT: Final = "<LEFT OUT>"
+SHORTEST_NUMBER: Final = 10**11  # of a card, given as a number
 
 
 def mask_known(text: str) -> str:
@@ -50,15 +51,19 @@ class Content:
         try:
             for mask in self.masks:
                 text = mask(text)
+            size = len(text)
         except Exception as error:  # noqa: BLE001 -- the application's own, and nothing may leave unmasked
             say_once(f"a mask failed ({type(error).__name__}); texts that it fails for are left out", error)
             return LEFT_OUT
-        return text if len(text) <= self.longest else f"{text[: self.longest]}… ({len(text)} characters)"
+        return text if size <= self.longest else f"{text[: self.longest]}… ({size} characters)"
 
     def value(self, value: Any) -> Any:
-        """Return what leaves of a JSON value: every text in it by `text`, but for the names of members."""
+        """Return what leaves of a JSON value: every text and long number by `text`, but for the names of members."""
         if isinstance(value, str):
             return self.text(value)
+        if isinstance(value, int) and abs(value) >= SHORTEST_NUMBER:
+            said = str(value)
+            return value if (told := self.text(said)) == said else told
         if isinstance(value, dict):
             return {name: self.value(inner) for name, inner in value.items()}
         return [self.value(inner) for inner in value] if isinstance(value, Iterable) else value

@@ -28,6 +28,7 @@ from watching import Watched, watching
 from wrapper_driving import got
 
 EXAMPLES = 60
+TRIES = 8  # where a task is cancelled it is by chance how much has come by then, with the wrapper or without
 ASKED: dict[str, Any] = {"model": "m-1", "messages": [{"role": "user", "content": "What?"}], "max_tokens": 9}
 SDKS = [(openai._base_client, OPENAI), (anthropic._base_client, ANTHROPIC)]
 WORDS = st.lists(st.sampled_from(["one", "zwei", "три", "四", '"', "\\", "\n"]), max_size=6).map(" ".join)
@@ -115,10 +116,16 @@ def test_an_application_sees_the_same(providers: Providers, sdk: str, kind: str)
             saw = asyncio.run(use(client_of(sdk, kind, address, last), sdk, way, stop, leave))
             return saw, requests_of(providers.asked("same"))
 
-        plain = seen()
-        with watching(*SDKS, content=Content()) as watched:
-            assert seen() == plain
-            assert len(spans_of(watched)) == 1
+        plain, ours = [], []
+        for _ in range(TRIES if leave == "cancel" else 1):
+            plain.append(seen())
+            with watching(*SDKS, content=Content()) as watched:
+                ours.append(seen())
+                assert len(spans_of(watched)) == 1
+            if any(each in plain for each in ours):
+                break
+        else:
+            assert ours == plain
 
     same()
 

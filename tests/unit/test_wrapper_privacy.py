@@ -73,3 +73,15 @@ def test_a_mask_that_fails_leaves_the_text_out(caplog: pytest.LogCaptureFixture)
 
     assert Content(masks=(mask,)).text("secret") == "<LEFT OUT>"
     assert "secret" not in caplog.text
+
+
+def test_a_cards_number_is_masked_where_it_is_a_number_too() -> None:
+    assert Content().value({"card": 4111111111111111, "at": 1763800000000, "n": 12}) == {
+        "card": "<CARD>",
+        "at": 1763800000000,
+        "n": 12,
+    }
+
+
+def test_a_mask_that_returns_no_text_leaves_the_text_out() -> None:
+    assert Content((lambda _text: None,)).text("secret") == "<LEFT OUT>"  # type: ignore[arg-type, return-value]

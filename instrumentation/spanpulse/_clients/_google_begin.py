@@ -49,6 +49,7 @@ class Google:
         said = {"gen_ai.operation.name": operation, "gen_ai.request.model": asked.model, **self._place(client)}
         span = self._tracer.start_span(f"{operation} {asked.model}", kind=SpanKind.CLIENT, attributes=said)
         call = (Vectors if operation == "embeddings" else Exchange)(span, asked.shape, self._teller)
+        call.began = said
         call.is_stream = asked.is_stream
         return call
 

@@ -84,6 +84,7 @@ class Litellm:
             attributes["gen_ai.provider.name"] = provider
         span = self._tracer.start_span(f"{operation} {model}", kind=SpanKind.CLIENT, attributes=attributes)
         call = Spoken(span, kind.shape, self._teller)
+        call.began = attributes
         call.provider_is_known = bool(provider)
         call.is_stream = asked.get("stream") is True
         try:
