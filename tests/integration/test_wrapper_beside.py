@@ -26,7 +26,10 @@ OTHERWISE: dict[tuple[str, str], dict[str, dict[str, int]]] = {
 ADDS_ONE = {("openllmetry", "anthropic"): ("stream", "helper")}
 """Streams whose output others count with the one token that Anthropic says at the start."""
 TWICE = {("openllmetry", "anthropic"): ("failing",)}
-"""Calls that count twice where the wrapper is blind: two spans of equal standing, in two traces, without any id."""
+"""Calls that count twice where the wrapper is blind: two spans of equal standing, in two traces, without any id.
+
+Those of one instrumentation that tells some calls and another that tells the rest look the same, and are two calls.
+"""
 LEAVES_OUT = {"opentelemetry": {"openai"}}
 """Clients of which others do not tell every call: responses and `parse`."""
 PROVIDERS = {"google-genai": "gcp.gemini"}

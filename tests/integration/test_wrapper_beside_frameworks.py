@@ -18,9 +18,6 @@ from running import Running
 from wrapper_beside.recording import FRAMEWORKS, Recorded, read, record
 from wrapper_beside.truth import Call, hold, made
 
-STREAMS = ("streamed", "streamed-concurrently")
-TWICE = {"llama-index-both": STREAMS, "llama-index-both-after": STREAMS}
-"""Calls that count twice: LlamaIndex asks for a stream when it is read, and its span, which says no id, has ended."""
 RECORDED = [each for framework in FRAMEWORKS for each in read(framework)]
 
 
@@ -71,9 +68,7 @@ def test_recorded_anew_it_is_of_the_same_shape_and_the_application_gets_the_same
 
 def calls_of(recorded: Recorded) -> list[Call]:
     """Return the calls that must be counted."""
-    again = [told for told in recorded.calls if told["way"] in TWICE.get(recorded.service, ())]
-    without_id = [{**call_of(told), "response_id": None} for told in again]
-    return [call_of(told) for told in recorded.calls] + without_id
+    return [call_of(told) for told in recorded.calls]
 
 
 def call_of(told: dict[str, Any]) -> Call:
