@@ -43,7 +43,7 @@ def picked(columns: SpanColumns, rows: np.ndarray, source: int) -> SpanColumns:
         words = getattr(columns, name)
         setattr(made, name, Words(words.codes[rows], words.values))
     made.response_id = columns.response_id.take(pa.array(rows))
-    for name in ("input_tokens", "output_tokens"):
+    for name in ("input_tokens", "output_tokens", "duration_ns", "time_to_first_token_ns"):
         numbers = getattr(columns, name)
         setattr(made, name, type(numbers)(numbers.values[rows], numbers.valid[rows]))
     made.size, made.log_source = len(rows), source

@@ -45,6 +45,8 @@ def traffic(first: int, size: int, random: np.random.Generator) -> SpanColumns:
     )
     columns.start_time = BASE_NS + (number * 50_000).astype(np.int64)
     columns.end_time = columns.start_time + random.integers(10**6, 10**10, size)
+    columns.duration_ns = Numbers(columns.end_time - columns.start_time, np.ones(size, np.bool_))
+    columns.time_to_first_token_ns = Numbers(columns.duration_ns.values // 4, call)
     columns.kind = Words(np.where(call, 0, 1).astype(np.int32), ["llm", "other"])
     columns.usage_rank = np.where(call, 2, 0).astype(np.uint8)
     columns.status = Words.constant(size, "unset")

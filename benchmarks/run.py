@@ -1,6 +1,6 @@
 """`make bench`: the figures of benchmarks/RESULTS.md, each measured on a real `spanpulse up` on this machine.
 
-    python benchmarks/run.py [start] [ingest] [peak] [flat] [disk] [queries] [import] [idle] [pages] [live]
+    python benchmarks/run.py [start] [ingest] [peak] [flat] [disk] [queries] [import] [idle] [pages] [live] [wrapper]
 
 Load comes from a process of its own on the same machine, over loopback, bounded in rate and time.
 """
@@ -18,6 +18,7 @@ import _ingest
 import _overview
 import _pages
 import _start
+import _wrapper
 import bench_import
 
 PARTS: dict[str, Callable[[Path], None]] = {
@@ -31,6 +32,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "idle": _pages.measure_idle,
     "pages": _pages.measure,
     "live": _pages.measure_live,
+    "wrapper": _wrapper.measure,
 }
 
 

@@ -169,7 +169,7 @@ def log_columns(keys: Sequence[int], tenants: Sequence[str], first: int = 0, log
         texts=TextColumns(rows, ids, flat, times, none, rows, nothing, none),
         scores=ScoreColumns(
             rows, ids, flat, times, nothing, none, none, none, pa.array([], pa.float64()), none, nothing,
-            none, none, none, none, none, pa.array([], pa.map_(pa.string(), pa.string())),
+            none, none, none, none, none, *[pa.array([], pa.map_(pa.string(), pa.string()))] * 2,
         ),
     )  # fmt: skip
 

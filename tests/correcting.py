@@ -41,6 +41,7 @@ def _trace(number: int, rng: random.Random) -> list[tuple[str, Any]]:
     call = {"gen_ai.operation.name": "chat", "gen_ai.request.model": model, **experiment}
     failed = {"error.type": rng.choice(["timeout", "rate_limit"])} if rng.random() < 0.3 else {}
     response = {"gen_ai.response.id": f"chatcmpl-{number:012d}"}
+    told = {"spanpulse__experiment__tone": rng.choice("ab"), "spanpulse__experiment__size": "s"} if experiment else {}
     user, prompt = f"user-{rng.randrange(8)}", f"prompt-{rng.randrange(4)}"
 
     def first(now: int) -> bytes:
@@ -59,7 +60,9 @@ def _trace(number: int, rng: random.Random) -> list[tuple[str, Any]]:
         return request(_span(number, 1, 0, now, {"user.id": user, "session.id": f"s-{number}"} if late else {}))
 
     def score(now: int) -> bytes:
-        return build.request(build.scored(time_unix_nano=now, gen_ai__evaluation__score__label=rng.choice("xy")))
+        return build.request(
+            build.scored(time_unix_nano=now, gen_ai__evaluation__score__label=rng.choice("xy"), **told)
+        )
 
     made = [("traces", piece) for piece in (first, again, tool, root)]
     return [*made, ("logs", score)] if rng.random() < 0.5 else made

@@ -24,6 +24,7 @@ def a_span(draw: st.DrawFn, span: int, ring: bool) -> Span:
         rank=draw(st.integers(0, 3)) if kind in ("llm", "embedding") else 0,
         start=start,
         end=start + draw(st.sampled_from([0, 2, 7, 100, 3000])) * MS,
+        time_to_first_token_ns=draw(st.sampled_from([None, None, None, MS, 9 * MS, 1001 * MS])),
         provider=draw(st.sampled_from([None, "openai", "azure.ai.openai", "anthropic"])),
         request_model=draw(st.sampled_from([None, "m", "m", "n"])),
         resource=draw(st.sampled_from(["{}", "{}", '{"a":1}'])),

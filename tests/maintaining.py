@@ -17,7 +17,7 @@ from spanpulse_stream.traffic import LoadGenerator
 
 ROLLUPS = (
     *("rollup_minute", "rollup_quarter", "rollup_experiment"),
-    *("rollup_user", "rollup_service", "rollup_score"),
+    *("rollup_user", "rollup_service", "rollup_score", "rollup_score_experiment"),
 )
 
 

@@ -26,7 +26,7 @@ WEIGHT, OTHER_WEIGHT = 7, 40
 START_MS = int(NOON.timestamp() * 1000)
 ROLLUPS = (
     *("rollup_minute", "rollup_quarter", "rollup_experiment"),
-    *("rollup_user", "rollup_service", "rollup_score"),
+    *("rollup_user", "rollup_service", "rollup_score", "rollup_score_experiment"),
 )
 
 Found = dict[str, Any]

@@ -194,9 +194,8 @@ def readable(folder: Path) -> dict[str, Any]:
     with EmbeddedDatabase.open(folder, CONFIG) as database:
         BatchWriter(database).write(batch(0))
         names = ("requests_by_minute", "requests_by_model", "requests_by_experiment", "requests_by_user")
-        found = {
-            name: rows(database, f"SELECT * FROM {name}") for name in (*names, "services_by_minute", "scores_by_minute")
-        }
+        others = ("services_by_minute", "scores_by_minute", "scores_by_experiment")
+        found = {name: rows(database, f"SELECT * FROM {name}") for name in (*names, *others)}
         command = database.control.command
         for counts in ("'known', 3, 1, 1, 5", "'free', 1, 0, 0, 0", "'unknown', 2, 1, 1, 0"):
             names = "model, requests, requests_usage_missing, requests_unpriced, cost"

@@ -75,7 +75,7 @@ def _response(span: Span) -> tuple[object, ...] | None:
 
 
 def _preference(span: Span) -> tuple[int, ...]:
-    return (usage_of(span), span.rank, span.start, -span.end, -span.span, -span.trace)
+    return (usage_of(span), span.rank, span.start, -_last(span), -span.span, -span.trace)
 
 
 def _counts(span: Span, known: dict[Key, Span]) -> bool:
@@ -115,7 +115,7 @@ def _gives_way(span: Span, closer: Span) -> bool:
 
 
 def _yields_nothing(span: Span, outer: Span) -> bool:
-    empty = not usage_of(span) and span.status != "error"
+    empty = not usage_of(span) and span.status != "error" and not _is_outlived(outer)
     return empty and usage_of(outer) and _may_be_one(outer, span)
 
 
@@ -137,19 +137,35 @@ def _repeats(span: Span, below: Span) -> bool:
     return not usage_of(span) and not below.response_id and below.rank >= 2
 
 
+def _is_outlived(span: Span) -> bool:
+    return span.time_to_first_token_ns is not None and span.time_to_first_token_ns > span.end - span.start
+
+
+def _last(span: Span) -> int:
+    return span.start + (span.time_to_first_token_ns or 0) if _is_outlived(span) else span.end
+
+
 def _same_moment(closer: Span, span: Span) -> bool:
     def identity(one: Span) -> tuple[object, ...]:
         return (one.tenant, one.resource, one.request_model, one.kind)
 
     def holds(outer: Span, inner: Span) -> bool:
-        return outer.start <= inner.start + 5 * MS and outer.end >= inner.end - 5 * MS
+        return outer.start <= inner.start + 5 * MS and _last(outer) >= _last(inner) - 5 * MS
+
+    def begins_behind(outer: Span, inner: Span) -> bool:
+        return outer.start - 5 * MS <= inner.start <= _last(outer) + 5 * MS and _last(outer) <= _last(inner) + 5 * MS
+
+    def is_one() -> bool:
+        if _is_outlived(span):
+            return begins_behind(span, closer)
+        return holds(span, closer) or (closer.rank == 3 and holds(closer, span))
 
     families = [(one.provider or "").rpartition(".")[2] for one in (closer, span)]
     return (
         identity(closer) == identity(span)
         and (families[0] == families[1] or not all(families))
         and abs(closer.start - span.start) <= 1000 * MS
-        and (holds(span, closer) or (closer.rank == 3 and holds(closer, span)))
+        and is_one()
     )
 
 

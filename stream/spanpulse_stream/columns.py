@@ -188,6 +188,7 @@ class ScoreColumns:
     request_model: Words
     prompt_name: Words
     prompt_version: Words
+    experiments: pa.Array  # map<string, string>
     attributes: pa.Array  # map<string, string>
 
 

@@ -51,7 +51,7 @@ def test_whatever_differs_would_be_found(pair: Pair) -> None:
     """The comparison itself: a row more, or another value, is seen in any table. Comes last."""
     client = pair.cluster.clickhouse.client(database="spanpulse")
     again = "SETTINGS deduplicate_insert = 'disable' SELECT"
-    for table in ("span_texts", "rollup_user", "rollup_score"):
+    for table in ("span_texts", "rollup_user", "rollup_score", "rollup_score_experiment"):
         client.command(f"INSERT INTO {table} {again} * FROM {table} LIMIT 1")
         assert differences(pair.one, pair.cluster, [table]), table
     client.command(f"INSERT INTO span_rows {again} * REPLACE ('none' AS trace_id, 1 AS cost) FROM span_rows LIMIT 1")

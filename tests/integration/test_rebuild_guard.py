@@ -10,6 +10,7 @@ import rebuilding
 from pipeline_running import ROLLUPS
 from sinks_inside import Inside, a_process
 
+SCORES = {"rollup_score", "rollup_score_experiment"}
 CALLS = {"rollup_minute", "rollup_quarter", "rollup_experiment", "rollup_user"}
 
 
@@ -43,7 +44,7 @@ def test_rows_that_are_missing_or_doubled_are_not_counted_into_rollups(
     found = inside(rebuilding.with_rows_lost, tmp_path, counted)
     assert found["kept"]
     assert left(found["rebuild"], "of its corrections are missing") == CALLS
-    assert left(found["rebuild"], "of its scores are missing") == {"rollup_score"}
+    assert left(found["rebuild"], "of its scores are missing") == SCORES
     assert left(found["rebuild"], "1 more of its spans are there than its batches stored") == {
         *CALLS,
         "rollup_service",
@@ -56,8 +57,8 @@ def test_rows_that_are_missing_or_doubled_are_not_counted_into_rollups(
 def test_rows_of_rollups_that_are_missing_are_named_and_restored(inside: Inside, tmp_path: Path) -> None:
     found = inside(rebuilding.with_rollup_rows_lost, tmp_path)
     assert {each["table"] for each in found["audit"]["findings"]} == set(ROLLUPS)
-    scores = [each for each in found["audit"]["findings"] if each["table"] == "rollup_score"]
-    assert {each["measure"] for each in scores} == {"scores", "with_value", "value_sum", "labels"}
+    scores = [each for each in found["audit"]["findings"] if each["table"] in SCORES]
+    assert {each["measure"] for each in scores} == {"scores", "with_value", "positive", "value_sum", "labels"}
     assert found["rebuild"]["skipped"] == []
     assert found["restored"]
     twice = [each for each in found["doubled"]["findings"] if each["check"] == "offsets"]

@@ -41,4 +41,4 @@ def test_rebuild_restores_truncated_rollups_while_2000_spans_arrive_a_second(tmp
         for table in ROLLUPS:
             expected = merged(untouched, table)
             assert found[table] == expected, table
-            assert expected or table == "rollup_score"
+            assert expected or table.startswith("rollup_score")

@@ -22,6 +22,7 @@ from spanpulse_stream.rows import score_batch, span_batch, text_batch
 
 TESTS = Path(__file__).parents[1]
 PAIRS = pa.map_(pa.string(), pa.string())
+SCORE_ROLLUPS = ("rollup_score", "rollup_score_experiment")
 
 
 def spans() -> list[Span]:
@@ -65,7 +66,7 @@ def logs() -> LogColumns:
         rows, ids, flat, times, pa.array(["r", None]), words(["judge", None]), words([None, "2"]), words(["x", "y"]),
         pa.array([0.1, None]), words(["pass", None]), pa.array([None, "because"]), words([None, "shop"]),
         words(["prod", None]), words(["m", None]), words(["p", None]), words([None, "1"]),
-        pa.array([[("k", "v")], None], PAIRS),
+        pa.array([[("e", "a"), ("f", "b")], None], PAIRS), pa.array([[("k", "v")], None], PAIRS),
     )  # fmt: skip
     return replace(log_columns([5, 6], ["a", "b"]), texts=texts, scores=scores)
 
@@ -102,7 +103,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "span_rows": [span_batch(columns())],
         "span_texts": [text_batch(logs())],
         "scores": [score_batch(logs())],
-        "rollup_score": [rolled_scores()],
+        **{table: [rolled_scores(table)] for table in SCORE_ROLLUPS},
     }
     for table, parts in batches.items():
         for number, batch in enumerate(parts):
@@ -117,9 +118,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def rolled_scores() -> pa.RecordBatch:
+def rolled_scores(table: str) -> pa.RecordBatch:
     rows = ScoreRows.of_columns(logs())
-    return roll_up_scores(rows, log_source=1, end_offset=5, dimensions=caps())["rollup_score"]
+    return roll_up_scores(rows, log_source=1, end_offset=5, dimensions=caps())[table]
 
 
 def table_of(database: Path, table: str) -> pa.Table:
@@ -199,12 +200,14 @@ def test_quantiles_in_sql_are_those_of_the_sketch_and_within_one_percent(databas
         assert value == pytest.approx(exact[ceil(q * len(exact)) - 1], rel=0.01)
 
 
-def test_scores_roll_up(database: Path) -> None:
-    order = ("tenant", "name")
-    back = plain(table_of(database, "rollup_score"), order)
-    sent = plain(rolled_scores(), order)
+@pytest.mark.parametrize("table", SCORE_ROLLUPS)
+def test_scores_roll_up(database: Path, table: str) -> None:
+    order = ("tenant", "name", *(("experiment",) if table == "rollup_score_experiment" else ()))
+    back = plain(table_of(database, table), order)
+    sent = plain(rolled_scores(table), order)
+    assert len(sent) == 2
     assert back == [row | {"minute": row["minute"]} for row in sent]
-    assert set(rolled_scores().schema.names) == set(column_names("rollup_score"))
+    assert set(rolled_scores(table).schema.names) == set(column_names(table))
 
 
 def without_zeros(measures: dict[str, Any]) -> dict[str, Any]:

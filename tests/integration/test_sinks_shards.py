@@ -22,9 +22,11 @@ from spanpulse_sinks.clickhouse.server import ServerDatabase
 from spanpulse_stream.cluster import Shared
 
 SCOPES = ("range=24h", "range=6h&tenant=acme")
+SCORES_BY_CALL = "scores_by_call(since = '2000-01-01 00:00:00', until = '2100-01-01 00:00:00')"
 VIEWS = (
     *("spans", "requests_by_minute", "requests_by_model", "requests_by_experiment", "requests_by_user"),
-    *("services_by_minute", "scores_by_minute"),
+    *("services_by_minute", "scores_by_minute", "scores_by_experiment"),
+    SCORES_BY_CALL,
 )
 Data = tuple[ServerDatabase, ServerDatabase, datetime]
 
@@ -79,6 +81,24 @@ def test_a_subquery_is_asked_of_all_shards(data: Data) -> None:
         found = [query(each, sql, output_format="CSV") for each in data[:2]]
         assert found[0] == found[1]
         assert found[0][:1] != b"0"
+
+
+def test_a_late_score_finds_its_call_on_another_shard(data: Data) -> None:
+    one, both, _ = data
+    place = "log_source, log_offset, ordinal, received_at, tenant, time, evaluator, name, value, response_id"
+    late = (
+        "SELECT 4242, log_offset + 1, 0, received_at, tenant, end_time + 60, 'person', 'late', 1, response_id"
+        " FROM spans WHERE response_id IS NOT NULL AND counted"
+    )
+    one.writer.command(f"INSERT INTO scores ({place}) {late}")
+    by_model = (
+        f"SELECT model, count(), sum(length(trace_id)) FROM {SCORES_BY_CALL}"
+        " WHERE name = 'late' GROUP BY model ORDER BY model"
+    )
+    found = [query(each, by_model, output_format="CSV") for each in (one, both)]
+    assert found[0] == found[1]
+    assert found[0]
+    assert not any(line.startswith(b"\\N") for line in found[0].splitlines())
 
 
 Ask = Callable[[Backend, Scope], Any]

@@ -111,6 +111,20 @@ def test_errors_of_tools_and_scores_are_those_of_the_plan(up: Running) -> None:
     assert {(row["name"], row["each"][0]): int(row["each"][1]) for row in rows} == TOTALS.scores
 
 
+def test_scores_are_of_the_variants_that_their_calls_were_in(up: Running) -> None:
+    rows = up.sql(
+        "SELECT variant, name, toInt64(sum(scores)) AS n, toInt64(sum(positive)) AS above FROM rollup_score_experiment"
+        " WHERE experiment = 'answer-style' GROUP BY ALL ORDER BY ALL"
+    )
+    assert len({row["variant"] for row in rows}) > 1
+    assert rows == up.sql(
+        "SELECT c.experiments['answer-style'] AS variant, s.name AS name, toInt64(count()) AS n,"
+        " toInt64(countIf(s.value > 0)) AS above FROM scores AS s JOIN spans AS c"
+        " ON c.tenant = s.tenant AND c.trace_id = s.trace_id AND c.span_id = s.span_id"
+        " WHERE variant != '' GROUP BY ALL ORDER BY ALL"
+    )
+
+
 def test_the_events_are_told_with_figures_of_the_spans(up: Running) -> None:
     slow, jump, failing = read_events(lambda sql, values: read(up, sql, dict(values)), UNTIL)
     within = times(slow.begin, slow.end) + f" AND counted AND request_model = '{SLOW_MODEL.name}'"

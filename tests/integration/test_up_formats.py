@@ -22,7 +22,8 @@ METHODS = {
 PLACES = {"log_source", "log_offset", "ordinal", "received_at", "tenant", "received_day", "applied", "versions"}
 TABLES = {
     *("span_rows", "span_texts", "scores", "dead_letters", "span_updates"),
-    *("rollup_minute", "rollup_quarter", "rollup_experiment", "rollup_user", "rollup_service", "rollup_score"),
+    *("rollup_minute", "rollup_quarter", "rollup_experiment", "rollup_user", "rollup_service"),
+    *("rollup_score", "rollup_score_experiment"),
 }
 
 

@@ -45,8 +45,9 @@ def text_rows(texts: TextColumns) -> list[dict[str, Any]]:
 
 
 def score_rows(scores: ScoreColumns) -> list[dict[str, Any]]:
-    """Return the rows with their attributes as dicts."""
-    return [{**row, "attributes": dict(row["attributes"])} for row in _rows(scores)]
+    """Return the rows with their maps as dicts."""
+    maps = ("experiments", "attributes")
+    return [{**row, **{name: dict(row[name]) for name in maps}} for row in _rows(scores)]
 
 
 def _rows(columns: TextColumns | ScoreColumns) -> list[dict[str, Any]]:

@@ -92,6 +92,35 @@ def calls_at_once(draw: st.DrawFn) -> tuple[list[Span], int]:
     return in_log(draw(st.permutations(spans)), per_message=2), len(calls)
 
 
+@st.composite
+def streams_at_once(draw: st.DrawFn) -> tuple[list[Span], int]:
+    """Some streams of one model, each begun after its framework's span had ended; few different tokens, or none."""
+    spans = []
+    moments = st.tuples(st.integers(0, 50), *[st.integers(1, 50)] * 3, st.sampled_from([None, 1, 2]), st.booleans())
+    calls = draw(st.lists(moments, min_size=1, max_size=12))
+    for number, (at, lead, wait, rest, tokens, has_id) in enumerate(calls, 1):
+        start = BASE_NS + at * 20 * MS
+        begun, first = start + lead * 20 * MS, start + (lead * 20 + wait * 20) * MS
+        identity = f"chatcmpl-7h7{number:05}" if has_id else None
+        told = {"input_tokens": tokens, "stream": 1}
+        spans.append(llm(number, trace=number, start=begun, end=first + rest * 20 * MS, response_id=identity, **told))
+        outer = {"rank": 1, "start": start, "end": begun - 10 * MS, "time_to_first_token_ns": first - start}
+        spans.append(llm(100 + number, trace=100 + number, **outer, **told))
+    return in_log(draw(st.permutations(spans)), per_message=2), len(calls)
+
+
+@LAW
+@given(streams_at_once(), CUTS, st.sampled_from(["", "all"]))
+def test_streams_that_outlive_their_frameworks_spans_count_once_each(
+    made: tuple[list[Span], int], cuts: list[int], restart: str
+) -> None:
+    log, calls = made
+    outcome = run(log, cuts, restart=restart).outcome()
+    assert sorted(key[2] for key, (counted, _) in outcome.items() if counted) == list(range(1, calls + 1))
+    framework = [span for span in log if span.rank == 1]
+    assert all(counted for counted, _ in run(framework, cuts).outcome().values())
+
+
 @LAW
 @given(calls_at_once(), CUTS)
 def test_concurrent_calls_count_once_each(made: tuple[list[Span], int], cuts: list[int]) -> None:

@@ -18,12 +18,32 @@ EVERY_ROOM = {Path(room).name for room in ROOMS}
 STREAM = ROOT / "stream/spanpulse_stream"
 FOLDERS = (
     *("log", "observe", "settings", "control"),
-    *("decode", "normalise", "usage", "price", "rollup", "rows", "decisions"),
+    *("assignment", "decode", "normalise", "usage", "price", "rollup", "rows", "decisions"),
     *("kafka", "transport", "gateway", "importing", "pipeline", "deltas", "letters"),
     *("maintenance", "process", "embedded", "cluster", "traffic", "commands"),
 )
 """From the lowest to the highest."""
-PURE = ("decode", "normalise", "usage", "price", "rollup", "rows")
+WRAPPER = ROOT / "instrumentation/spanpulse"
+WRAPPERS = (
+    *(
+        "_version",
+        "_log",
+        "_settings",
+        "_personal",
+        "_privacy",
+        "_events",
+        "_recent",
+        "_imports",
+        "_ends",
+        "_background",
+        "_shapes",
+        "_calls",
+    ),
+    *("_metrics", "_telling", "_export", "_state", "_context", "_sampling", "_processor", "_own"),
+    *("_steps", "_scores", "_experiments", "_guard", "checks", "_clients", "_instrument", "_auto", "_commands", "_cli"),
+)
+"""Modules and folders of the wrapper, from the lowest to the highest."""
+PURE = ("assignment", "decode", "normalise", "usage", "price", "rollup", "rows")
 EDGES = {"faust", "mode", "aiokafka", "sqlite3", "clickhouse_connect", "chdb", "starlette", "uvicorn", "httpx"}
 
 
@@ -77,6 +97,32 @@ def test_a_folder_of_the_stream_imports_only_folders_below_it(folder: str) -> No
 def test_what_folders_share_imports_none_of_them() -> None:
     for file in STREAM.glob("*.py"):
         assert not parts_imported(file) & set(FOLDERS), file.relative_to(ROOT)
+
+
+def test_every_part_of_the_wrapper_has_its_place() -> None:
+    parts = {file.stem for file in WRAPPER.glob("*.py")} | {file.parent.name for file in WRAPPER.glob("*/__init__.py")}
+    assert parts - {"__init__", "__main__"} == set(WRAPPERS)
+
+
+@pytest.mark.parametrize("part", WRAPPERS)
+def test_a_part_of_the_wrapper_imports_only_parts_below_it(part: str) -> None:
+    above = set(WRAPPERS[WRAPPERS.index(part) + 1 :])
+    files = [*(WRAPPER / part).rglob("*.py"), *WRAPPER.glob(f"{part}.py")]
+    assert files
+    for file in files:
+        wrong = {name.partition(".")[0] for name in wrapper_imports(file)} & above
+        assert not wrong, f"{file.relative_to(ROOT)} imports {wrong}"
+
+
+def wrapper_imports(file: Path) -> set[str]:
+    """Return what a file imports of the wrapper, without the package's name."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == WRAPPER.name:
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{WRAPPER.name}."):
+            found.add(str(node.module).removeprefix(f"{WRAPPER.name}."))
+    return found
 
 
 @pytest.mark.parametrize("step", PURE)

@@ -29,6 +29,8 @@ def test_a_score_has_all_that_is_known_of_it() -> None:
             error__type="timeout",
             ratio=0.5,
             flags=[1, True],
+            spanpulse__experiment__greeting="b",
+            spanpulse__experiment__size=2,
         ),
         resource={"service.name": "shop", "deployment.environment": "old", "deployment.environment.name": "prod"},
     )
@@ -49,6 +51,7 @@ def test_a_score_has_all_that_is_known_of_it() -> None:
         "request_model": "gpt-5",
         "prompt_name": "support",
         "prompt_version": "7",
+        "experiments": {"greeting": "b", "size": "2"},
         "attributes": {"error.type": "timeout", "ratio": "0.5", "flags": "[1,true]"},
     }
 

@@ -44,11 +44,18 @@ def test_a_score_has_what_the_event_says_and_else_what_its_span_says() -> None:
 
 def test_what_the_event_says_goes_first() -> None:
     said = {NAME: "q", "spanpulse.evaluator.name": "judge", "gen_ai.response.id": "other", "gen_ai.request.model": "m"}
-    got = one(CHAT | {"gen_ai.response.id": "r"}, events=[result(**said), result(**{NAME: "q2", VALUE: "0.5"})])
+    said["spanpulse.experiment.tone"] = "warm"
+    own = {"gen_ai.response.id": "r", "spanpulse.experiment.tone": "cold", "spanpulse.experiment.size": "s"}
+    got = one(CHAT | own, events=[result(**said), result(**{NAME: "q2", VALUE: "0.5"})])
     assert scores(got, "name", "evaluator", "response_id", "request_model", "value") == [
         ("q", "judge", "other", "m", None),
         ("q2", "app", "r", "gpt-5", 0.5),
     ]
+    assert [dict(row) for (row,) in scores(got, "experiments")] == [  # type: ignore[call-overload]
+        {"tone": "warm", "size": "s"},
+        {"tone": "cold", "size": "s"},
+    ]
+    assert scores(got, "attributes") == [([],), ([],)]
 
 
 @pytest.mark.parametrize(("value", "read"), [(1, 1.0), (True, 1.0), ("x", None), (math.nan, None), ([1], None)])

@@ -155,7 +155,10 @@ def test_migrations_are_numbered_without_gaps_and_leave_no_placeholder() -> None
     for migration in known:
         for statement in migration.statements:
             assert statement.startswith(("CREATE", "ALTER", "TRUNCATE", "INSERT"))
-            assert "{" not in statement.replace("{condition}", "")
+            left = statement.replace("{condition}", "")
+            for parameter in ("{since:DateTime('UTC')}", "{until:DateTime('UTC')}") * ("VIEW scores_by_call" in left):
+                left = left.replace(parameter, "")
+            assert "{" not in left
 
 
 def test_statements_end_at_the_end_of_a_line() -> None:

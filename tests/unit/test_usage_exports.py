@@ -13,6 +13,7 @@ from making_spans import CHAT, NOW, request, span
 MS = 1_000_000
 INSTRUMENTOR, OTHER_INSTRUMENTOR = "opentelemetry.instrumentation.openai", "openlit.otel.tracing"
 FRAMEWORK, SDK = "openinference.instrumentation.langchain", "openinference.instrumentation.openai"
+LAZY = "openinference.instrumentation.llama_index"
 FAILED = Status(code=Status.STATUS_CODE_ERROR)
 
 
@@ -123,6 +124,63 @@ def test_a_framework_call_that_holds_no_other_counts_too(apart: dict[str, Any]) 
     framework = {"trace": 1, "at": (0, 1000)} | ({"id": apart["id"]} if "id" in apart else {})
     sdk = {"trace": 2, "at": (6, 990), "id": "chatcmpl-h7000001"} | ({} if "id" in apart else apart)
     assert tokens_counted((FRAMEWORK, call(1, **framework)), (SDK, call(2, **sdk))) == [None, None]
+
+
+def lazy(number: int, first: int, at: tuple[int, int] = (0, 20), **more: Any) -> tuple[str, Span]:
+    """Return a stream as LlamaIndex tells it: ``first`` in ms is when its first token came."""
+    token = Span.Event(name="First Token Stream Event", time_unix_nano=NOW + (first - 10_000) * MS)
+    return LAZY, call(number, trace=number, at=at, events=[token], **more)
+
+
+BEGUN = {"trace": 9, "at": (25, 900), "id": "chatcmpl-h7000001"}
+
+
+def test_a_stream_that_begins_after_its_frameworks_span_counts_once() -> None:
+    assert tokens_counted(lazy(1, 60, tokens=7), (SDK, call(9, tokens=7, **BEGUN))) == [7]
+    assert tokens_counted(lazy(1, 60), (SDK, call(9, tokens=7, **BEGUN))) == [7]
+    assert tokens_counted(lazy(1, 60), (SDK, call(9, **BEGUN))) == [None]
+    assert tokens_counted(lazy(1, 60, tokens=7)) == [7]
+
+
+@pytest.mark.parametrize(
+    ("framework", "sdk"),
+    [
+        (lazy(1, 60, tokens=8), {}),
+        (lazy(1, 60, tokens=7, id="chatcmpl-h7000002"), {}),
+        (lazy(1, 60, tokens=7), {"at": (-20, 900)}),
+        (lazy(1, 1100, tokens=7), {"at": (1001, 1900)}),
+        (lazy(1, 60, tokens=7), {"at": (25, 50)}),
+        (lazy(1, 60, tokens=7), {"at": (70, 900)}),
+        (lazy(1, 60, tokens=7), {"status": FAILED, "tokens": None}),
+        (lazy(1, 60, tokens=7), {"tokens": None}),
+        (lazy(1, 60, at=(0, 70), tokens=7), {}),
+        ((FRAMEWORK, lazy(1, 60, tokens=7)[1]), {}),
+    ],
+    ids=[
+        *("other tokens", "its own id", "begun before", "begun late", "over before the first token"),
+        *("begun after the first token", "a failed attempt", "no tokens", "its span saw the token", "who waits for it"),
+    ],
+)
+def test_a_stream_beside_one_of_a_framework_that_may_be_another_counts_too(
+    framework: tuple[str, Span], sdk: dict[str, Any]
+) -> None:
+    told = {"tokens": 7} | BEGUN | sdk
+    tokens = told.pop("tokens")
+    counted = tokens_counted(framework, (SDK, call(9, **told, **({} if tokens is None else {"tokens": tokens}))))
+    assert len(counted) == 2
+
+
+def test_streams_at_once_that_begin_after_their_frameworks_spans_count_once_each() -> None:
+    """Some tell no usage, as one that is left before its end; others tell the same tokens."""
+    both = Story()
+    for number in range(1, 201):
+        start = number * 7 % 500
+        told = {"tokens": number % 3} if number % 3 else {}
+        inside = call(1000 + number, trace=1000 + number, at=(start + 25, start + 400 + number * 5 % 90), **told)
+        around = lazy(number, start + 60 + number % 9, at=(start, start + 20), **told)
+        both.run([request(inside, scope=SDK), request(around[1], scope=LAZY)])
+    assert len(both.calls()) == 200
+    assert [row for row in both.calls() if row["first_token"] is not None] == [], "only frameworks tell of it here"
 
 
 def test_the_server_below_a_client_counts_once() -> None:

@@ -40,6 +40,7 @@ TABLES: Mapping[str, Position] = {
     "rollup_user": Position.APPLIED,
     "rollup_service": Position.APPLIED,
     "rollup_score": Position.APPLIED,
+    "rollup_score_experiment": Position.APPLIED,
     "batches": Position.FIRST_OFFSET,
 }
 

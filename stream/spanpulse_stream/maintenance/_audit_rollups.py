@@ -54,10 +54,10 @@ OF_SPANS = (
     Rollup("rollup_user", ("user_id",), CALLS, "counted AND user_id_ != ''", "quarter", 900),
     Rollup("rollup_service", ("service_name", "environment", "kind", "name"), SERVICES),
 )
-OF_SCORES = Rollup(
-    "rollup_score",
-    ("name", "evaluator", "service_name", "environment", "model", "prompt_name", "prompt_version"),
-    SCORES,
+SCORE = ("name", "evaluator", "service_name", "environment", "model", "prompt_name", "prompt_version")
+OF_SCORES = (
+    Rollup("rollup_score", SCORE, SCORES),
+    Rollup("rollup_score_experiment", ("experiment", "variant", *SCORE), SCORES, each_experiment=True),
 )
 
 
@@ -75,7 +75,7 @@ class RollupAudit:
     def differences(self, tables: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Yield what differs: table, minute, tenant, dimensions, measure, expected, found."""
         sums = self._expected()
-        for rollup in (*OF_SPANS, OF_SCORES):
+        for rollup in (*OF_SPANS, *OF_SCORES):
             if rollup.name in tables:
                 found = self._found(rollup)
                 minutes = sorted(m for m in {*sums[rollup.name], *found} if sums[rollup.name][m] != found.get(m, 0))
@@ -90,8 +90,9 @@ class RollupAudit:
                 for rollup in OF_SPANS:
                     time = minute["minute"] // rollup.seconds * rollup.seconds
                     sums[rollup.name][time] = (sums[rollup.name][time] + minute[rollup.name]) % WRAP
-        for minute in self.read(_summed([OF_SCORES], self.rows.scores())).to_pylist():
-            sums[OF_SCORES.name][minute["minute"]] = minute[OF_SCORES.name] % WRAP
+        for minute in self.read(_summed(OF_SCORES, self.rows.scores())).to_pylist():
+            for rollup in OF_SCORES:
+                sums[rollup.name][minute["minute"]] = minute[rollup.name] % WRAP
         return sums
 
     def _span_rows(self) -> Iterator[str]:
@@ -140,7 +141,7 @@ class RollupAudit:
             yield from _told(rollup, row)
 
     def _rows_for(self, rollup: Rollup) -> Iterator[str]:
-        return iter([self.rows.scores()]) if rollup is OF_SCORES else self._span_rows()
+        return iter([self.rows.scores()]) if rollup in OF_SCORES else self._span_rows()
 
     def _table(self, rollup: Rollup) -> str:
         return self.stands_in.get(rollup.name, rollup.name)

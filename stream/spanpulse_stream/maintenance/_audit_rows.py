@@ -92,6 +92,7 @@ class DayRows:
         return (
             f"SELECT 1 AS sign, toString(tenant) AS tenant_, {_minute('time')} AS minute, {', '.join(folded)},"
             f" if(isNull(label), NULL, {label}) AS label_, ifNull(abs(value) < {LARGEST_VALUE}, false) AS usable,"
+            f" {self._experiments('score.', self.full)} AS experiments_, ifNull(value, 0.) > 0 AS above,"
             " toInt64(trunc(if(usable, value, 0.))) AS whole,"
             " toInt64(roundBankers((if(usable, assumeNotNull(value), 0.) - whole) * 1e12)) AS fraction,"
             " reinterpret(toInt128(assumeNotNull(whole)) * 1000000000000 + fraction, 'Decimal(38, 12)') AS exact"
@@ -106,16 +107,19 @@ class DayRows:
     def _named(self, raw: str, folded: Collection[str]) -> str:
         """Return the query for rows of spans with what rollups and measures ask of them."""
         names = ", ".join(f"{self._fold(name, value, folded)} AS {name}_" for name, value in DIMENSIONS.items())
-        name, variant = self._fold("experiment", "e.1", folded), self._fold("variant", "e.2", folded)
-        pairs = "CAST(experiments, 'Array(Tuple(String, String))')"
         return (
             f"SELECT sign, toString(tenant) AS tenant_, {_minute('end_time')} AS minute, toString(kind) AS kind_,"
-            f" {names}, ifNull(user_id, '') AS user_id_, arrayMap(e -> ({name}, {variant}), {pairs}) AS experiments_,"
+            f" {names}, ifNull(user_id, '') AS user_id_, {self._experiments('', folded)} AS experiments_,"
             " toInt64(least(greatest(weight, 1), 2147483647)) AS w,"
             " status = 'error' OR isNotNull(error_type) AS failed,"
             f" ifNull(usage_status IN ('reported', 'estimated'), false) AS known, counted, {', '.join(MEASURED)}"
             f" FROM ({raw}) WHERE NOT dropped"
         )
+
+    def _experiments(self, kind: str, folded: Collection[str]) -> str:
+        """Return the experiments of a row with their variants, as the rollups name them."""
+        name, variant = self._fold(f"{kind}experiment", "e.1", folded), self._fold(f"{kind}variant", "e.2", folded)
+        return f"arrayMap(e -> ({name}, {variant}), CAST(experiments, 'Array(Tuple(String, String))'))"
 
     def _fold(self, dimension: str, value: str, folded: Collection[str]) -> str:
         """Return the value as the rollups name it: its own name where it had a place on the day its span came."""

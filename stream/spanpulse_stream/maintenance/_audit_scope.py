@@ -5,7 +5,7 @@ from datetime import date
 
 from spanpulse_sinks.clickhouse import ReadBench, Retention, days_of
 from spanpulse_stream.maintenance._rebuild_days import below, corrects_gone, spans_gone
-from spanpulse_stream.pipeline import CALL_ROLLUPS, ROLLUPS
+from spanpulse_stream.pipeline import CALL_ROLLUPS, ROLLUPS, SCORE_ROLLUPS
 from spanpulse_stream.rollup import DimensionCaps
 
 __all__ = ["HELD_AGAINST", "days_gone", "full_dimensions"]
@@ -23,7 +23,7 @@ def days_gone(
     for day in days:
         reasons = {table: spans_gone(retention, bench, day, table) for table in HELD_AGAINST if table != "seen"}
         for table in ROLLUPS:
-            reasons[table] = reasons[table] or reasons["scores" if table == "rollup_score" else "span_rows"]
+            reasons[table] = reasons[table] or reasons["scores" if table in SCORE_ROLLUPS else "span_rows"]
         corrects = reasons["span_rows"] or corrects_gone(retention, bench, day)
         for table in CALL_ROLLUPS:
             reasons[table] = reasons[table] or corrects

@@ -100,6 +100,7 @@ SERVICES: Sequence[Measure] = (
 SCORES: Sequence[Measure] = (
     _plain("scores", "1"),
     _plain("with_value", "usable"),
+    _plain("positive", "usable AND above"),
     Measure("value_sum", "if(usable, exact, toInt64(0))", "value_sum", money=True),
     _words("labels", "if(label_ IS NULL, 0, reinterpretAsInt64(cityHash64(assumeNotNull(label_))))"),
 )

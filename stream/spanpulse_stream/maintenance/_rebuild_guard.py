@@ -13,7 +13,7 @@ from spanpulse_stream.decisions import SIGNAL as DECISIONS
 from spanpulse_stream.maintenance._audit_batches import BatchAudit
 from spanpulse_stream.maintenance._context import Context
 from spanpulse_stream.maintenance._rebuild_days import Received, below, corrects_gone, spans_gone
-from spanpulse_stream.pipeline import CALL_ROLLUPS
+from spanpulse_stream.pipeline import CALL_ROLLUPS, SCORE_ROLLUPS
 
 __all__ = ["kept_back"]
 
@@ -36,7 +36,7 @@ def kept_back(
     # Of corrections only those that drop a span change how many there are.
     drops = spans or corrects_gone(retention, bench, day, "dropped") or (calls if _was_decided(bench, day) else None)
     scores = spans_gone(retention, bench, day, "scores") or _differ("scores", _scores(bench, audit, day, ends))
-    whys = {**dict.fromkeys(CALL_ROLLUPS, calls), "rollup_service": drops, "rollup_score": scores}
+    whys = {**dict.fromkeys(CALL_ROLLUPS, calls), "rollup_service": drops, **dict.fromkeys(SCORE_ROLLUPS, scores)}
     return {table: why for table in tables if (why := whys[table])}
 
 

@@ -7,7 +7,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["LOG_ATTRIBUTES", "SLOT_KEYS", "LogSlot"]
+__all__ = ["EXPERIMENT", "LOG_ATTRIBUTES", "SLOT_KEYS", "LogSlot"]
 
 
 class LogSlot(IntEnum):
@@ -56,6 +56,9 @@ SLOT_KEYS: Final = MappingProxyType(
         LogSlot.ENVIRONMENT: ("deployment.environment.name", "deployment.environment"),
     }
 )
+
+EXPERIMENT: Final = "spanpulse.experiment."
+"""How the keys of attributes begin that name an experiment; their value is the variant."""
 
 LOG_ATTRIBUTES: Final = tuple(key for keys in SLOT_KEYS.values() for key in keys)
 """Every attribute key that is read; batches must be decoded with them."""

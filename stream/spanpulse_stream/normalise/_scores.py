@@ -16,7 +16,7 @@ from spanpulse_stream.decode import DecodedLogs, Values
 from spanpulse_stream.normalise._logs_keys import LogSlot
 from spanpulse_stream.normalise._logs_slots import Slots
 from spanpulse_stream.normalise._pool import ABSENT, Pool
-from spanpulse_stream.normalise._scores_values import MAP, attribute_maps, place_texts, score_values
+from spanpulse_stream.normalise._scores_values import MAP, attribute_pairs, place_texts, score_values, split_maps
 
 __all__ = ["find_scores"]
 
@@ -39,6 +39,7 @@ def find_scores(
     own = _Texts(decoded.attributes.value, slots[:, records], pool)
     whose = _Texts(decoded.resources.value, resources[:, decoded.resource[records]], pool)
     scope, scopes = decoded.scope[records], decoded.scopes
+    experiments, others = split_maps(attribute_pairs(decoded.attributes, records, slots[COLUMNS][:, records], pool))
     return ScoreColumns(
         record=(np.cumsum(kept) - 1)[records].astype(np.int32),
         trace_id=decoded.trace_id[records],
@@ -58,7 +59,8 @@ def find_scores(
         request_model=own.words(LogSlot.REQUEST_MODEL),
         prompt_name=own.words(LogSlot.PROMPT_NAME),
         prompt_version=own.words(LogSlot.PROMPT_VERSION),
-        attributes=attribute_maps(decoded.attributes, records, slots[COLUMNS][:, records], pool),
+        experiments=experiments,
+        attributes=others,
     )
 
 
@@ -95,6 +97,7 @@ def _no_scores() -> ScoreColumns:
         "span_id": np.zeros(0, np.uint64),
         "time": np.zeros(0, np.int64),
         "value": pa.array([], pa.float64()),
+        "experiments": pa.array([], MAP),
         "attributes": pa.array([], MAP),
     }
     given = {"record", "response_id", "explanation", *numbers}

@@ -1,8 +1,9 @@
-"""Values of a score's attributes: as texts, as numbers, and as the map of those that have no column.
+"""Values of a score's attributes: as texts, as numbers, and as the maps of experiments and of what has no column.
 
 A value that is no text is written as JSON has it (true, 7, 0.25, [1, 2]); bytes as base64.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -11,15 +12,17 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.decode import Attributes, Value, ValueKind, Values, decode_value
 from spanpulse_stream.normalise._json import scalar_text
+from spanpulse_stream.normalise._logs_keys import EXPERIMENT
 from spanpulse_stream.normalise._logs_slots import Slots
 from spanpulse_stream.normalise._pool import ABSENT, Pool
 
-__all__ = ["MAP", "attribute_maps", "number_of", "place_texts", "score_values"]
+__all__ = ["MAP", "attribute_pairs", "number_of", "place_texts", "score_values", "split_maps"]
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
 MAP: Final = pa.map_(pa.string(), pa.string())
+Pairs = list[tuple[str, str]]
 
 
 def place_texts(values: Values, rows: NDArray[np.integer], pool: Pool) -> tuple[I64, I32]:
@@ -64,17 +67,30 @@ def _number(text: bytes) -> float:
         return np.nan
 
 
-def attribute_maps(attributes: Attributes, records: I64, taken: Slots, pool: Pool) -> pa.Array:
-    """Return the attributes of each record as map<string, string>, without those whose rows are ``taken``."""
+def attribute_pairs(attributes: Attributes, records: I64, taken: Slots, pool: Pool) -> list[Pairs]:
+    """Return the attributes of each record as texts, without those whose rows are ``taken``."""
     first, size = attributes.start[records], np.diff(attributes.start)[records]
     bounds = np.concatenate([[0], np.cumsum(size)])
     rows = np.arange(bounds[-1]) + np.repeat(first - bounds[:-1], size)
     keys = pool.strings(attributes.key_offset[rows], attributes.key_length[rows]).to_pylist()
     texts = pool.strings(*place_texts(attributes.value, rows, pool)).to_pylist()
     left = (~np.isin(rows, taken)).tolist()
-    maps = []
+    found = []
     for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         # What a key had before it was repeated is no attribute of its own.
         last = {keys[index]: index for index in range(start, end)}
-        maps.append([(key, texts[index]) for key, index in last.items() if left[index]])
-    return pa.array(maps, MAP)
+        found.append([(key, texts[index]) for key, index in last.items() if left[index]])
+    return found
+
+
+def split_maps(found: Sequence[Pairs]) -> tuple[pa.Array, pa.Array]:
+    """Return the experiments of each record by their names, and its other attributes, as map<string, string>."""
+    return pa.array(map(_experiments, found), MAP), pa.array(map(_others, found), MAP)
+
+
+def _experiments(pairs: Pairs) -> Pairs:
+    return [(key.removeprefix(EXPERIMENT), value) for key, value in pairs if key.startswith(EXPERIMENT)]
+
+
+def _others(pairs: Pairs) -> Pairs:
+    return [(key, value) for key, value in pairs if not key.startswith(EXPERIMENT)]

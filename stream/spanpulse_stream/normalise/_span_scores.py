@@ -16,7 +16,7 @@ from spanpulse_stream.normalise._anomalies import Anomalies, Anomaly
 from spanpulse_stream.normalise._events import Event
 from spanpulse_stream.normalise._json import scalar_text
 from spanpulse_stream.normalise._logs_keys import SLOT_KEYS, LogSlot
-from spanpulse_stream.normalise._scores_values import MAP, number_of
+from spanpulse_stream.normalise._scores_values import MAP, number_of, split_maps
 
 __all__ = ["find_span_scores"]
 
@@ -39,6 +39,7 @@ def find_span_scores(
     rows = np.array([row for row, _, _ in told], np.int32)
     said = [slots for _, _, slots in told]
     ids = columns.response_id.take(pa.array(rows)).to_pylist()
+    experiments, others = split_maps([_unread(event) for _, event, _ in told])
     return ScoreColumns(
         record=rows,
         trace_id=columns.trace_id[rows],
@@ -58,7 +59,8 @@ def find_span_scores(
         request_model=_words(said, LogSlot.REQUEST_MODEL, columns.request_model, rows.tolist()),
         prompt_name=_words(said, LogSlot.PROMPT_NAME, columns.prompt_name, rows.tolist()),
         prompt_version=_words(said, LogSlot.PROMPT_VERSION, columns.prompt_version, rows.tolist()),
-        attributes=pa.array([_others(event) for _, event, _ in told], MAP),
+        experiments=_with_own(experiments, columns.experiments.take(pa.array(rows))),
+        attributes=others,
     )
 
 
@@ -83,8 +85,14 @@ def _time(columns: SpanColumns, row: int, event: Event) -> int:
     return event.time if EARLIEST_NS <= event.time <= latest else int(columns.end_time[row])
 
 
-def _others(event: Event) -> list[tuple[str, str]]:
+def _unread(event: Event) -> list[tuple[str, str]]:
     return [(key, scalar_text(value).decode()) for key, value in event.attributes.items() if key not in _TAKEN]
+
+
+def _with_own(said: pa.Array, own: pa.Array) -> pa.Array:
+    """Return the experiments of spans, with what their events say of them."""
+    pairs = zip(own.to_pylist(), said.to_pylist(), strict=True)
+    return pa.array([list((dict(of_span or ()) | dict(of_event)).items()) for of_span, of_event in pairs], MAP)
 
 
 def _words(said: Told, slot: LogSlot, own: Words, rows: list[int]) -> Words:

@@ -8,7 +8,7 @@ from spanpulse_stream.pipeline._history import History
 from spanpulse_stream.pipeline._lane import incoming
 from spanpulse_stream.pipeline._memory import PartitionMemory
 from spanpulse_stream.pipeline._partition import PartitionSteps, Pending, Tools
-from spanpulse_stream.pipeline._rebuild import CALL_ROLLUPS, ROLLUPS, caps_below, rebuilt_day, rollups_of
+from spanpulse_stream.pipeline._rebuild import CALL_ROLLUPS, ROLLUPS, SCORE_ROLLUPS, caps_below, rebuilt_day, rollups_of
 from spanpulse_stream.pipeline._repair import Messages, RowsFromLog
 from spanpulse_stream.pipeline._signed import DayRange, Read, offset_ranges
 from spanpulse_stream.pipeline._stamp import stamped
@@ -20,6 +20,7 @@ from spanpulse_stream.pipeline._versions import Versions
 __all__ = [
     "CALL_ROLLUPS",
     "ROLLUPS",
+    "SCORE_ROLLUPS",
     "BatchCutter",
     "Claims",
     "Computed",

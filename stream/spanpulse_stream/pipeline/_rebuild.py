@@ -16,14 +16,15 @@ from spanpulse_stream.pipeline._history import History
 from spanpulse_stream.pipeline._signed import DayRange, Read
 from spanpulse_stream.rollup import DimensionCaps, ScoreRows, roll_up, roll_up_scores
 
-__all__ = ["CALL_ROLLUPS", "ROLLUPS", "caps_below", "rebuilt_day", "rollups_of"]
+__all__ = ["CALL_ROLLUPS", "ROLLUPS", "SCORE_ROLLUPS", "caps_below", "rebuilt_day", "rollups_of"]
 
 CALL_ROLLUPS = ("rollup_minute", "rollup_quarter", "rollup_experiment", "rollup_user")
 """Those of model calls: what corrections change, and what has costs."""
-ROLLUPS = (*CALL_ROLLUPS, "rollup_service", "rollup_score")
+SCORE_ROLLUPS = ("rollup_score", "rollup_score_experiment")
+ROLLUPS = (*CALL_ROLLUPS, "rollup_service", *SCORE_ROLLUPS)
 SCORED = (
     *("log_source", "received_at", "time", "tenant", "name", "evaluator", "label", "service_name", "environment"),
-    *("request_model", "prompt_name", "prompt_version", "value"),
+    *("request_model", "prompt_name", "prompt_version", "value", "experiments"),
 )
 
 

@@ -1,5 +1,6 @@
-"""Evaluation results to the rows of `rollup_score`: how many, with which labels, and the sum of their values.
+"""Evaluation results to the rows of `rollup_score`: how many, with which labels, how many of them above 0, their sum.
 
+`rollup_score_experiment` has the same once for each experiment that a score is in.
 A value enters the sum rounded to 1e-12; one beyond 2**43 in size does not (it is stored all the same). A score
 belongs to the UTC minute of its own time. Its dimensions have sets of their own, named `score.*`.
 """
@@ -14,9 +15,19 @@ from numpy.typing import NDArray
 
 from spanpulse_stream.columns import LogColumns, Words
 from spanpulse_stream.day import DAY_MS
-from spanpulse_stream.rollup._dimensions import Admission, DimensionCaps
+from spanpulse_stream.rollup._dimensions import Admission, DimensionCaps, Scopes
 from spanpulse_stream.rollup._group import sum_words
-from spanpulse_stream.rollup._keys import MINUTE, Keys, group_by, minutes_of, one_day, scopes_of, table_batch
+from spanpulse_stream.rollup._keys import (
+    MINUTE,
+    Keys,
+    Mark,
+    group_by,
+    minutes_of,
+    one_day,
+    scopes_of,
+    table_batch,
+    take_keys,
+)
 from spanpulse_stream.rollup._money import decimals, limbs, weighted_limbs
 from spanpulse_stream.rollup._read import integers_of, join_columns, times_of
 from spanpulse_stream.rollup._words import dimension, take, words_of
@@ -47,6 +58,7 @@ class ScoreRows:
     model: Words
     prompt_name: Words
     prompt_version: Words
+    experiments: pa.Array  # map<string, string>
     label: Words
     value: NDArray[np.float64]
 
@@ -63,6 +75,7 @@ class ScoreRows:
             time=scores.time,
             tenant=take(columns.tenant, record),
             model=scores.request_model,
+            experiments=scores.experiments.fill_null([]),
             value=scores.value.fill_null(np.nan).to_numpy(zero_copy_only=False),
             **same,
         )
@@ -79,6 +92,7 @@ class ScoreRows:
             received_day=(times_of(table["received_at"], "ms") // DAY_MS).astype(np.int32),
             time=times_of(table["time"], "ns"),
             model=words_of(table["request_model"]),
+            experiments=table["experiments"].combine_chunks(),
             value=value.to_numpy(zero_copy_only=False),
             **same,
         )
@@ -98,7 +112,7 @@ class ScoreRows:
 def roll_up_scores(
     rows: ScoreRows, *, log_source: int, end_offset: int, dimensions: DimensionCaps
 ) -> dict[str, pa.RecordBatch]:
-    """Return what the scores of a batch add to `rollup_score`, and the ``dimension_values`` they admit.
+    """Return what the scores of a batch add to each rollup of scores, and the ``dimension_values`` they admit.
 
     Raises ValueError when the rows go to more than one received day.
     """
@@ -108,20 +122,55 @@ def roll_up_scores(
     keys: Keys = {"minute": minutes_of(rows.time, MINUTE), "tenant": dimension(rows.tenant)}
     for name in DIMENSIONS:
         keys[name] = admission.fold(f"score.{name}", dimension(getattr(rows, name)), scopes)
-    label = admission.fold("score.label", dimension(rows.label), scopes)
-    groups, columns = group_by(keys, rows.size)
-    sums = groups.sum(np.stack([rows.sign, *_value_limbs(rows)], axis=1))
-    columns["scores"] = pa.array(sums[:, 0])
-    columns["with_value"] = pa.array(sums[:, 1])
-    columns["value_sum"] = decimals([sums[:, 2], sums[:, 3], sums[:, 4]])
-    labelled = np.flatnonzero(rows.label.codes >= 0)
-    columns["labels"] = sum_words(groups, labelled, label, rows.sign)
-    batch = table_batch(columns, (day, log_source, end_offset))
-    return {"rollup_score": batch, "dimension_values": admission.rows(end_offset)}
+    measures = _Measures.of(rows, admission.fold("score.label", dimension(rows.label), scopes))
+    mark = (day, log_source, end_offset)
+    return {
+        "rollup_score": measures.by(keys, mark),
+        "rollup_score_experiment": _by_experiment(rows, keys, measures, (admission, scopes), mark),
+        "dimension_values": admission.rows(end_offset),
+    }
+
+
+def _by_experiment(
+    rows: ScoreRows, keys: Keys, measures: "_Measures", places: tuple[Admission, Scopes], mark: Mark
+) -> pa.RecordBatch:
+    each = np.repeat(np.arange(rows.size), np.diff(rows.experiments.offsets.to_numpy()))
+    admission, scopes = places[0], places[1].take(each)
+    own: Keys = {}
+    for name, values in (("experiment", rows.experiments.keys), ("variant", rows.experiments.items)):
+        own[name] = admission.fold(f"score.{name}", dimension(words_of(values)), scopes)
+    return measures.take(each).by(take_keys(keys, each) | own, mark)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measures:
+    """What each row adds: (n, k) numbers, and its label, NULL for none."""
+
+    numbers: I64
+    labelled: NDArray[np.bool_]
+    label: Words
+
+    @classmethod
+    def of(cls, rows: ScoreRows, label: Words) -> "_Measures":
+        return cls(np.stack([rows.sign, *_value_limbs(rows)], axis=1), rows.label.codes >= 0, label)
+
+    def take(self, rows: I64) -> "_Measures":
+        return _Measures(self.numbers[rows], self.labelled[rows], take(self.label, rows))
+
+    def by(self, keys: Keys, mark: Mark) -> pa.RecordBatch:
+        """Return the rows of a table that has these keys."""
+        groups, columns = group_by(keys, len(self.numbers))
+        sums = groups.sum(self.numbers)
+        for place, name in enumerate(("scores", "with_value", "positive")):
+            columns[name] = pa.array(sums[:, place])
+        columns["value_sum"] = decimals([sums[:, 3], sums[:, 4], sums[:, 5]])
+        labelled = np.flatnonzero(self.labelled)
+        columns["labels"] = sum_words(groups, labelled, self.label, self.numbers[:, 0])
+        return table_batch(columns, mark)
 
 
 def _value_limbs(rows: ScoreRows) -> list[I64]:
-    """Return whether a row has a value to sum (signed), and the limbs of the value in 1e-12."""
+    """Return whether a row has a value to sum and one above 0 (signed), and the limbs of the value in 1e-12."""
     usable = np.abs(rows.value) < LARGEST  # neither NaN nor infinite
     value = np.where(usable, rows.value, 0.0)
     whole = np.trunc(value)
@@ -129,4 +178,4 @@ def _value_limbs(rows: ScoreRows) -> list[I64]:
     million = np.full(rows.size, 1_000_000, np.int64)
     low, middle, high = weighted_limbs(whole.astype(np.int64) * rows.sign * 1_000_000, million)
     small, large = limbs(fraction)
-    return [rows.sign * usable, low + small, middle + large, high]
+    return [rows.sign * usable, rows.sign * (usable & (value > 0)), low + small, middle + large, high]

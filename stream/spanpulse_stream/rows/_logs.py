@@ -52,6 +52,7 @@ def score_batch(logs: LogColumns) -> pa.RecordBatch:
             "prompt_name": named(scores.prompt_name),
             "prompt_version": named(scores.prompt_version),
             "attributes": plain(scores.attributes),
+            "experiments": plain(scores.experiments),
         }
     )
 

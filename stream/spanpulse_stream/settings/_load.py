@@ -23,6 +23,16 @@ __all__ = ["Loaded", "SettingsError", "load_settings"]
 
 PREFIX = "SPANPULSE_"
 NOT_SETTINGS = frozenset({"SPANPULSE_CONFIG", "SPANPULSE_REQUIRE"})
+OF_APPLICATIONS = frozenset(
+    f"SPANPULSE_{name}"
+    for name in (
+        *("DISABLED", "SKIP", "EXPORTER", "ENDPOINT", "PROTOCOL", "API_KEY", "HEADERS", "COMPRESSION", "TIMEOUT"),
+        *("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY", "KAFKA_TOPIC", "SERVICE_NAME", "ENVIRONMENT"),
+        *("SEND_CONTENT", "CONTENT_LENGTH", "MASK_PATTERNS", "FLUSH_EVERY", "QUEUE_BYTES", "SPILL_DIR", "SPILL_BYTES"),
+        *("EXIT_TIMEOUT", "THREADS", "BAGGAGE", "EXPERIMENTS", "EXPERIMENTS_EVERY"),
+    )
+)
+"""Variables that the wrapper reads in the applications that send here; both may run in one shell."""
 DEFAULT_FILE = Path("spanpulse.toml")
 
 
@@ -102,7 +112,8 @@ def _file_layer(file: Path | None, env: Mapping[str, str]) -> list[tuple[str, di
 def _environment_layers(env: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
     for name in env:
         key = name[len(PREFIX) :].lower()
-        if name.upper().startswith(PREFIX) and name.upper() not in NOT_SETTINGS and key not in Settings.model_fields:
+        known = name.upper() in NOT_SETTINGS | OF_APPLICATIONS or key in Settings.model_fields
+        if name.upper().startswith(PREFIX) and not known:
             raise SettingsError(f"environment: unknown variable {name}{_hint(key, PREFIX)}")
     reader = _Environment(_schema(), env_prefix=PREFIX)
     reader.env_vars = {name.lower(): value for name, value in env.items()}

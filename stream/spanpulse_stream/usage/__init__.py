@@ -13,7 +13,8 @@ one that counts:
    neither id nor usage and did not fail does not count below one with an id that is at least as close to the wire.
    What a tool's span has below it are other calls.
 4. A call without a response id does not count if one closer to the wire tells of the same call: same process, kind,
-   model, provider and moment, even in another trace. An instrumentor's or native span stands inside a framework's.
+   model, provider and moment, even in another trace. An instrumentor's or native span stands inside a framework's;
+   that of a stream which began after its framework's span had ended holds the first token that this one tells of.
 
 Context (user, session, prompt) comes from the nearest ancestor that has it.
 
@@ -24,7 +25,7 @@ window the outcome does not depend on the order in which spans arrive. Not guara
 later than the window reaches (it counts for itself, see ``Attribution.lost``); that a ring of parent links looks
 the same from wherever it is closed; that rule 4 sees more than 512 calls of one process and model a second, or
 counts a framework's call without an id that an instrumentor of the same process missed while it saw another one, of
-the same model, begin and end inside.
+the same model, begin and end inside, or stream at the moment of its first token.
 """
 
 from spanpulse_stream.usage._attribute import Attribution, attribute_usage, drop_duplicate_logs

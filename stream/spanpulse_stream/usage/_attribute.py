@@ -186,7 +186,14 @@ def _describe_moments(rows: NDArray[Any], columns: SpanColumns, places: NDArray[
     # Dialects name a provider with or without the platform it runs on: openai, azure.ai.openai.
     families = Words(provider.codes, [value.rpartition(".")[2] for value in provider.values])
     rows["provider"][places] = word_hashes(families) & np.uint64(0xFFFFFFFF)
-    rows["start"][places], rows["end"][places] = columns.start_time[places], columns.end_time[places]
+    rows["start"][places], rows["end"][places] = columns.start_time[places], _ends(columns)[places]
+
+
+def _ends(columns: SpanColumns) -> NDArray[np.int64]:
+    """Return the ends of spans in ns; that of a span which ended before its first token is this one's, negative."""
+    first, length = columns.time_to_first_token_ns, columns.duration_ns
+    is_outlived = first.valid & length.valid & (first.values > length.values)
+    return np.where(is_outlived, -(columns.start_time + first.values), columns.end_time)
 
 
 def _usage_hashes(columns: SpanColumns) -> NDArray[np.uint32]:

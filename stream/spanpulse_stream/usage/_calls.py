@@ -7,6 +7,8 @@ carry the sum of its calls and the id of the last one.
 Moment: two spans may be one call if they are of the same process, kind, model and provider, start within START_NS of
 each other, and one interval holds the other (give or take TOLERANCE_NS): an instrumentor's beside the native one, a
 framework's around an instrumentor's or native one. Streams and calls that failed before they had an id are found so.
+A stream may begin after its framework's span has ended, in which only its first token is told of: of such a span the
+other one must hold that moment, and gives way to it in nothing.
 Of two that report the same tokens the one closer to the wire counts, of two of which one reports tokens that one. Two
 that report different tokens are two calls, and spans of the same closeness are never held against each other; nor is
 a framework's that has a response id. What succeeded is not what failed, but a framework may fail after its call.
@@ -15,6 +17,8 @@ quadratic time. Not guaranteed: a call without usage beside a framework's with u
 that begins and ends around it is taken for the same, also where the framework's is another call; what only the span
 that does not count knows (user, experiments, weight) is not passed on.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -52,8 +56,8 @@ def _is_better(memory: Memory, one: Number, other: Number) -> bool:
         return bool(rank_a > rank_b)
     if a.start != b.start:
         return bool(a.start > b.start)
-    if a.end != b.end:
-        return bool(a.end < b.end)
+    if abs(a.end) != abs(b.end):
+        return bool(abs(a.end) < abs(b.end))
     if a.span_id != b.span_id:
         return bool(a.span_id < b.span_id)
     if a.trace_high != b.trace_high:
@@ -88,6 +92,12 @@ def leave_group(memory: Memory, slot: Number) -> None:
 
 
 @helper
+def _outlives_its_span(row: Any) -> bool:
+    """Tell whether a call is a stream whose first token came after its span had ended."""
+    return bool(row.end < 0)
+
+
+@helper
 def _is_same_moment(memory: Memory, one: Number, other: Number) -> bool:
     """Tell whether ``one`` and ``other``, which is closer to the wire, can be one call by their intervals."""
     a, b = memory.rows[one], memory.rows[other]
@@ -95,8 +105,12 @@ def _is_same_moment(memory: Memory, one: Number, other: Number) -> bool:
         return False
     if abs(a.start - b.start) > START_NS:
         return False
-    holds = a.start <= b.start + TOLERANCE_NS and a.end >= b.end - TOLERANCE_NS
-    is_held = b.start <= a.start + TOLERANCE_NS and b.end >= a.end - TOLERANCE_NS
+    end, other_end = abs(a.end), abs(b.end)
+    starts_first = a.start <= b.start + TOLERANCE_NS
+    if _outlives_its_span(a):
+        return bool(starts_first and b.start <= end + TOLERANCE_NS and end <= other_end + TOLERANCE_NS)
+    holds = starts_first and end >= other_end - TOLERANCE_NS
+    is_held = b.start <= a.start + TOLERANCE_NS and other_end >= end - TOLERANCE_NS
     return bool(holds or (is_held and level_of(b) == 3))
 
 
@@ -123,7 +137,7 @@ def _settle(memory: Memory, batch: Batch, outer: Number, closer: Number, reason:
     elif b.call & CALL_USAGE:
         if a.usage == b.usage:
             discount(memory, batch, outer, reason)
-    elif not b.call & CALL_FAILED:
+    elif not b.call & CALL_FAILED and not _outlives_its_span(a):
         discount(memory, batch, closer, reason)
 
 

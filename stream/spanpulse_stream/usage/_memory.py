@@ -89,7 +89,7 @@ ROW = np.dtype(
         ("response_low", "u8"),
         ("call_key", "u8"),  # hash of process, kind and request model; 0: no model call
         ("start", "i8"),  # ns
-        ("end", "i8"),
+        ("end", "i8"),  # below 0: the span of a stream ended before its first token, which came at -end
         ("log_offset", "i8"),
         ("received_at", "i8"),  # ms
         ("ordinal", "i4"),

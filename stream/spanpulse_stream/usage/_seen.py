@@ -2,7 +2,8 @@
 
 A span that is no model call leaves most columns empty, and they compress away. A decision (`record` 2) has the ids of
 the span that it is about, as `start_time` and `end_time` that span's offset and ordinal, as `provider` its reason (a
-place in REASONS), as `usage` what is decided (1 no longer counted, 2 dropped), and the context that it fills in.
+place in REASONS), as `usage` what is decided (1 no longer counted, 2 dropped), and the context that it fills in. The
+`end_time` of a stream whose span ended before its first token is the moment of that token, negative.
 """
 
 from typing import Any

@@ -155,8 +155,6 @@ class _Writer:
             "gen_ai.input.messages": talk.asked(call),
             **self._who,
         }
-        if call.style:
-            attributes["spanpulse.experiment.answer-style"] = call.style
         if step.failure is not None:
             return attributes
         attributes |= {
@@ -193,6 +191,7 @@ def _named(call: Call) -> dict[str, Value]:
         "gen_ai.request.model": call.model.name,
         "gen_ai.prompt.name": call.prompt,
         "spanpulse.prompt.version": call.version,
+        **({"spanpulse.experiment.answer-style": call.style} if call.style else {}),
     }
 
 

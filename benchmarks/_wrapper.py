@@ -1,0 +1,174 @@
+"""What the wrapper adds to calls of the OpenAI client: time, CPU, memory, and delay of a stream's first chunk.
+
+Client and wrapper are those an application has, content on, exporting over OTLP to a server in another process. Rounds
+with and without the wrapper take turns in one process, so that a change of the machine's speed meets both; a round's
+figure is the median of its calls (their 99th percentile is printed too), the result the median over the differences of
+neighbouring rounds. CPU is that of the whole process over the round and the flush behind it: also of the thread that
+reads, masks and encodes and the one that sends. Calls follow each other without a pause, so the application's thread
+and ours want the interpreter at once: an application that waits for a model meets less.
+"""
+
+import asyncio
+import gc
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import openai
+
+import spanpulse
+
+CALLS, ROUNDS = 300, 14
+GROWTH_AFTER, GROWTH_CALLS = 50_000, 200_000
+ASKED = "Tell me what a fox does, and reach me at jane.doe@example.org. " * 8
+MESSAGES = [{"role": "system", "content": "You are brief."}, {"role": "user", "content": ASKED}]
+US = 1e6
+
+
+class Round(NamedTuple):
+    """Microseconds of a call, in the median and the 99th percentile; until its first chunk; of CPU."""
+
+    wall: float
+    slow: float
+    first: float
+    cpu: float
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Run the server in a process of its own; yield its address."""
+    server = subprocess.Popen(
+        [sys.executable, str(Path(__file__).parent / "_wrapper_server.py")], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+class Kinds:
+    """The kinds of calls that are measured; each returns the seconds of its calls, and those until a first chunk."""
+
+    def __init__(self, address: str) -> None:
+        given: dict[str, Any] = {"base_url": f"{address}/v1", "api_key": "sk-bench", "max_retries": 0}
+        self._client, self._background = openai.OpenAI(**given), openai.AsyncOpenAI(**given)
+        self._loop = asyncio.new_event_loop()
+
+    def sync(self, calls: int) -> tuple[list[float], list[float]]:
+        took = []
+        for _ in range(calls):
+            begun = time.perf_counter()
+            self._client.chat.completions.create(model="gpt-5", messages=MESSAGES)
+            took.append(time.perf_counter() - begun)
+        return took, [0.0]
+
+    def stream(self, calls: int) -> tuple[list[float], list[float]]:
+        took, firsts = [], []
+        for _ in range(calls):
+            begun = time.perf_counter()
+            stream = iter(self._client.chat.completions.create(model="gpt-5", messages=MESSAGES, stream=True))
+            next(stream)
+            firsts.append(time.perf_counter() - begun)
+            for _chunk in stream:
+                pass
+            took.append(time.perf_counter() - begun)
+        return took, firsts
+
+    def asynchronous(self, calls: int) -> tuple[list[float], list[float]]:
+        return self._loop.run_until_complete(self._asynchronous(calls))
+
+    def async_stream(self, calls: int) -> tuple[list[float], list[float]]:
+        return self._loop.run_until_complete(self._async_stream(calls))
+
+    async def _asynchronous(self, calls: int) -> tuple[list[float], list[float]]:
+        took = []
+        for _ in range(calls):
+            begun = time.perf_counter()
+            await self._background.chat.completions.create(model="gpt-5", messages=MESSAGES)
+            took.append(time.perf_counter() - begun)
+        return took, [0.0]
+
+    async def _async_stream(self, calls: int) -> tuple[list[float], list[float]]:
+        took, firsts = [], []
+        for _ in range(calls):
+            begun = time.perf_counter()
+            stream = await self._background.chat.completions.create(model="gpt-5", messages=MESSAGES, stream=True)
+            chunks = stream.__aiter__()
+            await chunks.__anext__()
+            firsts.append(time.perf_counter() - begun)
+            async for _chunk in chunks:
+                pass
+            took.append(time.perf_counter() - begun)
+        return took, firsts
+
+
+def measured(run: Callable[[int], tuple[list[float], list[float]]]) -> Round:
+    """Run a round."""
+    gc.collect()
+    cpu = time.process_time()
+    took, firsts = run(CALLS)
+    spanpulse.flush(30)  # what a round left to the other threads is its own
+    cpu = (time.process_time() - cpu) / CALLS
+    slow = statistics.quantiles(took, n=100)[-1]
+    return Round(*(each * US for each in (statistics.median(took), slow, statistics.median(firsts), cpu)))
+
+
+def compare(name: str, run: Callable[[int], tuple[list[float], list[float]]]) -> None:
+    """Print what the wrapper adds to one kind of call."""
+    run(CALLS)
+    plains, watched, added = [], [], []
+    for _ in range(ROUNDS):
+        plains.append(measured(run))
+        spanpulse.instrument()
+        run(20)
+        watched.append(measured(run))
+        spanpulse.uninstrument()
+        added.append([after - before for before, after in zip(plains[-1], watched[-1], strict=True)])
+    more = Round(*(statistics.median(each) for each in zip(*added, strict=True)))
+    low, high = statistics.quantiles([each[0] for each in added], n=4)[::2]
+    wall = statistics.median(each.wall for each in plains)
+    slow = [statistics.median(each.slow for each in rounds) for rounds in (plains, watched)]
+    print(
+        f"{name:<13} {wall:5.0f} us +{more.wall:4.0f} (quartiles {low:.0f} to {high:.0f}); p99 {slow[0]:.0f} -> "
+        f"{slow[1]:.0f} us; CPU +{more.cpu:4.0f} us" + (f"; first chunk +{more.first:.0f} us" if more.first else ""),
+        flush=True,
+    )
+
+
+def resident() -> int:
+    """Return the bytes of memory that this process holds."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+def grow(run: Callable[[int], object]) -> None:
+    """Print how much memory many calls leave behind."""
+    spanpulse.instrument()
+    run(GROWTH_AFTER)
+    spanpulse.flush(30)
+    gc.collect()
+    before = resident()
+    for done in range(0, GROWTH_CALLS, 50_000):
+        run(50_000)
+        spanpulse.flush(30)
+        gc.collect()
+        print(f"  {done + 50_000:>7,} calls: {(resident() - before) / 1e6:+.2f} MB", flush=True)
+    print(f"  {spanpulse.stats()['spans']}")
+
+
+def measure(_folder: Path) -> None:
+    """Print the figures."""
+    with serving() as address:
+        os.environ["SPANPULSE_ENDPOINT"] = address
+        kinds = Kinds(address)
+        for name in ("sync", "stream", "asynchronous", "async_stream"):
+            compare(name, getattr(kinds, name))
+        grow(kinds.sync)

@@ -1,0 +1,103 @@
+"""Telling a span what its call said: attributes by the GenAI conventions, content by policy."""
+
+import json
+from typing import Any
+
+from opentelemetry.trace import Status, StatusCode
+
+from spanpulse._calls._body import Collected, read_events, read_json, read_usage
+from spanpulse._calls._call import Call
+from spanpulse._log import say_once
+from spanpulse._privacy import Content, mask_known
+from spanpulse._shapes import Attribute, Json, Told
+
+__all__ = ["tell"]
+
+NS = 1e9
+LONGEST_ERROR = 500  # characters
+LONGEST_CODE = 100
+
+
+def tell(call: Call, content: Content | None) -> dict[str, Attribute]:
+    """Set the attributes of a call that has ended, and return them. Without ``content`` no texts leave."""
+    asked, answered = call.shape.read_request(read_json(call.request)), _answer(call)
+    told = {key: _sent(value) for key, value in (asked.attributes | answered.attributes).items()}
+    if call.is_stream:
+        told["gen_ai.request.stream"] = True
+        if call.first_ns:
+            told["gen_ai.response.time_to_first_chunk"] = (call.first_ns - call.started_ns) / NS
+    if call.error:
+        told["error.type"] = call.error
+    if "error.type" in told:
+        call.span.set_status(Status(StatusCode.ERROR, _words(call, content) or str(told["error.type"])))
+    call.span.set_attributes(told)
+    if content is not None and call.span.is_recording():
+        _set_texts(call, asked, answered, content)
+    return told
+
+
+def _words(call: Call, content: Content | None) -> str:
+    """Return what leaves of an error's words, for an error may repeat what it was asked, or a key."""
+    return _sound(content.text(mask_known(call.words))[:LONGEST_ERROR]) if content is not None else ""
+
+
+def _answer(call: Call) -> Told:
+    answer = call.answer
+    if not isinstance(answer, Collected):
+        read = read_usage(answer) if call.usage_only else read_json(answer, call.encoding)
+        return call.shape.read_answer(read)
+    parts = answer.parts()
+    if not call.is_stream:
+        cut = read_usage(parts[-1]) | read_usage(parts[0]) if answer.cut else None
+        return call.shape.read_answer(read_json(parts[0], call.encoding) if cut is None else cut)
+    events = list(read_events(parts, call.encoding))
+    joined = call.shape.join(events)
+    if answer.cut and not joined.get("usage"):  # the last event, which has it, may be as long as the whole answer
+        joined["usage"] = read_usage(parts[-1]).get("usage")
+    told = call.shape.read_answer(joined)
+    for event in events:
+        told.note("error.type", _failure(event))
+    return told
+
+
+def _failure(event: Json) -> str | None:
+    """Return the provider's code of an event that is an error: an object in it, or itself."""
+    failed = event.get("error")
+    if isinstance(failed, dict):
+        return _code(failed.get("code") or failed.get("type"))
+    return _code(event.get("code")) if event.get("type") == "error" else None
+
+
+def _code(said: Any) -> str:
+    return _sound(str(said)[:LONGEST_CODE]) if isinstance(said, str | int) and said else "error"
+
+
+def _set_texts(call: Call, asked: Told, answered: Told, content: Content) -> None:
+    """Set the texts of both sides; what a mask or the depth of a value makes impossible is left out."""
+    said: dict[str, list[Json]] = {
+        "gen_ai.input.messages": asked.messages,
+        "gen_ai.output.messages": answered.messages,
+        "gen_ai.system_instructions": asked.instructions,
+        "gen_ai.tool.definitions": asked.tools,
+    }
+    for key, value in said.items():
+        try:
+            if value:
+                call.span.set_attribute(key, _dumped(content.value(value)))
+        except Exception as error:  # noqa: BLE001 -- tokens and the other texts are told
+            say_once(f"texts of a call could not be read, and are left out ({type(error).__name__})")
+
+
+def _dumped(value: Any) -> str:
+    return _sound(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _sent(value: Attribute) -> Attribute:
+    if isinstance(value, list):
+        return [_sound(each) for each in value]
+    return _sound(value) if isinstance(value, str) else value
+
+
+def _sound(text: str) -> str:
+    """Return a text that UTF-8 can hold: for another an application's exporter would lose a whole batch."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

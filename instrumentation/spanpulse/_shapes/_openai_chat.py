@@ -1,0 +1,129 @@
+"""Chat completions: of OpenAI, and of every server that speaks the same.
+
+Usage is as the server states it; cached tokens are part of the input there, reasoning tokens part of the output.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from spanpulse._shapes._json import Json, integer, items, number, section, sections, text
+from spanpulse._shapes._openai_parts import parts_of_message
+from spanpulse._shapes._told import Shape, Told, message
+
+__all__ = ["CHAT_COMPLETIONS", "note_chat_usage"]
+
+API = "chat_completions"
+NUMBERS = {
+    "temperature": "gen_ai.request.temperature",
+    "top_p": "gen_ai.request.top_p",
+    "frequency_penalty": "gen_ai.request.frequency_penalty",
+    "presence_penalty": "gen_ai.request.presence_penalty",
+    "seed": "gen_ai.request.seed",
+}
+OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
+
+
+def read_request(body: Json) -> Told:
+    """Read a request."""
+    told = Told()
+    told.note("gen_ai.request.model", text(body, "model"))
+    for name, key in NUMBERS.items():
+        told.note(key, number(body, name))
+    limit = integer(body, "max_completion_tokens")
+    told.note("gen_ai.request.max_tokens", integer(body, "max_tokens") if limit is None else limit)
+    if (choices := integer(body, "n")) not in {None, 1}:
+        told.note("gen_ai.request.choice.count", choices)
+    stop = body.get("stop")
+    told.note("gen_ai.request.stop_sequences", [stop] if isinstance(stop, str) else _texts(stop))
+    kind = text(section(body, "response_format"), "type")
+    told.note("gen_ai.output.type", OUTPUT_TYPES.get(kind or ""))
+    if (tier := text(body, "service_tier")) != "auto":
+        told.note("openai.request.service_tier", tier)
+    told.note("openai.api.type", API)
+    told.messages = [
+        message(text(said, "role") or "user", parts_of_message(said)) for said in sections(body, "messages")
+    ]
+    told.tools = items(body, "tools")
+    return told
+
+
+def read_answer(body: Json) -> Told:
+    """Read an answer."""
+    told = Told()
+    told.note("gen_ai.response.id", text(body, "id"))
+    told.note("gen_ai.response.model", text(body, "model"))
+    told.note("openai.response.service_tier", text(body, "service_tier"))
+    told.note("openai.response.system_fingerprint", text(body, "system_fingerprint"))
+    note_chat_usage(told, section(body, "usage"))
+    choices = list(sections(body, "choices"))
+    told.note("gen_ai.response.finish_reasons", [r for c in choices if (r := text(c, "finish_reason"))])
+    for choice in choices:
+        said = section(choice, "message")
+        reason = text(choice, "finish_reason") or ""
+        told.messages.append(message(text(said, "role") or "assistant", parts_of_message(said), reason))
+    return told
+
+
+def note_chat_usage(told: Told, usage: Json) -> None:
+    """Note the tokens of a `usage` object; what is not in it is not 0, it is absent."""
+    told.note("gen_ai.usage.input_tokens", integer(usage, "prompt_tokens"))
+    told.note("gen_ai.usage.output_tokens", integer(usage, "completion_tokens"))
+    taken, given = section(usage, "prompt_tokens_details"), section(usage, "completion_tokens_details")
+    told.note("gen_ai.usage.cache_read.input_tokens", integer(taken, "cached_tokens"))
+    told.note("gen_ai.usage.cache_write.input_tokens", integer(taken, "cache_write_tokens"))
+    told.note("gen_ai.usage.reasoning.output_tokens", integer(given, "reasoning_tokens"))
+    told.note("gen_ai.usage.audio.input_tokens", integer(taken, "audio_tokens") or None)
+    told.note("gen_ai.usage.audio.output_tokens", integer(given, "audio_tokens") or None)
+
+
+def join(events: Iterable[Json]) -> Json:
+    """Return the completion that chunks amount to."""
+    whole: Json = {}
+    choices: dict[int, Json] = {}
+    for event in events:
+        for name in ("id", "model", "service_tier", "system_fingerprint"):
+            if text(event, name):
+                whole[name] = event[name]
+        if usage := section(event, "usage"):
+            whole["usage"] = usage
+        for chunk in sections(event, "choices"):
+            choice = choices.setdefault(integer(chunk, "index") or 0, {"message": {}})
+            choice["finish_reason"] = text(chunk, "finish_reason") or choice.get("finish_reason")
+            _add(choice["message"], section(chunk, "delta"))
+    whole["choices"] = [_finished(choices[index]) for index in sorted(choices)]
+    return whole
+
+
+def _add(said: Json, delta: Json) -> None:
+    """Add a delta to the message so far; texts are kept in lists, for adding to them one by one is quadratic."""
+    if role := text(delta, "role"):
+        said["role"] = role
+    for name in ("content", "refusal", "reasoning_content", "reasoning"):
+        if (piece := text(delta, name)) is not None:
+            said.setdefault(name, []).append(piece)
+    for call in sections(delta, "tool_calls"):
+        known = said.setdefault("tool_calls", {}).setdefault(integer(call, "index") or 0, {"function": {}})
+        known["id"] = text(call, "id") or known.get("id")
+        told = section(call, "function") or section(call, "custom")
+        known["function"]["name"] = text(told, "name") or known["function"].get("name")
+        if (piece := text(told, "arguments", "input")) is not None:
+            known["function"].setdefault("arguments", []).append(piece)
+
+
+def _finished(choice: Json) -> Json:
+    said = choice["message"]
+    for name in ("content", "refusal", "reasoning_content", "reasoning"):
+        if name in said:
+            said[name] = "".join(said[name])
+    if "tool_calls" in said:
+        said["tool_calls"] = [said["tool_calls"][index] for index in sorted(said["tool_calls"])]
+        for call in said["tool_calls"]:
+            call["function"]["arguments"] = "".join(call["function"].get("arguments", ()))
+    return choice
+
+
+def _texts(values: Any) -> list[str]:
+    return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
+
+
+CHAT_COMPLETIONS = Shape("chat", read_request, read_answer, join)

@@ -1,0 +1,63 @@
+"""What a request or an answer of a model tells, by the GenAI conventions of OpenTelemetry.
+
+Attributes are ready to be set. Content (messages, instructions, tools) is kept apart from them, as JSON values of the
+conventions' schema, for a policy decides whether and how it leaves the process.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from spanpulse._shapes._json import Json
+
+__all__ = ["Attribute", "Shape", "Told", "is_data", "message", "text_part"]
+
+Attribute = str | bool | int | float | list[str]
+
+
+@dataclass(slots=True)
+class Told:
+    """What one side of a call told."""
+
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    messages: list[Json] = field(default_factory=list)
+    """Of the conventions: {"role", "parts", "finish_reason" of an answer}."""
+    instructions: list[Json] = field(default_factory=list)
+    """Parts of the system's instructions, where the provider has them apart from messages."""
+    tools: list[Any] = field(default_factory=list)
+    """Definitions, as the provider takes them."""
+
+    def note(self, key: str, value: Attribute | None) -> None:
+        """Add an attribute that is told; None and empty lists are not."""
+        if value is not None and value != []:
+            self.attributes[key] = value
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the bodies of one kind of request look."""
+
+    operation: str
+    """A value of `gen_ai.operation.name`."""
+    read_request: Callable[[Json], Told]
+    read_answer: Callable[[Json], Told]
+    join: Callable[[Iterable[Json]], Json]
+    """Returns the answer that the events of a stream amount to."""
+
+
+def text_part(content: str, kind: str = "text") -> Json:
+    """Return a part that is text, or ``kind`` "reasoning"."""
+    return {"type": kind, "content": content}
+
+
+def is_data(address: str) -> bool:
+    """Tell whether an address is the bytes themselves (RFC 2397)."""
+    return address[:5].lower() == "data:"
+
+
+def message(role: str, parts: list[Json], finish_reason: str | None = None) -> Json:
+    """Return a message; that of an answer has a ``finish_reason``."""
+    made: Json = {"role": role, "parts": parts}
+    if finish_reason is not None:
+        made["finish_reason"] = finish_reason
+    return made

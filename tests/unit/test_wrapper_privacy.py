@@ -1,0 +1,87 @@
+"""What becomes of texts before they leave the process."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spanpulse._privacy import Content, mask_known
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("write to ada.lovelace+x@mail.example.co.uk, please", "write to <EMAIL>, please"),
+        ("card 4111 1111 1111 1111 ok", "card <CARD> ok"),
+        ("card 5500-0000-0000-0004.", "card <CARD>."),
+        ("amex 378282246310005", "amex <CARD>"),
+        ("order 4111 1111 1111 1112 is no card", "order 4111 1111 1111 1112 is no card"),
+        ("IBAN DE89 3704 0044 0532 0130 00!", "IBAN <IBAN>!"),
+        ("GB82WEST12345698765432", "<IBAN>"),
+        ("GB82WEST12345698765433 has wrong digits", "GB82WEST12345698765433 has wrong digits"),
+        ("ssn 078-05-1120", "ssn <SSN>"),
+        ("no ssn 000-12-3456", "no ssn 000-12-3456"),
+        ("call +49 30 901820 today", "call <PHONE> today"),
+        ("call (415) 555-2671 or 415-555-2671", "call <PHONE> or <PHONE>"),
+        ("key sk-proj-abcdefghijklmnopqrst0123", "key <KEY>"),
+        ("AKIAIOSFODNN7EXAMPLE", "<KEY>"),
+        ("token ghp_" + "a1" * 18, "token <KEY>"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.SflKxwRJSMeKKF2QT4", "<KEY>"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", "<KEY>"),
+        ("in 2026 it cost 1234.50 for 3 of 17, at 10:30", "in 2026 it cost 1234.50 for 3 of 17, at 10:30"),
+        ("version 3.11.2, port 8080, 192.168.10.12", "version 3.11.2, port 8080, 192.168.10.12"),
+        ("", ""),
+    ],
+)
+def test_what_belongs_to_somebody_is_masked(said: str, left: str) -> None:
+    assert mask_known(said) == left
+
+
+@given(st.text(max_size=200))
+def test_masking_never_fails_and_is_done_after_once(said: str) -> None:
+    once = mask_known(said)
+    assert mask_known(once) == once
+
+
+@pytest.mark.parametrize(
+    "said", ["1 " * 50_000, "a" * 100_000 + "@", "+1" * 50_000, "A1" * 50_000, "1-" * 50_000, "sk-" * 40_000]
+)
+def test_no_text_takes_long(said: str) -> None:
+    begun = time.process_time()
+    mask_known(said)
+    assert time.process_time() - begun < 2, "a second for 100 KB would be more than the network takes"
+
+
+def test_every_text_of_a_value_is_masked_and_cut() -> None:
+    content = Content(longest=20)
+    value = {"role": "user", "parts": [{"content": "a@b.example", "n": 3, "deep": [None, True, "x" * 30]}]}
+    assert content.value(value) == {
+        "role": "user",
+        "parts": [{"content": "<EMAIL>", "n": 3, "deep": [None, True, "x" * 20 + "… (30 characters)"]}],
+    }
+
+
+def test_own_patterns_come_first_and_masks_of_ones_own_replace_ours() -> None:
+    assert Content(patterns=(r"ACME-\d+",)).text("ACME-17, a@b.example") == "<MASKED>, <EMAIL>"
+    assert Content(masks=(str.upper,)).text("a@b.example") == "A@B.EXAMPLE"
+
+
+def test_a_mask_that_fails_leaves_the_text_out(caplog: pytest.LogCaptureFixture) -> None:
+    def mask(_text: str) -> str:
+        raise RuntimeError("no")
+
+    assert Content(masks=(mask,)).text("secret") == "<LEFT OUT>"
+    assert "secret" not in caplog.text
+
+
+def test_a_cards_number_is_masked_where_it_is_a_number_too() -> None:
+    assert Content().value({"card": 4111111111111111, "at": 1763800000000, "n": 12}) == {
+        "card": "<CARD>",
+        "at": 1763800000000,
+        "n": 12,
+    }
+
+
+def test_a_mask_that_returns_no_text_leaves_the_text_out() -> None:
+    assert Content((lambda _text: None,)).text("secret") == "<LEFT OUT>"  # type: ignore[arg-type, return-value]
