@@ -34,6 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places[item.path])
 
 
+def pytest_collection_finish() -> None:
+    """End a run in which a module that tests import has instrumented this process: all clients would be watched."""
+    instrumenting = sys.modules.get("spanpulse._instrument")
+    if instrumenting is not None and instrumenting._undo:
+        raise pytest.UsageError("a module that tests import calls spanpulse.instrument(); a process of its own has to")
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[GatedLog]:
     """Give a receiver's log: a local one behind a gate."""

@@ -14,11 +14,9 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
 import spanpulse
+from wrapper_processes_counts import CHILDREN, JOBS
 
-__all__ = ["CHILDREN", "JOBS", "WAYS", "tell"]
-
-CHILDREN = 4
-JOBS = 40
+__all__ = ["WAYS", "tell"]
 
 if "by-itself" not in sys.argv:
     spanpulse.instrument()

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from wrapper_processes_child import CHILDREN, JOBS
+from wrapper_processes_counts import CHILDREN, JOBS
 from wrapper_receiving import HttpReceiver
 from wrapper_stored import EXPORTER
 from wrapper_venvs import packages
