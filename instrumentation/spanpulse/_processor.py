@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.trace import get_current_span
 from opentelemetry.util.types import AttributeValue
 
-from spanpulse._context import attributes_of
+from spanpulse._context import EXPERIMENT, attributes_of
 from spanpulse._log import say_once
 from spanpulse._recent import remember
 from spanpulse._sampling import WEIGHT, weight_at_start
@@ -22,7 +22,6 @@ from spanpulse._state import State
 __all__ = ["Processor", "install"]
 
 MS = 1e-3
-EXPERIMENT = "spanpulse.experiment."
 
 
 class Processor(SpanProcessor):

@@ -9,6 +9,7 @@ from spanpulse._calls import Teller
 from spanpulse._clients._current import suppressed, under_way
 from spanpulse._clients._google_address import Asked, asked_at, place_at
 from spanpulse._clients._google_answers import Vectors
+from spanpulse._clients._others import no_other
 from spanpulse._clients._watcher import MOST_KNOWN, Exchange
 from spanpulse._log import say_once
 
@@ -17,14 +18,10 @@ __all__ = ["NAME", "Google"]
 NAME: Final = "google-genai"
 
 
-def _no() -> bool:
-    return False
-
-
 class Google:
     """Begins calls; ``aside`` tells at each whether another instrumentation has them."""
 
-    def __init__(self, tracer: Tracer, teller: Teller, aside: Callable[[], bool] = _no) -> None:
+    def __init__(self, tracer: Tracer, teller: Teller, aside: Callable[[], bool] = no_other) -> None:
         self._tracer = tracer
         self._teller = teller
         self._aside = aside

@@ -21,19 +21,16 @@ from spanpulse._clients._litellm_asked import (
 )
 from spanpulse._clients._litellm_calls import Spoken, Streams
 from spanpulse._clients._litellm_said import said_by
+from spanpulse._clients._others import no_other
 from spanpulse._log import say_once
 
 __all__ = ["Litellm"]
 
 
-def _no() -> bool:
-    return False
-
-
 class Litellm:
     """Begins calls; ``aside`` tells at each whether another instrumentation has them."""
 
-    def __init__(self, module: Any, tracer: Tracer, teller: Teller, aside: Callable[[], bool] = _no) -> None:
+    def __init__(self, module: Any, tracer: Tracer, teller: Teller, aside: Callable[[], bool] = no_other) -> None:
         self._module = module
         self._tracer = tracer
         self._teller = teller

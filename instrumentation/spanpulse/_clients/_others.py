@@ -17,7 +17,7 @@ from opentelemetry.trace import get_current_span
 
 from spanpulse._log import say_once
 
-__all__ = ["aside_for", "other_for"]
+__all__ = ["aside_for", "no_other", "other_for"]
 
 LOOK_EVERY_S: Final = 1.0
 NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")
@@ -61,6 +61,11 @@ def _is_inside(scopes: tuple[str, ...]) -> bool:
     """Tell whether the current span is of one of the scopes."""
     scope = getattr(get_current_span(), "instrumentation_scope", None)
     return getattr(scope, "name", None) in scopes
+
+
+def no_other() -> bool:
+    """Tell that nobody else has a client."""
+    return False
 
 
 def other_for(client: str) -> str | None:

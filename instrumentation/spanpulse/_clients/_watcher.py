@@ -12,6 +12,7 @@ from opentelemetry.trace import Span, SpanKind, Tracer
 
 from spanpulse._calls import Call, Teller
 from spanpulse._clients._current import suppressed, under_way
+from spanpulse._clients._others import no_other
 from spanpulse._log import say_once
 from spanpulse._shapes import Shape
 
@@ -20,10 +21,6 @@ __all__ = ["Exchange", "Stainless", "Watcher"]
 MOST_KNOWN: Final = 512  # addresses, and paths, some of which have an id in them
 ABSENT: Final[Any] = object()
 PORTS: Final = {"http": 80, "https": 443}
-
-
-def _no() -> bool:
-    return False
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class Exchange(Call):
 class Watcher:
     """Begins calls of one SDK; ``aside`` tells at each whether another instrumentation has them."""
 
-    def __init__(self, sdk: Stainless, tracer: Tracer, teller: Teller, aside: Callable[[], bool] = _no) -> None:
+    def __init__(self, sdk: Stainless, tracer: Tracer, teller: Teller, aside: Callable[[], bool] = no_other) -> None:
         self.sdk = sdk
         self._tracer = tracer
         self._teller = teller

@@ -8,9 +8,10 @@ from spanpulse._context._around import NO_RUN, Begin, Run, around, wrapped
 from spanpulse._context._context import add_experiment, context
 from spanpulse._context._scope import Scope, attributes_of
 from spanpulse._context._threads import carry, watch_threads
-from spanpulse._context._values import tag_of
+from spanpulse._context._values import EXPERIMENT, tag_of
 
 __all__ = [
+    "EXPERIMENT",
     "NO_RUN",
     "Begin",
     "Run",

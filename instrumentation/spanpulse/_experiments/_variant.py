@@ -15,7 +15,7 @@ from uuid import UUID
 
 from opentelemetry.trace import get_current_span
 
-from spanpulse._context import add_experiment, attributes_of
+from spanpulse._context import EXPERIMENT, add_experiment, attributes_of
 from spanpulse._experiments._document import Experiment
 from spanpulse._experiments._exposures import Seen, tell
 from spanpulse._experiments._hash import POINT_BYTES, digest_of, prefix_of, user_bytes
@@ -29,7 +29,6 @@ __all__ = ["variant"]
 MOST_PLANS: Final = 1024
 LONGEST: Final = 128
 """Characters of a name that are said."""
-EXPERIMENT: Final = "spanpulse.experiment."
 
 _seen: Seen | None = None
 
