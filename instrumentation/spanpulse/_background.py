@@ -28,6 +28,8 @@ MOST_AT_ALL: Final = 20_000
 MANY: Final = 1_000  # then a round begins early
 MOST_BYTES: Final = 64 << 20
 LOOK_EVERY_S: Final = 0.005
+BREATH_S: Final = 30e-6  # of work, then others may have the interpreter
+CROWD: Final = 500  # waiting items by which that doubles; 3,000 take it for a millisecond, 10,000 for 12
 CROWDED: Final = "calls end faster than they can be read: some are told without their content and tokens"
 STUCK: Final = "calls cannot be read, as it seems for a mask that does not come back: some are lost"
 
@@ -92,6 +94,7 @@ class Background:
         self._lock = threading.RLock()  # a stream that the collector finds may end while this very thread holds it
         self._wake, self._hurry = _Bell(), _Bell()
         self._rests = False
+        self._breath, self._breathed = BREATH_S, 0.0
 
     def put(self, ending: Ending) -> None:
         """Have something finished soon."""
@@ -117,6 +120,15 @@ class Background:
         self._wake.ring()
         if self._thread is None:
             self._start()
+
+    def breathe(self) -> None:
+        """Let threads of the application have the interpreter, unless they had it just now.
+
+        Who waits for it waits 5 ms else, or until we wait for something. The more there is to do the less we let go.
+        """
+        if time.perf_counter() - self._breathed > self._breath:
+            time.sleep(0)
+            self._breathed = time.perf_counter()
 
     def rest(self) -> None:
         """Have the thread end once nothing waits; the next thing that is put starts another one."""
@@ -181,7 +193,8 @@ class Background:
             for _ in range(len(self._waiting)):  # what comes meanwhile is the next round's, or no pump might follow
                 waiting = self._waiting.popleft()
                 self._finish(*waiting)
-                time.sleep(0)  # else a thread of the application that waits for the interpreter waits 5 ms
+                self._breath = BREATH_S * (1 + (len(self._waiting) / CROWD) ** 2)
+                self.breathe()
         if self.forgotten:
             say_once(CROWDED)
         if self.pump is not None:

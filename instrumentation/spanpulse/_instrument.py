@@ -168,4 +168,4 @@ def _exporter(settings: Settings, content: Any, background: Background, *, is_ou
         return None
     if not settings.sends:
         settings = replace(settings, endpoint=DEFAULT_ENDPOINTS[settings.protocol])
-    return Exporter(transport_of(settings), settings, content, background.wake)
+    return Exporter(transport_of(settings), settings, content, background.wake, background.breathe)

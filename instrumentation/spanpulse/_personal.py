@@ -6,6 +6,7 @@ Not guaranteed: that every name, address or number of a person is found; a patte
 """
 
 import re
+import string
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
@@ -28,10 +29,12 @@ KEY: Final = re.compile(
     r"|\bAIza[\w-]{35}|\bglpat-[\w-]{20,}|\bhf_[A-Za-z0-9]{30,}|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
     r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{0,8000}?-----END [A-Z ]{0,30}PRIVATE KEY-----"
 )
-KEYS_HAVE: Final = (
-    *("sk-", "sk_", "rk-", "rk_", "pk-", "pk_", "AKIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-    *("xox", "AIza", "glpat-", "hf_", "eyJ", "-----BEGIN"),
-)
+KEYS_HAVE: Final = {  # by a letter that they have
+    "-": ("sk-", "rk-", "pk-", "xox", "glpat-", "-----BEGIN"),
+    "_": ("sk_", "rk_", "pk_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_"),
+    "A": ("AKIA", "AIza"),
+    "J": ("eyJ",),
+}
 IBAN: Final = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 SSN: Final = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
 CARD: Final = re.compile(r"(?<![\d.])\d(?:[ -]?\d){11,17}\d(?![\d.]\d)")
@@ -39,7 +42,8 @@ PHONE: Final = re.compile(
     r"(?<![\w+])\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}(?!\d)"
     r"|(?<![\d.-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\d-])"
 )
-WORTH_A_LOOK: Final = re.compile(r"[@\d]|[-_][\w-]{10}|AKIA|AIza|eyJ|-----BEGIN")
+SHORTEST: Final = 5  # characters of what is found: a@b.c
+DIGIT: Final = re.compile(r"\d")
 NUMBER: Final = re.compile(r"\d(?:[ .()-]{0,3}\d){5}")
 ACCOUNT: Final = re.compile(r"[A-Z]{2}\d{2}")
 
@@ -49,23 +53,34 @@ def find_personal(text: str, kinds: frozenset[str] | None = None) -> list[Found]
 
     ``kinds`` are names of `KINDS`; None: all.
     """
-    if not WORTH_A_LOOK.search(text):
+    if len(text) < SHORTEST:
         return []
-    found = [each for kind, find in KINDS.items() if kinds is None or kind in kinds for each in find(text)]
+    possible = WITHOUT_DIGITS if not _has_digits(text) else WITHOUT_NUMBERS if not NUMBER.search(text) else KINDS
+    found = [each for kind, find in possible.items() if kinds is None or kind in kinds for each in find(text)]
     if len(found) < 2:
         return found
-    found.sort(key=lambda each: each.start)
+    found.sort(key=_start)
     kept, end = [], 0
     for each in found:
         if each.end > end:
-            kept.append(each._replace(start=max(each.start, end)))
+            kept.append(each if each.start >= end else each._replace(start=end))
             end = each.end
     return kept
 
 
 def _keys(text: str) -> Iterator[Found]:
-    if any(part in text for part in KEYS_HAVE):
+    if any(letter in text and any(part in text for part in parts) for letter, parts in KEYS_HAVE.items()):
         yield from (Found(match.start(), match.end(), "KEY") for match in KEY.finditer(text))
+
+
+def _has_digits(text: str) -> bool:
+    if text.isascii():  # looking for ten characters is faster than for any of them
+        return any(digit in text for digit in string.digits)
+    return DIGIT.search(text) is not None
+
+
+def _start(found: Found) -> int:
+    return found.start
 
 
 def _emails(text: str) -> Iterator[Found]:
@@ -89,10 +104,9 @@ def _ibans(text: str) -> Iterator[Found]:
 
 def _numbers(kind: str, pattern: "re.Pattern[str]", right: Callable[[str], bool]) -> Callable[[str], Iterator[Found]]:
     def find(text: str) -> Iterator[Found]:
-        if NUMBER.search(text):
-            for match in pattern.finditer(text):
-                if right(match[0]):
-                    yield Found(match.start(), match.end(), kind)
+        for match in pattern.finditer(text):
+            if right(match[0]):
+                yield Found(match.start(), match.end(), kind)
 
     return find
 
@@ -128,3 +142,5 @@ KINDS: Final[dict[str, Callable[[str], Iterator[Found]]]] = {
     "PHONE": _numbers("PHONE", PHONE, _is_long),
 }
 """What finds each kind; where two find the same, the first one counts."""
+WITHOUT_NUMBERS: Final = {kind: KINDS[kind] for kind in ("KEY", "EMAIL", "IBAN")}
+WITHOUT_DIGITS: Final = {kind: KINDS[kind] for kind in ("KEY", "EMAIL")}

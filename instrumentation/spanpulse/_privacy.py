@@ -61,6 +61,8 @@ class Content:
         """Return what leaves of a JSON value: every text and long number by `text`, but for the names of members."""
         if isinstance(value, str):
             return self.text(value)
+        if isinstance(value, list):
+            return [self.value(inner) for inner in value]
         if isinstance(value, int) and abs(value) >= SHORTEST_NUMBER:
             said = str(value)
             return value if (told := self.text(said)) == said else told

@@ -22,5 +22,5 @@ class Telling:
 
     def tell(self, call: Call) -> None:
         """Tell a call's span, and record its metrics. Raises for what cannot be read."""
-        told = tell(call, self._content)
+        told = tell(call, self._content, self._background.breathe)
         self._metrics.record(call, told)

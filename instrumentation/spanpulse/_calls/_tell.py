@@ -1,6 +1,7 @@
 """Telling a span what its call said: attributes by the GenAI conventions, content by policy."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.trace import Status, StatusCode
@@ -18,9 +19,15 @@ LONGEST_ERROR = 500  # characters
 LONGEST_CODE = 100
 
 
-def tell(call: Call, content: Content | None) -> dict[str, Attribute]:
-    """Set the attributes of a call that has ended, and return them. Without ``content`` no texts leave."""
-    asked, answered = call.shape.read_request(read_json(call.request)), _answer(call)
+def tell(call: Call, content: Content | None, breathe: Callable[[], object] = lambda: None) -> dict[str, Attribute]:
+    """Set the attributes of a call that has ended, and return them. Without ``content`` no texts leave.
+
+    ``breathe`` is called between steps, none of which takes longer than a text, or an answer, is long.
+    """
+    asked = call.shape.read_request(read_json(call.request))
+    breathe()
+    answered = _answer(call)
+    breathe()
     told = {key: _sent(value) for key, value in (asked.attributes | answered.attributes).items()}
     if call.is_stream:
         told["gen_ai.request.stream"] = True
@@ -32,7 +39,7 @@ def tell(call: Call, content: Content | None) -> dict[str, Attribute]:
         call.span.set_status(Status(StatusCode.ERROR, _words(call, content) or str(told["error.type"])))
     call.span.set_attributes(told)
     if content is not None and call.span.is_recording():
-        _set_texts(call, asked, answered, content)
+        _set_texts(call, asked, answered, content, breathe)
     return told
 
 
@@ -56,7 +63,8 @@ def _answer(call: Call) -> Told:
         joined["usage"] = read_usage(parts[-1]).get("usage")
     told = call.shape.read_answer(joined)
     for event in events:
-        told.note("error.type", _failure(event))
+        if "error" in event or event.get("type") == "error":
+            told.note("error.type", _failure(event))
     return told
 
 
@@ -72,7 +80,7 @@ def _code(said: Any) -> str:
     return _sound(str(said)[:LONGEST_CODE]) if isinstance(said, str | int) and said else "error"
 
 
-def _set_texts(call: Call, asked: Told, answered: Told, content: Content) -> None:
+def _set_texts(call: Call, asked: Told, answered: Told, content: Content, breathe: Callable[[], object]) -> None:
     """Set the texts of both sides; what a mask or the depth of a value makes impossible is left out."""
     said: dict[str, list[Json]] = {
         "gen_ai.input.messages": asked.messages,
@@ -83,6 +91,7 @@ def _set_texts(call: Call, asked: Told, answered: Told, content: Content) -> Non
     for key, value in said.items():
         try:
             if value:
+                breathe()
                 call.span.set_attribute(key, _dumped(content.value(value)))
         except Exception as error:  # noqa: BLE001 -- tokens and the other texts are told
             say_once(f"texts of a call could not be read, and are left out ({type(error).__name__})")

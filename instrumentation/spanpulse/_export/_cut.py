@@ -8,14 +8,27 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-__all__ = ["shorten"]
+from spanpulse._export._forks import IMPORTS
+from spanpulse._export._transport import Signal
+
+__all__ = ["shortened"]
 
 LIMITS: Final = (65_536, 16_384, 4_096, 1_024, 256, 64)  # characters of a text
 LAST: Final = 1_024  # characters of a JSON text that has too many short ones
 
 
-def shorten(record: Any, most: int) -> None:
-    """Cut the texts of a Span or LogRecord message until it has at most ``most`` bytes."""
+def shortened(signal: Signal, body: bytes, most: int) -> bytes:
+    """Return a Span or LogRecord message whose texts are cut so that it has at most ``most`` bytes."""
+    with IMPORTS.block():
+        from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord  # noqa: PLC0415
+        from opentelemetry.proto.trace.v1.trace_pb2 import Span  # noqa: PLC0415
+    record = Span.FromString(body) if signal == "traces" else LogRecord.FromString(body)
+    _shorten(record, most)
+    made: bytes = record.SerializeToString()
+    return made
+
+
+def _shorten(record: Any, most: int) -> None:
     for limit in LIMITS:
         for value in list(_texts(record)):
             if len(value.string_value) > limit:
@@ -66,18 +79,18 @@ def _cut(text: str, limit: int) -> str:
         try:
             text = json.dumps(_cut_leaves(json.loads(text), limit), ensure_ascii=False)
         except (ValueError, RecursionError):
-            return _shortened(text, limit)
-        return text if limit > LIMITS[-1] else _shortened(text, LAST)
-    return _shortened(text, limit)
+            return _cut_text(text, limit)
+        return text if limit > LIMITS[-1] else _cut_text(text, LAST)
+    return _cut_text(text, limit)
 
 
 def _cut_leaves(value: Any, limit: int) -> Any:
     if isinstance(value, str):
-        return _shortened(value, limit)
+        return _cut_text(value, limit)
     if isinstance(value, dict):
         return {name: _cut_leaves(inner, limit) for name, inner in value.items()}
     return [_cut_leaves(inner, limit) for inner in value] if isinstance(value, list) else value
 
 
-def _shortened(text: str, limit: int) -> str:
+def _cut_text(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"

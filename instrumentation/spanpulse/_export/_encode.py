@@ -1,137 +1,136 @@
 """Spans and events to batches: protobuf of one resource each, bounded in records and bytes.
 
-Guarantee: every record given is in exactly one batch, in order within a resource, or is told to ``lose``; one that
-cannot be encoded takes no other one with it. A batch is larger than `TARGET` only where a record is; none is larger
-than `LARGEST` and its resource.
+Guarantee: every record given is in exactly one batch, in order within a resource and scope, or is told to ``lose``; one
+that cannot be encoded takes no other one with it. A batch is larger than `TARGET` only where a record is; none is
+larger than `LARGEST` and its resource.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
-from spanpulse._export._cut import shorten
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from spanpulse._export._cut import shortened
 from spanpulse._export._forks import IMPORTS
 from spanpulse._export._key import resource_key
 from spanpulse._export._mask import Masking
 from spanpulse._export._transport import Batch, Signal
+from spanpulse._export._wire import field, key_values, pairs, record_body, scope_body, span_body
 from spanpulse._log import say_once
 
-__all__ = ["LARGEST", "MOST_RECORDS", "TARGET", "batches_of", "encode_events", "encode_spans"]
+__all__ = ["LARGEST", "MOST_RECORDS", "TARGET", "encode_events", "encode_spans"]
 
 MOST_RECORDS: Final = 512
 TARGET: Final = 512 * 1024  # bytes
-AT_ONCE: Final = 4  # spans, about a quarter of a millisecond
 LARGEST: Final = 900_000  # bytes of a record: Kafka takes messages of a million
 AROUND: Final = 8  # bytes of the tag and length of a record
+# Requests of spans and of log records number these fields alike.
+RESOURCE_AND_SCOPES: Final = b"\x0a"
+RESOURCE: Final = b"\x0a"
+SCOPE_AND_RECORDS: Final = b"\x12"
+SCOPE: Final = b"\x0a"
+RECORD: Final = b"\x12"
+SCHEMA: Final = b"\x1a"
 
 Lose = Callable[[Signal, int, str], None]
+Record = tuple[Any, bytes]
+"""The scope of a record, and its message."""
 
 
-class _Fields(NamedTuple):
-    resources: str
-    scopes: str
-    records: str
+class _Whose(NamedTuple):
+    """The resource of a batch: its key, and what of it is written before and behind the records."""
+
+    key: bytes
+    before: bytes
+    behind: bytes
 
 
-FIELDS: Final[dict[Signal, _Fields]] = {
-    "traces": _Fields("resource_spans", "scope_spans", "spans"),
-    "logs": _Fields("resource_logs", "scope_logs", "log_records"),
-}
+def encode_spans(
+    spans: Iterable[Any], masking: Masking, lose: Lose, breathe: Callable[[], object] = lambda: None
+) -> Iterator[Batch]:
+    """Yield batches of ended spans; ``breathe`` is called behind each."""
 
-
-def encode_spans(spans: Iterable[Any], masking: Masking, lose: Lose) -> Iterator[Batch]:
-    """Yield batches of ended spans."""
-
-    def build(some: Sequence[Any]) -> Any:
-        with IMPORTS.block():
-            from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans as encode  # noqa: PLC0415
-
-        return encode(cast("Sequence[Any]", _one_by_one(some, masking)))
+    def encode(span: Any) -> Record:
+        seen = masking.span(span)
+        try:
+            body = span_body(seen)
+        except Exception:  # noqa: BLE001 -- a span that is not as this SDK's; its own encoder may know what it is
+            body = _encoded_by_sdk(seen)
+        breathe()
+        return span.instrumentation_scope, body
 
     for same in _grouped((span.resource, span) for span in spans):
-        yield from _encode("traces", same, build, lose)
-
-
-def _one_by_one(spans: Sequence[Any], masking: Masking) -> Iterator[Any]:
-    """Yield spans to encode, and between them the interpreter: an application that waits for it waits 5 ms else."""
-    for place, span in enumerate(spans):
-        yield masking.span(span)
-        if place % AT_ONCE == 0:
-            time.sleep(0)
+        yield from _batches("traces", same[0].resource, _records("traces", same, encode, lose))
 
 
 def encode_events(events: Iterable[tuple[Any, Any]], scope: str, version: str, lose: Lose) -> Iterator[Batch]:
     """Yield batches of events, each given with its resource."""
-    for same in _grouped((resource, (event, resource)) for event, resource in events):
+    whole = InstrumentationScope(scope, version)
 
-        def build(some: Sequence[Any]) -> Any:
-            with IMPORTS.block():
-                from spanpulse._events import request_of  # noqa: PLC0415 -- it needs the SDK
+    def encode(event: tuple[Any, Any]) -> Record:
+        return whole, record_body(event[0])
 
-            return request_of([event for event, _ in some], some[0][1], scope, version)
-
-        yield from _encode("logs", same, build, lose)
+    for same in _grouped((event[1], event) for event in events):
+        yield from _batches("logs", same[0][1], _records("logs", same, encode, lose))
 
 
-def batches_of(signal: Signal, request: Any) -> Iterator[Batch]:
-    """Yield the batches of an Export*ServiceRequest message of one resource."""
-    names = FIELDS[signal]
-    (whole,) = getattr(request, names.resources)
-    key = resource_key(whole.resource)
-    body = request.SerializeToString()
-    if len(body) <= TARGET:
-        yield Batch(
-            signal, body, sum(len(getattr(scope, names.records)) for scope in getattr(whole, names.scopes)), key
-        )
-        return
-    for part, count in _divided(request, names):
-        yield Batch(signal, part.SerializeToString(), count, key)
+def _encoded_by_sdk(span: Any) -> bytes:
+    """Return a Span by OpenTelemetry's own encoder. Raises what it does."""
+    with IMPORTS.block():
+        from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans as encode  # noqa: PLC0415
+    body: bytes = encode([span]).resource_spans[0].scope_spans[0].spans[0].SerializeToString()
+    return body
 
 
 def _grouped(pairs: Iterable[tuple[Any, Any]]) -> Iterator[Sequence[Any]]:
-    """Yield what has the same resource, at most `MOST_RECORDS` at once: a provider's spans share one object."""
+    """Yield what has the same resource: a provider's spans share one object."""
     groups: dict[int, list[Any]] = {}
     for resource, each in pairs:
         groups.setdefault(id(resource), []).append(each)
-    for group in groups.values():
-        for start in range(0, len(group), MOST_RECORDS):
-            yield group[start : start + MOST_RECORDS]
+    yield from groups.values()
 
 
-def _encode(signal: Signal, some: Sequence[Any], build: Callable[[Sequence[Any]], Any], lose: Lose) -> Iterator[Batch]:
-    try:
-        made = list(batches_of(signal, build(some)))
-    except Exception as error:  # noqa: BLE001 -- whatever an instrumentation put there
-        if len(some) > 1:
-            for each in some:
-                yield from _encode(signal, [each], build, lose)
-        else:
+def _records(signal: Signal, some: Sequence[Any], encode: Callable[[Any], Record], lose: Lose) -> Iterator[Record]:
+    for each in some:
+        try:
+            scope, body = encode(each)
+            if len(body) > LARGEST:
+                body = shortened(signal, body, LARGEST)
+        except Exception as error:  # noqa: BLE001 -- whatever an instrumentation put there
             say_once(f"a span or event could not be encoded ({type(error).__name__})", error)
             lose(signal, 1, "not_encodable")
-        return
-    yield from made
+        else:
+            yield scope, body
 
 
-def _divided(request: Any, names: _Fields) -> Iterator[tuple[Any, int]]:
-    """Yield requests of some of the records each, and how many these are."""
-    (whole,) = getattr(request, names.resources)
-    part: Any = None
+def _batches(signal: Signal, resource: Any, records: Iterable[Record]) -> Iterator[Batch]:
+    """Yield batches of records of one resource."""
+    whose = _whose(resource)
+    scopes: dict[Any, list[bytes]] = {}
     size = count = 0
-    for scope in getattr(whole, names.scopes):
-        scoped = None
-        for record in getattr(scope, names.records):
-            if record.ByteSize() > LARGEST:
-                shorten(record, LARGEST)
-            cost = record.ByteSize() + AROUND
-            if part is None or size + cost > TARGET:
-                if part is not None:
-                    yield part, count
-                part, scoped, size, count = type(request)(), None, 0, 0
-                resource = getattr(part, names.resources).add(schema_url=whole.schema_url)
-                resource.resource.CopyFrom(whole.resource)
-            if scoped is None:
-                scoped = getattr(resource, names.scopes).add(schema_url=scope.schema_url)
-                scoped.scope.CopyFrom(scope.scope)
-            getattr(scoped, names.records).append(record)
-            size, count = size + cost, count + 1
-    yield part, count
+    for scope, body in records:
+        cost = len(body) + AROUND
+        if count == MOST_RECORDS or (count and size + cost > TARGET):
+            yield _batch(signal, whose, scopes, count)
+            scopes, size, count = {}, 0, 0
+        scopes.setdefault(scope, []).append(body)
+        size, count = size + cost, count + 1
+    if count:
+        yield _batch(signal, whose, scopes, count)
+
+
+def _batch(signal: Signal, whose: _Whose, scopes: dict[Any, list[bytes]], count: int) -> Batch:
+    made = [whose.before]
+    for scope, bodies in scopes.items():
+        parts = [field(SCOPE, scope_body(scope)), *(field(RECORD, body) for body in bodies), _schema(scope)]
+        made.append(field(SCOPE_AND_RECORDS, b"".join(parts)))
+    return Batch(signal, field(RESOURCE_AND_SCOPES, b"".join((*made, whose.behind))), count, whose.key)
+
+
+def _whose(resource: Any) -> _Whose:
+    attributes = list(pairs(resource.attributes))
+    return _Whose(resource_key(attributes), field(RESOURCE, key_values(attributes)), _schema(resource))
+
+
+def _schema(of: Any) -> bytes:
+    return field(SCHEMA, of.schema_url.encode()) if of is not None and of.schema_url else b""

@@ -43,7 +43,10 @@ _of_parents: Final[list[Any]] = []  # connections of a parent, which a child mus
 
 
 class Exporter:
-    """Sends to the receiver that ``make_transport`` reaches; ``wake`` has `pump` called soon."""
+    """Sends to the receiver that ``make_transport`` reaches; ``wake`` has `pump` called soon.
+
+    ``breathe`` is called between spans that are encoded.
+    """
 
     def __init__(
         self,
@@ -51,11 +54,13 @@ class Exporter:
         settings: Settings,
         content: Content | None,
         wake: Callable[[], None],
+        breathe: Callable[[], object] = lambda: None,
     ) -> None:
         self._make_transport = make_transport
         self._settings = settings
         self._masking = Masking(content, settings.content_length, settings.mask_patterns)
         self._wake = wake
+        self._breathe = breathe
         self._closed = False
         self._queue: Queue
         self._sender: Sender
@@ -85,7 +90,8 @@ class Exporter:
         with self._encoding:
             self._count_what_had_no_room()
             while self._spans:
-                for batch in encode_spans(self._drain("traces", self._spans), self._masking, self.stats.drop):
+                some = self._drain("traces", self._spans)
+                for batch in encode_spans(some, self._masking, self.stats.drop, self._breathe):
                     self._offer(batch)
             while self._events:
                 some = self._drain("logs", self._events)

@@ -5,9 +5,11 @@ a resource names no instance, host or process, the name of this host is part of 
 """
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
+
+from spanpulse._export._wire import field
 
 __all__ = ["resource_key"]
 
@@ -15,19 +17,12 @@ KEY_BYTES: Final = 16
 PROCESS_NAMES: Final = frozenset({b"service.instance.id", b"host.name", b"host.id", b"process.pid"})
 
 
-def resource_key(resource: Any) -> bytes:
-    """Return the key of an OTLP Resource message: BLAKE2b over names and values, each behind its length."""
-    pairs = sorted((each.key.encode(), each.value.SerializeToString()) for each in resource.attributes)
+def resource_key(attributes: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the key of a resource's names and values (AnyValue): BLAKE2b over them, each behind its length."""
+    pairs = sorted(attributes)
     digest = blake2b(digest_size=KEY_BYTES)
     for name, value in pairs:
-        digest.update(bytes((*_varint(len(name)),)) + name + bytes((*_varint(len(value)),)) + value)
+        digest.update(field(b"", name) + field(b"", value))
     if not any(name in PROCESS_NAMES for name, _ in pairs):
         digest.update(socket.gethostname().encode())
     return digest.digest()
-
-
-def _varint(number: int) -> Iterator[int]:
-    while number > 0x7F:
-        yield number & 0x7F | 0x80
-        number >>= 7
-    yield number

@@ -9,6 +9,7 @@ joins by stay as they are. Lone surrogates, which no protobuf takes, become `?` 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from spanpulse._export._names import Kind, is_content_event, is_plain, kind_of
@@ -19,6 +20,7 @@ __all__ = ["Masking", "encodable"]
 OURS: Final = "spanpulse"
 CONVENTIONS: Final = "gen_ai."
 ABSENT: Final = object()
+NUMBERS: Final = frozenset({bool, int, float})
 Attributes = Mapping[str, Any]
 
 
@@ -33,10 +35,11 @@ class Masking:
         """Return what the encoder is to see of a span: itself, or one beside it."""
         scope = span.instrumentation_scope
         is_ours = scope is not None and scope.name == OURS
+        attributes = _copied(span.attributes or {})
         return _Seen(
             span,
             _encodable_name(span.name),
-            self._own(span.attributes or {}) if is_ours and self._leaves else self.attributes(span.attributes or {}),
+            self._own(attributes) if is_ours and self._leaves else self.attributes(attributes),
             [self._event(event) for event in span.events],
             [_Seen(link, "", self.attributes(link.attributes)) if link.attributes else link for link in span.links],
             self._status(span.status),
@@ -47,13 +50,18 @@ class Masking:
         told = {name: self._value(kind_of(name), value) for name, value in attributes.items()}
         return {name: value for name, value in told.items() if value is not ABSENT}
 
-    def _own(self, attributes: Attributes) -> dict[str, Any]:
+    def _own(self, attributes: dict[str, Any]) -> dict[str, Any]:
         """Return what leaves of attributes of a span of our own, whose contents are masked."""
-        kinds = {name: kind_of(name) for name in attributes}
-        return {
-            name: _clean(value) if _is_told(name, kinds[name]) else self._value(kinds[name], value)
-            for name, value in attributes.items()
-        }
+        for name, value in attributes.items():
+            kind = type(value)
+            if kind is str:
+                stays = _stays(name)
+                if stays is None:
+                    stays = is_plain(value)
+                attributes[name] = encodable(value) if stays else self._value(kind_of(name), value)
+            elif kind not in NUMBERS:
+                attributes[name] = _clean(value) if _stays(name) else self._value(kind_of(name), value)
+        return attributes
 
     def _event(self, event: Any) -> Any:
         attributes = event.attributes or {}
@@ -97,9 +105,22 @@ def encodable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _is_told(name: str, kind: Kind) -> bool:
-    """Tell whether it is we who tell contents by that name."""
-    return kind is Kind.CONTENT and name.startswith(CONVENTIONS)
+@lru_cache(maxsize=2048)
+def _stays(name: str) -> bool | None:
+    """Tell whether a text by that name on a span of ours stays as it is; None: where it is plain.
+
+    What is content by a name of the conventions we have told ourselves, masked.
+    """
+    kind = kind_of(name)
+    if kind is Kind.PLAIN:
+        return None
+    return kind is Kind.STATED or (kind is Kind.CONTENT and name.startswith(CONVENTIONS))
+
+
+def _copied(attributes: Attributes) -> dict[str, Any]:
+    """Return attributes as a dict; those of the SDK take a lock each time that they are looked at one by one."""
+    copy = getattr(attributes, "copy", None)
+    return dict(attributes if copy is None else copy())
 
 
 def _encodable_name(name: Any) -> str:

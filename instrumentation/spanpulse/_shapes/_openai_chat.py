@@ -20,6 +20,8 @@ NUMBERS = {
     "presence_penalty": "gen_ai.request.presence_penalty",
     "seed": "gen_ai.request.seed",
 }
+HEAD = ("id", "model", "service_tier", "system_fingerprint")
+TEXTS = frozenset({"content", "refusal", "reasoning_content", "reasoning"})
 OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 
 
@@ -81,14 +83,15 @@ def join(events: Iterable[Json]) -> Json:
     whole: Json = {}
     choices: dict[int, Json] = {}
     for event in events:
-        for name in ("id", "model", "service_tier", "system_fingerprint"):
-            if text(event, name):
-                whole[name] = event[name]
-        if usage := section(event, "usage"):
+        for name in HEAD:
+            if name in event and (said := text(event, name)):
+                whole[name] = said
+        if "usage" in event and (usage := section(event, "usage")):
             whole["usage"] = usage
         for chunk in sections(event, "choices"):
-            choice = choices.setdefault(integer(chunk, "index") or 0, {"message": {}})
-            choice["finish_reason"] = text(chunk, "finish_reason") or choice.get("finish_reason")
+            choice = choices.setdefault(integer(chunk, "index") or 0, {"message": {}, "finish_reason": None})
+            if reason := text(chunk, "finish_reason"):
+                choice["finish_reason"] = reason
             _add(choice["message"], section(chunk, "delta"))
     whole["choices"] = [_finished(choices[index]) for index in sorted(choices)]
     return whole
@@ -96,11 +99,11 @@ def join(events: Iterable[Json]) -> Json:
 
 def _add(said: Json, delta: Json) -> None:
     """Add a delta to the message so far; texts are kept in lists, for adding to them one by one is quadratic."""
+    for name, piece in delta.items():
+        if name in TEXTS and piece and isinstance(piece, str):
+            said.setdefault(name, []).append(piece)
     if role := text(delta, "role"):
         said["role"] = role
-    for name in ("content", "refusal", "reasoning_content", "reasoning"):
-        if (piece := text(delta, name)) is not None:
-            said.setdefault(name, []).append(piece)
     for call in sections(delta, "tool_calls"):
         known = said.setdefault("tool_calls", {}).setdefault(integer(call, "index") or 0, {"function": {}})
         known["id"] = text(call, "id") or known.get("id")
@@ -112,9 +115,8 @@ def _add(said: Json, delta: Json) -> None:
 
 def _finished(choice: Json) -> Json:
     said = choice["message"]
-    for name in ("content", "refusal", "reasoning_content", "reasoning"):
-        if name in said:
-            said[name] = "".join(said[name])
+    for name in TEXTS & said.keys():
+        said[name] = "".join(said[name])
     if "tool_calls" in said:
         said["tool_calls"] = [said["tool_calls"][index] for index in sorted(said["tool_calls"])]
         for call in said["tool_calls"]:
