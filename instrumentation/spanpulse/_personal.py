@@ -42,6 +42,7 @@ PHONE: Final = re.compile(
     r"(?<![\w+])\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}(?!\d)"
     r"|(?<![\d.-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\d-])"
 )
+SHORT: Final = 100  # characters
 SHORTEST: Final = 5  # characters of what is found: a@b.c
 DIGIT: Final = re.compile(r"\d")
 NUMBER: Final = re.compile(r"\d(?:[ .()-]{0,3}\d){5}")
@@ -69,12 +70,14 @@ def find_personal(text: str, kinds: frozenset[str] | None = None) -> list[Found]
 
 
 def _keys(text: str) -> Iterator[Found]:
-    if any(letter in text and any(part in text for part in parts) for letter, parts in KEYS_HAVE.items()):
-        yield from (Found(match.start(), match.end(), "KEY") for match in KEY.finditer(text))
+    for letter, parts in KEYS_HAVE.items():
+        if letter in text and any(part in text for part in parts):
+            yield from (Found(match.start(), match.end(), "KEY") for match in KEY.finditer(text))
+            return
 
 
 def _has_digits(text: str) -> bool:
-    if text.isascii():  # looking for ten characters is faster than for any of them
+    if len(text) > SHORT and text.isascii():  # looking for ten characters is faster than for any of them
         return any(digit in text for digit in string.digits)
     return DIGIT.search(text) is not None
 

@@ -4,7 +4,7 @@ Its `input_tokens` are those that were not cached; by the conventions the input 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from spanpulse._shapes._json import Json, integer, items, number, section, sections, text
@@ -57,7 +57,7 @@ def read_answer(body: Json) -> Told:
     return told
 
 
-def join(events: Iterable[Json]) -> Json:
+def join(events: Sequence[Json]) -> Json:
     """Return the message that events amount to."""
     whole: Json = {}
     blocks: dict[int, Json] = {}

@@ -4,7 +4,7 @@ Thoughts are no part of its candidates' tokens; by the conventions the output co
 are the tokens that its own tools put into the prompt.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from spanpulse._shapes._json import Json, integer, items, number, section, sections, text
@@ -64,7 +64,7 @@ def read_answer(body: Json) -> Told:
     return told
 
 
-def join(events: Iterable[Json]) -> Json:
+def join(events: Sequence[Json]) -> Json:
     """Return the answer that chunks amount to: parts add up, the last usage counts."""
     whole: Json = {}
     candidates: dict[int, Json] = {}
@@ -149,7 +149,7 @@ def _modality(kind: str | None) -> str:
     return family if family in {"image", "audio", "video"} else "file"
 
 
-def _nothing(_events: Iterable[Any]) -> Json:
+def _nothing(_events: Sequence[Any]) -> Json:
     return {}
 
 

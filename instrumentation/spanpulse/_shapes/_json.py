@@ -3,12 +3,12 @@
 Guarantee: nothing here raises, whatever the values are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 LARGEST = 1 << 63  # what OpenTelemetry's integers are below
 
-__all__ = ["Json", "integer", "items", "number", "section", "sections", "text"]
+__all__ = ["Json", "integer", "items", "last_text", "number", "section", "sections", "text"]
 
 Json = dict[str, Any]
 
@@ -20,6 +20,11 @@ def text(of: Json, *names: str) -> str | None:
         if isinstance(value, str) and value:
             return value
     return None
+
+
+def last_text(events: Sequence[Json], name: str) -> str | None:
+    """Return the member of the last object in which it is a text with something in it."""
+    return next((said for event in reversed(events) if (said := event.get(name)) and isinstance(said, str)), None)
 
 
 def integer(of: Json, name: str) -> int | None:

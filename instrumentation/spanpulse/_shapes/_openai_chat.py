@@ -3,10 +3,10 @@
 Usage is as the server states it; cached tokens are part of the input there, reasoning tokens part of the output.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
-from spanpulse._shapes._json import Json, integer, items, number, section, sections, text
+from spanpulse._shapes._json import Json, integer, items, last_text, number, section, sections, text
 from spanpulse._shapes._openai_parts import parts_of_message
 from spanpulse._shapes._told import Shape, Told, message
 
@@ -78,39 +78,46 @@ def note_chat_usage(told: Told, usage: Json) -> None:
     told.note("gen_ai.usage.audio.output_tokens", integer(given, "audio_tokens") or None)
 
 
-def join(events: Iterable[Json]) -> Json:
+def join(events: Sequence[Json]) -> Json:
     """Return the completion that chunks amount to."""
-    whole: Json = {}
+    whole: Json = {name: said for name in HEAD if (said := last_text(events, name))}
+    if usage := next((used for event in reversed(events) if (used := section(event, "usage"))), None):
+        whole["usage"] = usage
     choices: dict[int, Json] = {}
     for event in events:
-        for name in HEAD:
-            if name in event and (said := text(event, name)):
-                whole[name] = said
-        if "usage" in event and (usage := section(event, "usage")):
-            whole["usage"] = usage
-        for chunk in sections(event, "choices"):
-            choice = choices.setdefault(integer(chunk, "index") or 0, {"message": {}, "finish_reason": None})
-            if reason := text(chunk, "finish_reason"):
-                choice["finish_reason"] = reason
-            _add(choice["message"], section(chunk, "delta"))
+        for chunk in items(event, "choices"):
+            if isinstance(chunk, dict):
+                _add_chunk(choices, chunk)
     whole["choices"] = [_finished(choices[index]) for index in sorted(choices)]
     return whole
 
 
-def _add(said: Json, delta: Json) -> None:
-    """Add a delta to the message so far; texts are kept in lists, for adding to them one by one is quadratic."""
-    for name, piece in delta.items():
-        if name in TEXTS and piece and isinstance(piece, str):
+def _add_chunk(choices: dict[int, Json], chunk: Json) -> None:
+    """Add a chunk of one choice; texts are kept in lists, for adding to them one by one is quadratic."""
+    choice = choices.setdefault(integer(chunk, "index") or 0, {"message": {}, "finish_reason": None})
+    if reason := text(chunk, "finish_reason"):
+        choice["finish_reason"] = reason
+    said = choice["message"]
+    for name, piece in section(chunk, "delta").items():
+        if not piece:
+            continue
+        if name in TEXTS and isinstance(piece, str):
             said.setdefault(name, []).append(piece)
-    if role := text(delta, "role"):
-        said["role"] = role
-    for call in sections(delta, "tool_calls"):
-        known = said.setdefault("tool_calls", {}).setdefault(integer(call, "index") or 0, {"function": {}})
-        known["id"] = text(call, "id") or known.get("id")
-        told = section(call, "function") or section(call, "custom")
-        known["function"]["name"] = text(told, "name") or known["function"].get("name")
-        if (piece := text(told, "arguments", "input")) is not None:
-            known["function"].setdefault("arguments", []).append(piece)
+        elif name == "role" and isinstance(piece, str):
+            said["role"] = piece
+        elif name == "tool_calls" and isinstance(piece, list):
+            _add_calls(said.setdefault("tool_calls", {}), piece)
+
+
+def _add_calls(known: dict[int, Json], pieces: list[Any]) -> None:
+    for call in pieces:
+        if isinstance(call, dict):
+            so_far = known.setdefault(integer(call, "index") or 0, {"function": {}})
+            so_far["id"] = text(call, "id") or so_far.get("id")
+            told = section(call, "function") or section(call, "custom")
+            so_far["function"]["name"] = text(told, "name") or so_far["function"].get("name")
+            if (piece := text(told, "arguments", "input")) is not None:
+                so_far["function"].setdefault("arguments", []).append(piece)
 
 
 def _finished(choice: Json) -> Json:

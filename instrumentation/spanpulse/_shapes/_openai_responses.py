@@ -1,6 +1,6 @@
 """OpenAI's responses: input and output are lists of items, and a stream ends with the whole response."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from spanpulse._shapes._json import Json, integer, items, number, section, sections, text
@@ -62,7 +62,7 @@ def read_answer(body: Json) -> Told:
     return told
 
 
-def join(events: Iterable[Json]) -> Json:
+def join(events: Sequence[Json]) -> Json:
     """Return the response that events amount to: the last one has it; else what was done by then."""
     whole: Json = {}
     done: list[Any] = []

@@ -1,6 +1,6 @@
 """Embeddings and the older completions of OpenAI and of servers that speak the same."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from spanpulse._shapes._json import Json, integer, number, section, sections, text
@@ -54,7 +54,7 @@ def read_completions_answer(body: Json) -> Told:
     return told
 
 
-def join_completions(events: Iterable[Json]) -> Json:
+def join_completions(events: Sequence[Json]) -> Json:
     """Return the completion that chunks amount to."""
     whole: Json = {}
     texts: dict[int, list[str]] = {}
@@ -72,7 +72,7 @@ def join_completions(events: Iterable[Json]) -> Json:
     return whole
 
 
-def join_nothing(_events: Iterable[Json]) -> Json:
+def join_nothing(_events: Sequence[Json]) -> Json:
     """Return nothing: vectors do not stream."""
     return {}
 

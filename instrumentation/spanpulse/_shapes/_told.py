@@ -4,7 +4,7 @@ Attributes are ready to be set. Content (messages, instructions, tools) is kept 
 conventions' schema, for a policy decides whether and how it leaves the process.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,7 @@ class Shape:
     """A value of `gen_ai.operation.name`."""
     read_request: Callable[[Json], Told]
     read_answer: Callable[[Json], Told]
-    join: Callable[[Iterable[Json]], Json]
+    join: Callable[[Sequence[Json]], Json]
     """Returns the answer that the events of a stream amount to."""
 
 
