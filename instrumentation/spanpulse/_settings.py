@@ -21,6 +21,7 @@ __all__ = ["Settings"]
 PREFIX: Final = "SPANPULSE_"
 YES, NO = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
 MIB: Final = 1 << 20
+WHERE: Final = ("exporter", "endpoint", "kafka_brokers")
 PRIVATE: Final = {"send_content", "mask_patterns"}  # what somebody tried to say with these has to be no default
 
 
@@ -127,7 +128,7 @@ class Settings:
         given = {name: value for name, value in given.items() if value is not None}
         if PRIVATE & unread - given.keys():
             given["send_content"] = "off"
-        return replace(_with_conventions(found, environ), **given)
+        return replace(_with_conventions(found, environ, given), **given)
 
     @property
     def sends(self) -> str:
@@ -140,11 +141,14 @@ class Settings:
         return self.sends in {"kafka", "none"} or bool(self.exporter) or self.endpoint not in {"", *otel}
 
 
-def _with_conventions(found: Settings, environ: Mapping[str, str]) -> Settings:
+def _with_conventions(found: Settings, environ: Mapping[str, str], given: Mapping[str, Any]) -> Settings:
     """Add what OpenTelemetry's variables say in other words than ours."""
     says = environ.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").lower()
     if says in {"false", "no_content"} and PREFIX + "SEND_CONTENT" not in environ:
-        return replace(found, send_content="off")
+        found = replace(found, send_content="off")
+    says_where = any(PREFIX + name.upper() in environ or name in given for name in WHERE)
+    if environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none" and not says_where:
+        found = replace(found, exporter="none")
     return found
 
 

@@ -34,6 +34,12 @@ def test_what_is_no_address_is_told_when_it_is_set(endpoint):
         transport_of(Settings.read({}, exporter="otlp", endpoint=endpoint))
 
 
+@pytest.mark.parametrize("name", ["certificate", "client_certificate", "client_key"])
+def test_a_file_that_is_not_there_is_told_when_it_is_set(name, tmp_path, caplog):
+    transport_of(Settings.read({}, exporter="otlp", endpoint="https://h", **{name: str(tmp_path / "ca.pem")}))
+    assert f"{name}: there is no file {tmp_path / 'ca.pem'}" in caplog.text
+
+
 def test_the_key_comes_before_a_header_of_the_same_name():
     settings = Settings.read({}, api_key="k", headers="Authorization=Basic%20x,x-a=1,broken")
     assert headers_of(settings) == {"authorization": "Bearer k", "x-a": "1"}

@@ -32,6 +32,21 @@ def test_addresses_are_masked_in_the_texts_of_others():
     }
 
 
+@pytest.mark.parametrize("content", [MASKED, Content(masks=()), None])
+def test_headers_that_let_somebody_in_never_leave(content):
+    said = {
+        "http.request.header.authorization": ["Bearer abcdef", "Basic eDp5"],
+        "http.request.header.x-api-key": "abcdef",
+        "http.response.header.set_cookie": ["sid=abcdef"],
+        "rpc.grpc.request.metadata.api-key": ("abcdef",),
+        "http.request.header.accept": ["text/html"],
+    }
+    told = left(said, content)
+    assert "abcdef" not in str(told)
+    assert told["http.request.header.authorization"] == ["<KEY>"]
+    assert told["http.request.header.accept"] == ["text/html"]
+
+
 def test_the_span_itself_stays_as_it_was():
     span = ended({"note": MAIL}, fill=lambda span: span.add_event("said", {"note": MAIL}))
     before = span.to_json()

@@ -12,6 +12,26 @@ from spanpulse._shapes import CHAT_COMPLETIONS, MESSAGES, RESPONSES
 from watching import Watched
 
 
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("https://h/a.png?page=2&size=9", "https://h/a.png?page=2&size=9"),
+        ("https://h/a.png?X-Amz-Credential=A&X-Amz-Signature=b", "https://h/a.png"),
+        ("https://h/a.png?se=2&sig=b%3D", "https://h/a.png"),
+        ("https://h/a.png?access_token=b", "https://h/a.png"),
+        ("https://u:p@h/a@b.png", "https://h/a@b.png"),
+        ("gs://bucket/a.png", "gs://bucket/a.png"),
+    ],
+)
+def test_what_lets_anybody_read_is_no_part_of_an_address(address: str, told: str) -> None:
+    content = [{"type": "image_url", "image_url": {"url": address}}]
+    (said,) = CHAT_COMPLETIONS.read_request({"messages": [{"role": "user", "content": content}]}).messages
+    assert said["parts"] == [{"type": "uri", "modality": "image", "uri": told}]
+    source = {"type": "image", "source": {"type": "url", "url": address}}
+    (said,) = MESSAGES.read_request({"messages": [{"role": "user", "content": [source]}]}).messages
+    assert said["parts"] == [{"type": "uri", "modality": "image", "uri": told}]
+
+
 def test_a_null_in_a_later_event_takes_no_tokens_back() -> None:
     usage = {"input_tokens": 7, "cache_read_input_tokens": 3, "output_tokens": 1}
     later = {"output_tokens": 9, "input_tokens": None, "cache_read_input_tokens": None}

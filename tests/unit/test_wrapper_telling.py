@@ -72,6 +72,12 @@ def collected(body: bytes) -> Collected:
     return found
 
 
+@pytest.mark.parametrize("content", [MASKED, None])
+def test_words_to_stop_at_are_masked(content: Content | None) -> None:
+    attributes, _ = told(CHAT_COMPLETIONS, {"stop": ["END", "jane.doe@example.org"]}, content=content)
+    assert attributes["gen_ai.request.stop_sequences"] == ("END", "<EMAIL>")
+
+
 def test_a_long_stream_that_ends_with_all_it_said_tells_its_usage() -> None:
     usage = {"input_tokens": 5, "output_tokens": 9_000, "input_tokens_details": {"cached_tokens": 1}}
     head: dict[str, Any] = {"id": "resp_1", "model": "m", "status": "in_progress"}

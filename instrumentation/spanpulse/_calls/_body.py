@@ -1,24 +1,23 @@
 """The bytes of an answer, collected while an application reads them, and read as JSON once it has.
 
 Guarantee: at most `MOST_BYTES` and the last `TAIL_BYTES` of an answer are held; what lies between is left out, and
-nothing of it is guessed. Not guaranteed: that what was compressed by other ways than gzip and deflate is read.
+nothing of it is guessed.
 """
 
 import base64
 import json
 import re
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from spanpulse._calls._inflate import inflated
 from spanpulse._shapes import Json
 
 __all__ = ["MOST_BYTES", "TAIL_BYTES", "Collected", "read_events", "read_json", "read_usage"]
 
 MOST_BYTES: Final = 1 << 20
 TAIL_BYTES: Final = 1 << 16  # a stream tells its usage at its end
-MOST_DECOMPRESSED: Final = 8 << 20
 USAGE: Final = re.compile(rb'"usage"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})')
 ID: Final = re.compile(rb'"id"\s*:\s*("(?:[^"\\]|\\.){1,200}")')
 MODEL: Final = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.){1,200}")')
@@ -69,7 +68,7 @@ def read_events(parts: list[bytes], encoding: str = "") -> Iterator[Json]:
     """
     is_framed = parts[0].startswith(b"\0")  # a frame begins with its length
     for part in parts:
-        body = _decompressed(part, encoding)
+        body = inflated(part, encoding)
         lines = _framed(body) if is_framed else [line[5:] for line in body.splitlines() if line.startswith(b"data:")]
         for found in _loaded_all([line for line in lines if b"{" in line[:2]]):
             if isinstance(found, dict):
@@ -83,7 +82,7 @@ def _framed(body: bytes) -> list[bytes]:
 
 def read_json(body: bytes, encoding: str = "") -> Json:
     """Return the JSON object of a body; of one that is too large its id, model and usage alone."""
-    body = _decompressed(body, encoding)
+    body = inflated(body, encoding)
     if len(body) > MOST_BYTES:
         return read_usage(body)
     found = _loaded(body)
@@ -110,12 +109,3 @@ def _loaded(body: bytes) -> object:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
-
-
-def _decompressed(body: bytes, encoding: str) -> bytes:
-    if encoding not in {"gzip", "deflate"}:
-        return body
-    try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, MOST_DECOMPRESSED)
-    except zlib.error:
-        return b""

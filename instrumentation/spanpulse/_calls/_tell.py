@@ -17,6 +17,8 @@ __all__ = ["tell"]
 NS = 1e9
 LONGEST_ERROR = 500  # characters
 LONGEST_CODE = 100
+STOPS = "gen_ai.request.stop_sequences"
+NO_CONTENT = Content()
 
 
 def tell(call: Call, content: Content | None, breathe: Callable[[], object] = lambda: None) -> dict[str, Attribute]:
@@ -29,6 +31,8 @@ def tell(call: Call, content: Content | None, breathe: Callable[[], object] = la
     answered = _answer(call)
     breathe()
     told = {key: _sent(value) for key, value in (asked.attributes | answered.attributes).items()}
+    if isinstance(stops := told.get(STOPS), list):  # the application's own words, and no content by the conventions
+        told[STOPS] = [_sound((content or NO_CONTENT).text(stop)) for stop in stops]
     if call.is_stream:
         told["gen_ai.request.stream"] = True
         if call.first_ns:

@@ -4,6 +4,7 @@ Nothing is connected, and no network library imported, before the returned funct
 """
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable
 from typing import Final
@@ -25,6 +26,9 @@ def transport_of(settings: Settings) -> Callable[[], Transport]:
     if settings.sends == "kafka":
         return lambda: _kafka(settings)
     base_of(settings.endpoint)
+    for name in ("certificate", "client_certificate", "client_key"):
+        if (file := getattr(settings, name)) and not os.access(file, os.R_OK):
+            say_once(f"{name}: there is no file {file} that can be read, so that spans will not be sent")
     return lambda: _grpc(settings) if settings.protocol == "grpc" else _http(settings)
 
 

@@ -20,6 +20,7 @@ __all__ = ["Masking", "encodable"]
 OURS: Final = "spanpulse"
 CONVENTIONS: Final = "gen_ai."
 ABSENT: Final = object()
+MASKED: Final = "<KEY>"
 NUMBERS: Final = frozenset({bool, int, float})
 Attributes = Mapping[str, Any]
 
@@ -76,6 +77,8 @@ class Masking:
 
     def _value(self, kind: Kind, value: Any) -> Any:
         """Return what leaves of a value; ABSENT for nothing."""
+        if kind is Kind.SECRET:
+            return MASKED if isinstance(value, str | bytes) else [MASKED]
         if isinstance(value, bytes) and kind is Kind.OTHER:
             return value
         value = _clean(value)

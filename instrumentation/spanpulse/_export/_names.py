@@ -24,6 +24,8 @@ class Kind(IntEnum):
     """A name, id, type or reason of an emitter: no content where it is short, see `is_plain`."""
     CONTENT = 3
     """Content."""
+    SECRET = 4
+    """What lets somebody in: none of it leaves."""
 
 
 EMITTERS: Final = (
@@ -67,6 +69,10 @@ KNOWN: Final = (
     r"|ai\.telemetry\.metadata\.(?:userId|user_id|sessionId|session_id|threadId|promptName|promptVersion)$"
     r"|langfuse\.observation\.metadata\.(?:finish_reason|status|id|service_tier)$"
 )
+LETS_IN: Final = (
+    r"(?:http|rpc)\.(?:request|response|grpc\.request|grpc\.response|connect_rpc\.\w+)\.(?:header|metadata)\."
+    r"(?:(?:proxy[-_])?authorization|(?:set[-_])?cookie|[\w-]*(?:api[-_]?key|token|secret|password|signature)[\w-]*)$"
+)
 EVENT: Final = (
     r"(?:gen_ai|llm\.content|mlflow\.chunk)\.|(?:step|workflow)\.output\b"
     r"|(?:LLM|Embedding|SparseEmbedding|Query|Retrieval|ReRank|Synthesize|GetResponse|Agent|StreamChat|SpanDrop)\w*Event\b"
@@ -76,6 +82,7 @@ _CONTENT = re.compile(f"{EMITTERS}|{ALONE}", re.IGNORECASE)
 _STATED, _USAGE, _PLAIN, _FREE, _KNOWN, _EVENT = (
     re.compile(pattern) for pattern in (STATED, USAGE, PLAIN, FREE, KNOWN, EVENT)
 )
+_SECRET = re.compile(LETS_IN, re.IGNORECASE)
 _WORD = re.compile(r"\"?[\w.:/@+-]{0,128}\"?")
 
 
@@ -85,7 +92,7 @@ def kind_of(name: str) -> Kind:
     if _STATED.match(name) or _USAGE.search(name):
         return Kind.STATED
     if not _CONTENT.match(name):
-        return Kind.OTHER
+        return Kind.SECRET if _SECRET.match(name) else Kind.OTHER
     plain = _KNOWN.match(name) if _FREE.match(name) else _PLAIN.search(name)
     return Kind.PLAIN if plain else Kind.CONTENT
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spanpulse._shapes._json import Json, integer, items, number, section, sections, text
-from spanpulse._shapes._told import Shape, Told, is_data, message, text_part
+from spanpulse._shapes._told import Shape, Told, message, text_part, uri_part
 
 __all__ = ["MESSAGES"]
 
@@ -123,8 +123,8 @@ def _part(block: Json) -> Json:
     if kind not in MODALITIES:
         return {"type": kind}
     source, modality = section(block, "source"), MODALITIES[kind]
-    if (address := text(source, "url")) and not is_data(address):
-        return {"type": "uri", "modality": modality, "uri": address}
+    if at := uri_part(modality, text(source, "url")):
+        return at
     if file := text(source, "file_id"):
         return {"type": "file", "modality": modality, "file_id": file}
     return {"type": "blob", "modality": modality, "mime_type": text(source, "media_type")}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spanpulse._shapes._json import Json, integer, items, number, section, sections, text
-from spanpulse._shapes._told import Shape, Told, message, text_part
+from spanpulse._shapes._told import Shape, Told, message, text_part, uri_part
 
 __all__ = ["EMBED_CONTENT", "GENERATE_CONTENT"]
 
@@ -137,7 +137,8 @@ def _part(part: Json) -> Json:
     if answer := section(part, "functionResponse"):
         return {"type": "tool_call_response", "id": text(answer, "id"), "response": answer.get("response")}
     if file := section(part, "fileData"):
-        return {"type": "uri", "modality": _modality(text(file, "mimeType")), "uri": text(file, "fileUri")}
+        modality = _modality(text(file, "mimeType"))
+        return uri_part(modality, text(file, "fileUri")) or {"type": "blob", "modality": modality}
     if inline := section(part, "inlineData"):
         kind = text(inline, "mimeType")
         return {"type": "blob", "modality": _modality(kind), "mime_type": kind}

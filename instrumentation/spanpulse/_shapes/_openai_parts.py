@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from spanpulse._shapes._json import Json, section, sections, text
-from spanpulse._shapes._told import is_data, text_part
+from spanpulse._shapes._told import text_part, uri_part
 
 __all__ = ["answer_of", "arguments_of", "parts_of", "parts_of_message"]
 
@@ -80,8 +80,8 @@ def _part(part: Json) -> Json:
     modality = MODALITIES[kind]
     image = part.get("image_url")
     address = text(image, "url") if isinstance(image, dict) else text(part, "image_url", "file_url")
-    if address and not is_data(address):
-        return {"type": "uri", "modality": modality, "uri": address}
+    if at := uri_part(modality, address):
+        return at
     if file := text(part, "file_id") or text(section(part, "file"), "file_id"):
         return {"type": "file", "modality": modality, "file_id": file}
     return {"type": "blob", "modality": modality}

@@ -4,13 +4,17 @@ Attributes are ready to be set. Content (messages, instructions, tools) is kept 
 conventions' schema, for a policy decides whether and how it leaves the process.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from spanpulse._shapes._json import Json
 
-__all__ = ["Attribute", "Shape", "Told", "is_data", "message", "text_part"]
+__all__ = ["Attribute", "Shape", "Told", "message", "text_part", "uri_part"]
+
+SIGNED = re.compile(r"(?i)(?:^|[&;])(?:x-[\w-]+|[\w-]*(?:sig|signature|token|key|secret|auth|credential)[\w-]*)=")
+PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 
 Attribute = str | bool | int | float | list[str]
 
@@ -50,9 +54,17 @@ def text_part(content: str, kind: str = "text") -> Json:
     return {"type": kind, "content": content}
 
 
-def is_data(address: str) -> bool:
-    """Tell whether an address is the bytes themselves (RFC 2397)."""
-    return address[:5].lower() == "data:"
+def uri_part(modality: str, address: str | None) -> Json | None:
+    """Return the part that is an address; None where there is none, or it is the bytes themselves (RFC 2397).
+
+    What lets anybody read who has it (a signature, a token, a password) is no part of it.
+    """
+    if not address or address[:5].lower() == "data:":
+        return None
+    address, sign, query = address.partition("?")
+    if sign and not SIGNED.search(query):
+        address = f"{address}?{query}"
+    return {"type": "uri", "modality": modality, "uri": PASSWORD.sub("", address, 1)}
 
 
 def message(role: str, parts: list[Json], finish_reason: str | None = None) -> Json:
