@@ -1,11 +1,11 @@
 """What the wrapper adds to calls of the OpenAI client: time, CPU, memory, and delay of a stream's first chunk.
 
 Client and wrapper are those an application has, content on, exporting over OTLP to a server in another process. Rounds
-with and without the wrapper take turns in one process, so that a change of the machine's speed meets both; a round's
-figure is the median of its calls (their 99th percentile is printed too), the result the median over the differences of
-neighbouring rounds. CPU is that of the whole process over the round and the flush behind it: also of the thread that
-reads, masks and encodes and the one that sends. Calls follow each other without a pause, so the application's thread
-and ours want the interpreter at once: an application that waits for a model meets less.
+without anything, with spans written by hand and with the wrapper take turns in one process, so that a change of the
+machine's speed meets all; a round's figure is the median of its calls (their mean and 99th percentile are printed too),
+the result the median over the differences of neighbouring rounds. CPU is that of the whole process over the round and
+the flush behind it: also of the threads that read, mask, encode and send. Calls follow each other without a pause, so
+the application's thread and ours want the interpreter at once: an application that waits for a model meets less.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import openai
 
 import spanpulse
+from _wrapper_by_hand import ByHand
 
 CALLS, ROUNDS = 300, 14
 GROWTH_AFTER, GROWTH_CALLS = 50_000, 200_000
@@ -32,9 +33,10 @@ US = 1e6
 
 
 class Round(NamedTuple):
-    """Microseconds of a call, in the median and the 99th percentile; until its first chunk; of CPU."""
+    """Microseconds of a call, in the median, the mean and the 99th percentile; until its first chunk; of CPU."""
 
     wall: float
+    mean: float
     slow: float
     first: float
     cpu: float
@@ -61,12 +63,14 @@ class Kinds:
         given: dict[str, Any] = {"base_url": f"{address}/v1", "api_key": "sk-bench", "max_retries": 0}
         self._client, self._background = openai.OpenAI(**given), openai.AsyncOpenAI(**given)
         self._loop = asyncio.new_event_loop()
+        self.by_hand = ByHand(address)
 
     def sync(self, calls: int) -> tuple[list[float], list[float]]:
         took = []
         for _ in range(calls):
             begun = time.perf_counter()
-            self._client.chat.completions.create(model="gpt-5", messages=MESSAGES)
+            with self.by_hand.call(MESSAGES) as told:
+                told.whole(self._client.chat.completions.create(model="gpt-5", messages=MESSAGES))
             took.append(time.perf_counter() - begun)
         return took, [0.0]
 
@@ -74,11 +78,12 @@ class Kinds:
         took, firsts = [], []
         for _ in range(calls):
             begun = time.perf_counter()
-            stream = iter(self._client.chat.completions.create(model="gpt-5", messages=MESSAGES, stream=True))
-            next(stream)
-            firsts.append(time.perf_counter() - begun)
-            for _chunk in stream:
-                pass
+            with self.by_hand.call(MESSAGES) as told:
+                stream = iter(self._client.chat.completions.create(model="gpt-5", messages=MESSAGES, stream=True))
+                told.chunk(next(stream))
+                firsts.append(time.perf_counter() - begun)
+                for chunk in stream:
+                    told.chunk(chunk)
             took.append(time.perf_counter() - begun)
         return took, firsts
 
@@ -92,7 +97,8 @@ class Kinds:
         took = []
         for _ in range(calls):
             begun = time.perf_counter()
-            await self._background.chat.completions.create(model="gpt-5", messages=MESSAGES)
+            with self.by_hand.call(MESSAGES) as told:
+                told.whole(await self._background.chat.completions.create(model="gpt-5", messages=MESSAGES))
             took.append(time.perf_counter() - begun)
         return took, [0.0]
 
@@ -100,45 +106,56 @@ class Kinds:
         took, firsts = [], []
         for _ in range(calls):
             begun = time.perf_counter()
-            stream = await self._background.chat.completions.create(model="gpt-5", messages=MESSAGES, stream=True)
-            chunks = stream.__aiter__()
-            await chunks.__anext__()
-            firsts.append(time.perf_counter() - begun)
-            async for _chunk in chunks:
-                pass
+            with self.by_hand.call(MESSAGES) as told:
+                stream = await self._background.chat.completions.create(model="gpt-5", messages=MESSAGES, stream=True)
+                chunks = stream.__aiter__()
+                told.chunk(await chunks.__anext__())
+                firsts.append(time.perf_counter() - begun)
+                async for chunk in chunks:
+                    told.chunk(chunk)
             took.append(time.perf_counter() - begun)
         return took, firsts
 
 
-def measured(run: Callable[[int], tuple[list[float], list[float]]]) -> Round:
+def measured(run: Callable[[int], tuple[list[float], list[float]]], flush: Callable[[], object]) -> Round:
     """Run a round."""
     gc.collect()
     cpu = time.process_time()
     took, firsts = run(CALLS)
-    spanpulse.flush(30)  # what a round left to the other threads is its own
+    flush()  # what a round left to the other threads is its own
     cpu = (time.process_time() - cpu) / CALLS
-    slow = statistics.quantiles(took, n=100)[-1]
-    return Round(*(each * US for each in (statistics.median(took), slow, statistics.median(firsts), cpu)))
+    figures = statistics.median(took), statistics.mean(took), statistics.quantiles(took, n=100)[-1]
+    return Round(*(each * US for each in (*figures, statistics.median(firsts), cpu)))
 
 
-def compare(name: str, run: Callable[[int], tuple[list[float], list[float]]]) -> None:
-    """Print what the wrapper adds to one kind of call."""
+def compare(name: str, kinds: Kinds) -> None:
+    """Print what spans written by hand and the wrapper add to one kind of call."""
+    run, by_hand = getattr(kinds, name), kinds.by_hand
     run(CALLS)
-    plains, watched, added = [], [], []
+    rounds: dict[str, list[Round]] = {"plain": [], "by hand": [], "spanpulse": []}
     for _ in range(ROUNDS):
-        plains.append(measured(run))
+        rounds["plain"].append(measured(run, lambda: None))
+        by_hand.on = True
+        rounds["by hand"].append(measured(run, by_hand.provider.force_flush))
+        by_hand.on = False
         spanpulse.instrument()
         run(20)
-        watched.append(measured(run))
+        rounds["spanpulse"].append(measured(run, lambda: spanpulse.flush(30)))
         spanpulse.uninstrument()
-        added.append([after - before for before, after in zip(plains[-1], watched[-1], strict=True)])
+    plain = Round(*(statistics.median(each) for each in zip(*rounds["plain"], strict=True)))
+    print(f"{name}: {plain.wall:.0f} us, p99 {plain.slow:.0f}", flush=True)
+    for kind in ("by hand", "spanpulse"):
+        _print(kind, rounds["plain"], rounds[kind])
+
+
+def _print(kind: str, before: list[Round], after: list[Round]) -> None:
+    added = [[each - plain for plain, each in zip(*pair, strict=True)] for pair in zip(before, after, strict=True)]
     more = Round(*(statistics.median(each) for each in zip(*added, strict=True)))
     low, high = statistics.quantiles([each[0] for each in added], n=4)[::2]
-    wall = statistics.median(each.wall for each in plains)
-    slow = [statistics.median(each.slow for each in rounds) for rounds in (plains, watched)]
     print(
-        f"{name:<13} {wall:5.0f} us +{more.wall:4.0f} (quartiles {low:.0f} to {high:.0f}); p99 {slow[0]:.0f} -> "
-        f"{slow[1]:.0f} us; CPU +{more.cpu:4.0f} us" + (f"; first chunk +{more.first:.0f} us" if more.first else ""),
+        f"  {kind:<9} +{more.wall:4.0f} us (quartiles {low:.0f} to {high:.0f}), mean +{more.mean:.0f}, "
+        f"p99 +{more.slow:.0f}; CPU +{more.cpu:.0f} us"
+        + (f"; first chunk +{more.first:.0f} us" if after[0].first else ""),
         flush=True,
     )
 
@@ -170,5 +187,5 @@ def measure(_folder: Path) -> None:
         os.environ["SPANPULSE_ENDPOINT"] = address
         kinds = Kinds(address)
         for name in ("sync", "stream", "asynchronous", "async_stream"):
-            compare(name, getattr(kinds, name))
+            compare(name, kinds)
         grow(kinds.sync)

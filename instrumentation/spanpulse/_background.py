@@ -28,8 +28,9 @@ MOST_AT_ALL: Final = 20_000
 MANY: Final = 1_000  # then a round begins early
 MOST_BYTES: Final = 64 << 20
 LOOK_EVERY_S: Final = 0.005
-BREATH_S: Final = 30e-6  # of work, then others may have the interpreter
-CROWD: Final = 500  # waiting items by which that doubles; 3,000 take it for a millisecond, 10,000 for 12
+BREATH_S: Final = 1e-4  # of work, then others may have the interpreter
+LONGEST_BREATH_S: Final = 1e-3
+CROWD: Final = 5  # waiting items by which that grows by as much again
 CROWDED: Final = "calls end faster than they can be read: some are told without their content and tokens"
 STUCK: Final = "calls cannot be read, as it seems for a mask that does not come back: some are lost"
 
@@ -124,7 +125,8 @@ class Background:
     def breathe(self) -> None:
         """Let threads of the application have the interpreter, unless they had it just now.
 
-        Who waits for it waits 5 ms else, or until we wait for something. The more there is to do the less we let go.
+        Who waits for it waits 5 ms else. Each time that it changes hands costs both sides as much as reading a text does:
+        the more there is to do, the longer it is kept.
         """
         if time.perf_counter() - self._breathed > self._breath:
             time.sleep(0)
@@ -189,11 +191,11 @@ class Background:
             return not self._rests
 
     def _round(self) -> None:
+        self._breath = min(LONGEST_BREATH_S, BREATH_S * (1 + len(self._waiting) / CROWD))
         with suppress(IndexError):  # who flushes at the end may take some of them
             for _ in range(len(self._waiting)):  # what comes meanwhile is the next round's, or no pump might follow
                 waiting = self._waiting.popleft()
                 self._finish(*waiting)
-                self._breath = BREATH_S * (1 + (len(self._waiting) / CROWD) ** 2)
                 self.breathe()
         if self.forgotten:
             say_once(CROWDED)

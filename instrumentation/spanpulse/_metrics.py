@@ -45,6 +45,8 @@ class Metrics:
 
     def record(self, call: Call, told: dict[str, Attribute]) -> None:
         """Record a call that has ended and was told ``told``."""
+        if getattr(self._duration, "_real_instrument", self) is None:  # of a provider that is still to be set
+            return
         said: Mapping[str, Any] = getattr(call.span, "attributes", None) or call.began
         common = {name: said[name] for name in SAID_AT_START if name in said}
         common |= {name: value for name in SAID_LATER if (value := told.get(name, said.get(name))) is not None}
