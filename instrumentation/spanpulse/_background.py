@@ -125,8 +125,8 @@ class Background:
     def breathe(self) -> None:
         """Let threads of the application have the interpreter, unless they had it just now.
 
-        Who waits for it waits 5 ms else. Each time that it changes hands costs both sides as much as reading a text does:
-        the more there is to do, the longer it is kept.
+        Who waits for it waits 5 ms else. Each time that it changes hands costs both sides as much as reading a text
+        does: the more there is to do, the longer it is kept.
         """
         if time.perf_counter() - self._breathed > self._breath:
             time.sleep(0)
