@@ -15,6 +15,7 @@ from kafka_running import Kafka
 from logs import opened
 from ordering import ordered
 from otlp.log import GatedLog
+from providers.server import Providers
 from requirements import need_java
 
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -53,4 +54,11 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """Give one broker for all tests of this process. Who kills it starts it again; topics are made per test."""
     need_java()
     with Kafka.start(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def providers() -> Iterator[Providers]:
+    """Imitate the providers of models."""
+    with Providers() as running:
         yield running

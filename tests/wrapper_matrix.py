@@ -6,8 +6,10 @@ from typing import Any
 from providers.said import Asked, Failure, Reply
 from providers.server import Providers
 from wrapper_driving import Mode
+from wrapper_modes_child import run_modes
+from wrapper_venvs import packages, run
 
-__all__ = ["addresses_of", "holds", "names_of"]
+__all__ = ["addresses_of", "holds", "names_of", "ran_by"]
 
 
 def names_of(modes: dict[str, Mode]) -> list[str]:
@@ -21,6 +23,14 @@ def addresses_of(providers: Providers, modes: dict[str, Mode], version: str) -> 
         name: providers.answers(_script(version, name), *modes[name.partition("/")[0]].turns)
         for name in names_of(modes)
     }
+
+
+def ran_by(sdk: str, version: str, pins: tuple[str, ...], addresses: dict[str, str]) -> dict[str, Any]:
+    """Have a version of an SDK make the calls of all modes; without ``pins`` the one that is installed here."""
+    if not pins:
+        return {"of": version, **run_modes(sdk, addresses)}
+    said = run(packages(*pins), "wrapper_modes_child.py", sdk, text=json.dumps(addresses))
+    return {"of": version, **json.loads(said)}
 
 
 def holds(ran: dict[str, Any], providers: Providers, name: str, mode: Mode, expected: dict[str, Any]) -> None:

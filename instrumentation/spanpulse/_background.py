@@ -191,7 +191,7 @@ class Background:
             return not self._rests
 
     def _round(self) -> None:
-        self._breath = min(LONGEST_BREATH_S, BREATH_S * (1 + len(self._waiting) / CROWD))
+        self._breath = _breath_s(len(self._waiting))
         with suppress(IndexError):  # who flushes at the end may take some of them
             for _ in range(len(self._waiting)):  # what comes meanwhile is the next round's, or no pump might follow
                 waiting = self._waiting.popleft()
@@ -212,3 +212,8 @@ class Background:
             ending.finish()
         except Exception as error:  # noqa: BLE001 -- whatever an answer looks like, the next one is read
             say_once(f"a call could not be read, and is told without what it said ({type(error).__name__})", error)
+
+
+def _breath_s(waiting: int) -> float:
+    """Return how long the thread works at once, s: more than `LONGEST_BREATH_S` only where it is being left behind."""
+    return max(min(LONGEST_BREATH_S, BREATH_S * (1 + waiting / CROWD)), LONGEST_BREATH_S * waiting / MANY)

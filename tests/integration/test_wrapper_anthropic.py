@@ -1,7 +1,5 @@
 """Anthropic's SDK, new and old, in every mode: spans say what the server answered, one a call."""
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +8,8 @@ import wrapper_anthropic_modes as anthropic_modes
 from providers.anthropic import FINISH
 from providers.server import Providers
 from wrapper_driving import Mode
-from wrapper_matrix import addresses_of, holds, names_of
-from wrapper_modes_child import run_modes
-from wrapper_venvs import OLDEST_OPENTELEMETRY, packages, run
+from wrapper_matrix import addresses_of, holds, names_of, ran_by
+from wrapper_venvs import OLDEST_OPENTELEMETRY
 
 MODES = anthropic_modes.MODES
 VERSIONS = {
@@ -22,21 +19,10 @@ VERSIONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def providers() -> Iterator[Providers]:
-    with Providers() as running:
-        yield running
-
-
 @pytest.fixture(scope="module", params=VERSIONS)
 def ran(request: pytest.FixtureRequest, providers: Providers) -> dict[str, Any]:
     """Run all modes of a version once."""
-    addresses = addresses_of(providers, MODES, request.param)
-    pins = VERSIONS[request.param]
-    if not pins:
-        return {"of": request.param, **run_modes("anthropic", addresses)}
-    said = run(packages(*pins), "wrapper_modes_child.py", "anthropic", text=json.dumps(addresses))
-    return {"of": request.param, **json.loads(said)}
+    return ran_by("anthropic", request.param, VERSIONS[request.param], addresses_of(providers, MODES, request.param))
 
 
 @pytest.mark.parametrize("name", names_of(MODES))

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-from collections.abc import Iterator
 from typing import Any
 
 import anthropic
@@ -20,12 +19,6 @@ from wrapper_anthropic_modes import ASKED
 SDK = (base, ANTHROPIC)
 SAID = Said(id="msg_7", model="claude-x-20260101", input=900, output=33, cache_read=500, cache_write=100)
 QUIET: dict[str, Any] = {"open_telemetry": False, "max_retries": 0}
-
-
-@pytest.fixture(scope="module")
-def providers() -> Iterator[Providers]:
-    with Providers() as running:
-        yield running
 
 
 def says(span: Any, provider: str) -> None:

@@ -1,7 +1,5 @@
 """Google's SDK, new and old, in every mode: spans say what the server answered, one an exchange."""
 
-import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +9,8 @@ import wrapper_google_genai_modes as google_modes
 from providers.google import FINISH
 from providers.server import Providers
 from wrapper_driving import Mode
-from wrapper_matrix import addresses_of, holds, names_of
-from wrapper_modes_child import run_modes
-from wrapper_venvs import OLDEST_OPENTELEMETRY, packages, run
+from wrapper_matrix import addresses_of, holds, names_of, ran_by
+from wrapper_venvs import OLDEST_OPENTELEMETRY
 
 MODES = google_modes.MODES
 VERSIONS = {
@@ -25,21 +22,10 @@ SILENT = {"1.45": ["stream-failing"], "1.5": ["stream-failing"]}
 """Modes whose errors a version hands on as chunks: the span alone says them, in the provider's words."""
 
 
-@pytest.fixture(scope="module")
-def providers() -> Iterator[Providers]:
-    with Providers() as running:
-        yield running
-
-
 @pytest.fixture(scope="module", params=VERSIONS)
 def ran(request: pytest.FixtureRequest, providers: Providers) -> dict[str, Any]:
     """Run all modes of a version once."""
-    addresses = addresses_of(providers, MODES, request.param)
-    pins = VERSIONS[request.param]
-    if not pins:
-        return {"of": request.param, **run_modes("google-genai", addresses)}
-    said = run(packages(*pins), "wrapper_modes_child.py", "google-genai", text=json.dumps(addresses))
-    return {"of": request.param, **json.loads(said)}
+    return ran_by("google-genai", request.param, VERSIONS[request.param], addresses_of(providers, MODES, request.param))
 
 
 @pytest.mark.parametrize("name", names_of(MODES))

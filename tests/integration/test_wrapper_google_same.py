@@ -24,12 +24,6 @@ from wrapper_matrix import names_of
 from wrapper_same import asked_for, seen
 
 
-@pytest.fixture(scope="module")
-def providers() -> Iterator[Providers]:
-    with Providers() as running:
-        yield running
-
-
 @pytest.fixture
 def watched() -> Iterator[Watched]:
     watched = Watched(Content())

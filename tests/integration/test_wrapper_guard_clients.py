@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -58,12 +58,6 @@ CLIENTS: dict[str, tuple[Any, Call]] = {
     "google": (google_modes.client_of, generate),
 }
 WAYS = [(name, kind, stream) for name in CLIENTS for kind in ("sync", "async") for stream in (False, True)]
-
-
-@pytest.fixture(scope="module")
-def providers() -> Iterator[Providers]:
-    with Providers() as running:
-        yield running
 
 
 def used(way: tuple[str, str, bool], address: str, around: Guard | None) -> str:

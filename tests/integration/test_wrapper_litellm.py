@@ -1,7 +1,6 @@
 """litellm, new and old, in every mode: spans say what the server answered, one a call, however many SDKs it went by."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -32,12 +31,6 @@ CHANGED = {
 """What a version answers in its own way, for a provider or an operation: an id of its own, the model as asked for."""
 SILENT = {"1.79": ["stream-cut-off/async"]}
 """Modes in which a version takes a broken stream for one that has ended."""
-
-
-@pytest.fixture(scope="module")
-def providers() -> Iterator[Providers]:
-    with Providers() as running:
-        yield running
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

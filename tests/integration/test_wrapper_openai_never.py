@@ -6,7 +6,6 @@ import gc
 import gzip
 import threading
 import weakref
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -34,12 +33,6 @@ from watching import Watched, watching
 from wrapper_openai_modes import ASKED, WITH_USAGE, client_of
 
 SDK = (base, OPENAI)
-
-
-@pytest.fixture(scope="module")
-def providers() -> Iterator[Providers]:
-    with Providers() as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -35,12 +35,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def providers() -> Iterator[Providers]:
-    with Providers() as serving:
-        yield serving
-
-
-@pytest.fixture(scope="module")
 def everything() -> list[Ran]:
     """What ran so far."""
     return []

@@ -6,7 +6,6 @@ Whatever a server answers, and wherever it breaks off; however an application re
 import asyncio
 import gc
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import anthropic
@@ -58,12 +57,6 @@ FAILURES = st.builds(
     headers=st.just({"retry-after-ms": "1"}),
 )
 BODIES = st.sampled_from([b"", b"null", b"[]", b"{}", b"{", b'"text"', b'{"id": 7, "choices": 1, "content": {}}'])
-
-
-@pytest.fixture(scope="module")
-def providers() -> Iterator[Providers]:
-    with Providers() as running:
-        yield running
 
 
 @st.composite
