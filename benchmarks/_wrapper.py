@@ -4,8 +4,9 @@ Client and wrapper are those an application has, content on, exporting over OTLP
 without anything, with spans written by hand and with the wrapper take turns in one process, so that a change of the
 machine's speed meets all; a round's figure is the median of its calls (their mean and 99th percentile are printed too),
 the result the median over the differences of neighbouring rounds. CPU is that of the whole process over the round and
-the flush behind it: also of the threads that read, mask, encode and send. Calls follow each other without a pause, so
-the application's thread and ours want the interpreter at once: an application that waits for a model meets less.
+the flush behind it: also of the threads that read, mask, encode and send. Calls follow each other, and are answered,
+without a pause, so the application's thread and ours want the interpreter at once; then once more with a model that
+takes `THINKS_MS`.
 """
 
 import asyncio
@@ -26,10 +27,12 @@ import spanpulse
 from _wrapper_by_hand import ByHand
 
 CALLS, ROUNDS = 300, 14
+THINKS_MS, FEWER_CALLS = 20, 100
 GROWTH_AFTER, GROWTH_CALLS = 50_000, 200_000
 ASKED = "Tell me what a fox does, and reach me at jane.doe@example.org. " * 8
 MESSAGES = [{"role": "system", "content": "You are brief."}, {"role": "user", "content": ASKED}]
 US = 1e6
+Run = Callable[[int], tuple[list[float], list[float]]]
 
 
 class Round(NamedTuple):
@@ -59,8 +62,10 @@ def serving() -> Iterator[str]:
 class Kinds:
     """The kinds of calls that are measured; each returns the seconds of its calls, and those until a first chunk."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, thinks_ms: int = 0) -> None:
         given: dict[str, Any] = {"base_url": f"{address}/v1", "api_key": "sk-bench", "max_retries": 0}
+        if thinks_ms:
+            given["default_headers"] = {"x-thinks-ms": str(thinks_ms)}
         self._client, self._background = openai.OpenAI(**given), openai.AsyncOpenAI(**given)
         self._loop = asyncio.new_event_loop()
         self.by_hand = ByHand(address)
@@ -117,30 +122,29 @@ class Kinds:
         return took, firsts
 
 
-def measured(run: Callable[[int], tuple[list[float], list[float]]], flush: Callable[[], object]) -> Round:
+def measured(run: Run, calls: int, flush: Callable[[], object]) -> Round:
     """Run a round."""
     gc.collect()
     cpu = time.process_time()
-    took, firsts = run(CALLS)
+    took, firsts = run(calls)
     flush()  # what a round left to the other threads is its own
-    cpu = (time.process_time() - cpu) / CALLS
+    cpu = (time.process_time() - cpu) / calls
     figures = statistics.median(took), statistics.mean(took), statistics.quantiles(took, n=100)[-1]
     return Round(*(each * US for each in (*figures, statistics.median(firsts), cpu)))
 
 
-def compare(name: str, kinds: Kinds) -> None:
+def compare(name: str, run: Run, by_hand: ByHand, calls: int = CALLS) -> None:
     """Print what spans written by hand and the wrapper add to one kind of call."""
-    run, by_hand = getattr(kinds, name), kinds.by_hand
-    run(CALLS)
+    run(calls)
     rounds: dict[str, list[Round]] = {"plain": [], "by hand": [], "spanpulse": []}
     for _ in range(ROUNDS):
-        rounds["plain"].append(measured(run, lambda: None))
+        rounds["plain"].append(measured(run, calls, lambda: None))
         by_hand.on = True
-        rounds["by hand"].append(measured(run, by_hand.provider.force_flush))
+        rounds["by hand"].append(measured(run, calls, by_hand.provider.force_flush))
         by_hand.on = False
         spanpulse.instrument()
         run(20)
-        rounds["spanpulse"].append(measured(run, lambda: spanpulse.flush(30)))
+        rounds["spanpulse"].append(measured(run, calls, lambda: spanpulse.flush(30)))
         spanpulse.uninstrument()
     plain = Round(*(statistics.median(each) for each in zip(*rounds["plain"], strict=True)))
     print(f"{name}: {plain.wall:.0f} us, p99 {plain.slow:.0f}", flush=True)
@@ -187,5 +191,8 @@ def measure(_folder: Path) -> None:
         os.environ["SPANPULSE_ENDPOINT"] = address
         kinds = Kinds(address)
         for name in ("sync", "stream", "asynchronous", "async_stream"):
-            compare(name, kinds)
+            compare(name, getattr(kinds, name), kinds.by_hand)
+        thinking = Kinds(address, THINKS_MS)
+        for name in ("sync", "stream"):
+            compare(f"{name}, answered after {THINKS_MS} ms", getattr(thinking, name), thinking.by_hand, FEWER_CALLS)
         grow(kinds.sync)

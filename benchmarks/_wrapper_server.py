@@ -1,12 +1,14 @@
-"""A server on loopback that answers model requests at once, and takes exports: what the wrapper's cost is measured at.
+"""A server on loopback that answers model requests, and takes exports: what the wrapper's cost is measured at.
 
     python benchmarks/_wrapper_server.py        prints its port
 
-Answers are bytes made beforehand, so that the server costs little and always the same.
+Answers are bytes made beforehand, so that the server costs little and always the same. They come at once, or after the
+milliseconds that a request asks for (`x-thinks-ms`), as a model takes its time.
 """
 
 import asyncio
 import json
+import time
 
 CHUNKS = 20
 TEXT = "The quick brown fox jumps over the lazy dog. " * 12
@@ -59,6 +61,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             size = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
             body = await reader.readexactly(size)
+            if thinks := head.partition(b"x-thinks-ms:")[2].partition(b"\r\n")[0]:
+                time.sleep(int(thinks) / 1e3)  # noqa: ASYNC251 -- a loop's own timers are a millisecond coarse
             if b"/v1/traces" in head or b"/v1/logs" in head:
                 writer.write(TAKEN)
             else:

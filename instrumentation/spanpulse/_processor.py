@@ -5,7 +5,7 @@ so it has to be the first of a provider's processors: `install` puts it there.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry.context import Context
@@ -37,7 +37,10 @@ class Processor(SpanProcessor):
         if self._off:
             return
         try:
-            if told := {**_experiments_of_parent(parent_context), **attributes_of(parent_context)}:
+            told: Mapping[str, AttributeValue] = attributes_of(parent_context)
+            if span.parent is not None and not span.parent.is_remote:
+                told = {**_experiments_of_parent(parent_context), **told}
+            if told:
                 known = span.attributes or {}  # what an instrumentation says of its span itself comes first
                 span.set_attributes({name: value for name, value in told.items() if name not in known})
             weight = weight_at_start(span, parent_context, *self._ratios)

@@ -69,6 +69,8 @@ class Watcher:
         """Whether no calls are begun any more."""
         self._shapes: dict[str, Shape | None] = {}
         self._places: dict[tuple[str, int | None, str, type], dict[str, Any]] = {}
+        self._latest: tuple[Any, type, dict[str, Any]] = (ABSENT, object, {})
+        """The last address and class with their place: most applications have one client."""
 
     def begin(self, client: Any, options: Any) -> Exchange | None:
         """Begin a call; None where this is no request to a model, or nobody wants to know."""
@@ -106,6 +108,9 @@ class Watcher:
     def _place(self, client: Any) -> dict[str, Any]:
         """Return the attributes that say whom a client asks."""
         url, kind = getattr(client, "base_url", None), type(client)
+        latest = self._latest  # once, for another thread may put another one there
+        if url is latest[0] and kind is latest[1]:
+            return latest[2]
         key = (getattr(url, "host", ""), getattr(url, "port", None), getattr(url, "scheme", ""), kind)
         place = self._places.get(key)
         if place is None:
@@ -117,6 +122,7 @@ class Watcher:
             if len(self._places) >= MOST_KNOWN:
                 self._places.clear()
             self._places[key] = place
+        self._latest = (url, kind, place)
         return place
 
     def _shape(self, url: str) -> Shape | None:
