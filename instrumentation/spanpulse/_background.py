@@ -1,11 +1,12 @@
 """The thread of our own: finishes what the application's threads have left, then has the exporter encode it.
 
-Reading JSON, masking and encoding happen here. Guarantee: the application's threads never wait for it, also where the
-collector of garbage or a signal ends one call while another is put; at most `MOST_WAITING` items and `MOST_BYTES` bytes
-of them wait, what is beyond that is finished without its content, and counted; beyond `MOST_AT_ALL`, which a mask that
-does not come back can bring about, it is lost, and counted. What cannot be read is finished as far as it can. After a
-fork the child starts with nothing: what waited is the parent's. Not guaranteed: that a span ends at once; it does
-within `every` seconds, with the right times.
+Reading JSON, masking and encoding happen here. Guarantee: the application's threads never wait for its work, also where
+the collector of garbage or a signal ends one call while another is put; one that keeps the interpreter to itself gives
+it up for a moment as it puts something, no more. At most `MOST_WAITING` items and `MOST_BYTES` bytes of them wait, what
+is beyond that is finished without its content, and counted; beyond `MOST_AT_ALL`, which a mask that does not come back
+can bring about, it is lost, and counted. What cannot be read is finished as far as it can. After a fork the child
+starts with nothing: what waited is the parent's. Not guaranteed: that a span ends at once; it does within `every`
+seconds, with the right times.
 """
 
 import os
@@ -31,6 +32,10 @@ LOOK_EVERY_S: Final = 0.005
 BREATH_S: Final = 1e-4  # of work, then others may have the interpreter
 LONGEST_BREATH_S: Final = 1e-3
 CROWD: Final = 5  # waiting items by which that grows by as much again
+RESTS: Final = float("inf")
+PATIENCE_S: Final = 0.01  # that the thread waits for the interpreter, before it is given
+IMPATIENT: Final = 100  # waiting items by which that is halved
+HAND_OVER_S: Final = 1e-4  # a thread takes about half of that to wake
 CROWDED: Final = "calls end faster than they can be read: some are told without their content and tokens"
 STUCK: Final = "calls cannot be read, as it seems for a mask that does not come back: some are lost"
 
@@ -96,6 +101,7 @@ class Background:
         self._wake, self._hurry = _Bell(), _Bell()
         self._rests = False
         self._breath, self._breathed = BREATH_S, 0.0
+        self._wanted = RESTS  # since when the thread waits for the interpreter; 0 while it has it, or does not want it
 
     def put(self, ending: Ending) -> None:
         """Have something finished soon."""
@@ -115,6 +121,7 @@ class Background:
         self.wake()
         if crowded:
             self._hurry.ring()
+        self._hand_over()
 
     def wake(self) -> None:
         """Have a round begin within `every` seconds."""
@@ -128,9 +135,24 @@ class Background:
         Who waits for it waits 5 ms else. Each time that it changes hands costs both sides as much as reading a text
         does: the more there is to do, the longer it is kept.
         """
-        if time.perf_counter() - self._breathed > self._breath:
+        now = time.perf_counter()
+        if now - self._breathed > self._breath:
+            self._wanted = now
             time.sleep(0)
+            self._wanted = 0.0
             self._breathed = time.perf_counter()
+
+    def _hand_over(self) -> None:
+        """Let the thread have the interpreter where it waits for it in vain.
+
+        A thread that gives it up for an instant only, as each read of a socket does, takes it back before another one
+        has woken: one that never pauses keeps it to itself for seconds.
+        """
+        wanted, now = self._wanted, time.perf_counter()
+        if wanted == RESTS:
+            self._wanted = now
+        elif wanted and now - wanted > PATIENCE_S / (1 + len(self._waiting) / IMPATIENT):
+            time.sleep(HAND_OVER_S)
 
     def rest(self) -> None:
         """Have the thread end once nothing waits; the next thing that is put starts another one."""
@@ -169,9 +191,13 @@ class Background:
     def _run(self) -> None:
         took = 0.0
         while True:
+            self._wanted = RESTS
             self._wake.wait()
             # Many at once: each change of threads costs the application more than a call. Who is late has many.
-            self._hurry.wait(max(0.0, self.every - took))
+            waits = max(0.0, self.every - took)
+            self._wanted = time.perf_counter() + waits
+            self._hurry.wait(waits)
+            self._wanted = 0.0
             self._wake.clear()
             self._hurry.clear()
             begun = time.monotonic()

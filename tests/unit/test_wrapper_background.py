@@ -244,3 +244,39 @@ def test_a_child_begins_with_nothing_and_finishes_its_own(begin: Callable[[Told]
         begin(told).end()
         os._exit(0 if told.background.flush(10) and len(heard) == 1 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+class Counted:
+    """An ending that takes a while to be read, as a call does."""
+
+    size = 1
+
+    def __init__(self, done: list[int]) -> None:
+        self._done = done
+
+    def forget(self) -> None: ...
+
+    def finish(self) -> None:
+        work()
+        self._done.append(1)
+
+
+def work() -> int:
+    return sum(range(5_000))
+
+
+def test_a_thread_that_never_pauses_does_not_keep_the_interpreter_to_itself() -> None:
+    """Each of its system calls gives the interpreter up, and takes it back before another thread has woken."""
+    done: list[int] = []
+    background = Background(every=0.05)
+    until = time.monotonic() + 2
+    count = 0
+    while time.monotonic() < until:
+        background.put(Counted(done))
+        count += 1
+        for _ in range(10):
+            work()
+            os.stat("/")  # noqa: PTH116 -- a system call, no more
+    assert len(done) > count / 2
+    assert background.flush(10)
+    assert len(done) == count
