@@ -121,13 +121,13 @@ class Background:
         self.wake()
         if crowded:
             self._hurry.ring()
-        self._hand_over()
 
     def wake(self) -> None:
         """Have a round begin within `every` seconds."""
         self._wake.ring()
         if self._thread is None:
             self._start()
+        self._hand_over()
 
     def breathe(self) -> None:
         """Let threads of the application have the interpreter, unless they had it just now.

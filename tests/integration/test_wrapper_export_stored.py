@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from logs import wait_until
 from running import Running
 from spanpulse._export import Exporter, transport_of
 from spanpulse._privacy import Content
@@ -16,10 +17,16 @@ EACH = 200
 QUEUE_BYTES = 600_000
 
 
-def exporter_to(running: Running, protocol: str) -> Exporter:
+def exporter_to(running: Running, protocol: str, spill_dir: str = "") -> Exporter:
     address = running.addresses["otlp_grpc" if protocol == "grpc" else "otlp_http"]
     settings = Settings.read(
-        {}, exporter="otlp", endpoint=f"http://{address}", protocol=protocol, queue_bytes=QUEUE_BYTES, timeout=5.0
+        {},
+        exporter="otlp",
+        endpoint=f"http://{address}",
+        protocol=protocol,
+        queue_bytes=QUEUE_BYTES,
+        spill_dir=spill_dir,
+        timeout=5.0,
     )
     return Exporter(transport_of(settings), settings, Content(), lambda: None)
 
@@ -80,5 +87,30 @@ def test_spans_are_stored_once_whatever_happens_to_the_receiver(tmp_path: Path) 
         running.drain()
         for protocol, exporter in exporters.items():
             assert stored(running, protocol) == (exporter.stats.told()["sent"],) * 2
+    finally:
+        running.kill()
+
+
+@pytest.mark.slow
+def test_what_a_process_leaves_in_its_folder_is_stored_once_by_the_next(tmp_path: Path) -> None:
+    running = Running(tmp_path).start()
+    try:
+        ports = {name.replace("_", "-"): int(str(at).rpartition(":")[2]) for name, at in running.addresses.items()}
+        folder = str(tmp_path / "spill")
+        running.kill()
+        first = exporter_to(running, "http/protobuf", folder)
+        spans_in_threads(first, "spilled", EACH * 4)
+        assert first.stats.told()["waiting_bytes"] <= QUEUE_BYTES
+        assert not first.shutdown(0.5)
+        left = first.stats.told()
+        assert (left["taken"], left["dropped"], left["sent"]) == (THREADS * EACH * 4, {}, 0)
+
+        running.start(ports=ports)
+        second = exporter_to(running, "http/protobuf", folder)
+        spans_in_threads(second, "spilled", 1)  # what wakes it
+        wait_until(lambda: second.stats.told()["sent"] == THREADS * (EACH * 4 + 1))
+        assert second.shutdown(10)
+        running.drain()
+        assert stored(running, "spilled") == (THREADS * (EACH * 4 + 1),) * 2
     finally:
         running.kill()
