@@ -12,6 +12,7 @@ takes `THINKS_MS`.
 import asyncio
 import gc
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from _wrapper_by_hand import ByHand
 
 CALLS, ROUNDS = 300, 14
 THINKS_MS, FEWER_CALLS = 20, 100
+DELAYS, LOOK_EVERY_S, PAUSES_S = 60, 0.002, (0.01, 0.7)
 GROWTH_AFTER, GROWTH_CALLS = 50_000, 200_000
 ASKED = "Tell me what a fox does, and reach me at jane.doe@example.org. " * 8
 MESSAGES = [{"role": "system", "content": "You are brief."}, {"role": "user", "content": ASKED}]
@@ -164,6 +166,22 @@ def _print(kind: str, before: list[Round], after: list[Round]) -> None:
     )
 
 
+def delays(run: Run) -> None:
+    """Print how long after a call its span is acknowledged, in an application that does little."""
+    spanpulse.instrument()
+    took, pauses = [], random.Random(7)
+    for _ in range(DELAYS):
+        time.sleep(pauses.uniform(*PAUSES_S))
+        before = spanpulse.stats()["sent"]
+        run(1)
+        ended = time.perf_counter()
+        while spanpulse.stats()["sent"] == before:
+            time.sleep(LOOK_EVERY_S)
+        took.append(time.perf_counter() - ended)
+    spanpulse.uninstrument()
+    print(f"call to acknowledged span: median {statistics.median(took):.3f} s, max {max(took):.3f}", flush=True)
+
+
 def resident() -> int:
     """Return the bytes of memory that this process holds."""
     status = Path("/proc/self/status").read_text("ascii")
@@ -195,4 +213,5 @@ def measure(_folder: Path) -> None:
         thinking = Kinds(address, THINKS_MS)
         for name in ("sync", "stream"):
             compare(f"{name}, answered after {THINKS_MS} ms", getattr(thinking, name), thinking.by_hand, FEWER_CALLS)
+        delays(kinds.sync)
         grow(kinds.sync)
