@@ -256,3 +256,58 @@ class Pieces(httpx.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._pieces
+
+
+class Twice(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """Chunks for who reads first; who reads what is left behind them waits."""
+
+    def __init__(self) -> None:
+        self._readers = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._readers += 1
+        yield from CHUNKS
+        if self._readers > 1:
+            raise httpx.ReadTimeout("nothing is left")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self._readers += 1
+        for chunk in CHUNKS:
+            yield chunk
+        if self._readers > 1:
+            await asyncio.Event().wait()
+
+
+def test_who_empties_the_connection_behind_an_answer_neither_adds_to_it_nor_makes_it_an_error() -> None:
+    ends = Ends()
+
+    async def run() -> list[bytes]:
+        response = httpx.Response(200, stream=Twice())
+        tap(response, ends.begin())
+        reading, came = aiter(response.stream), []
+        while len(came) < len(CHUNKS):
+            came.append(await anext(reading))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.02):
+                async for chunk in response.stream:
+                    came.append(chunk)  # noqa: PERF401 -- they stay when time is up
+        await response.aclose()
+        return came
+
+    assert asyncio.run(run()) == CHUNKS * 2
+    assert ends.read() == WHOLE
+    assert ends.calls[0].error == ""
+
+
+def test_who_reads_a_stream_once_more_gets_what_it_gives_and_its_errors() -> None:
+    ends = Ends()
+    response = httpx.Response(200, stream=Twice())
+    tap(response, ends.begin())
+    reading = iter(response.stream)
+    came = [next(reading) for _ in CHUNKS]
+    with pytest.raises(httpx.ReadTimeout):
+        came.extend(response.stream)
+    response.close()
+    assert came == CHUNKS * 2
+    assert ends.read() == WHOLE
+    assert ends.calls[0].error == ""

@@ -23,6 +23,7 @@ WORDS = [
         "image_url",
     ),
     *("message_start", "message_delta", "functionCall", "inlineData", "mimeType", "requests", "predictions", "prompt"),
+    *("tools", "function_call", "audio", "thinking", "x_groq", "executableCode", "toolCall", "headers", "server_url"),
 ]
 LEAVES = (
     st.none()

@@ -56,3 +56,19 @@ def test_of_vectors_the_usage_alone_is_read() -> None:
     told = {"model": "text-embedding-3-small", "usage": {"prompt_tokens": 8, "details": {"cached": 0}}}
     assert read_usage(body) == told
     assert read_json(body) == told
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b'data: {"n": 1, "text": "\xc3\xa4"}\n\ndata: {"n": 2}\n\n',
+        b'\xef\xbb\xbfdata: {"n": 1, "text": "\xc3\xa4"}\n\ndata: {"n": 2}\n\n',
+        b'data:   {"n": 1, "text": "\xc3\xa4"}\r\rdata:{"n": 2}\r\r',
+        b'data: {"n": 1,\ndata: "text":\ndata: "\xc3\xa4"}\n\ndata: {"n": 2}\n\n',
+        b': alive\n\nevent: x\nid: 1\ndata: {\r\ndata:"n": 1, "text": "\xc3\xa4"}\r\nretry: 5\r\n\r\ndata: {"n": 2}',
+        b'data: {"n": 1, "text": "\xc3\xa4"}\ndata: {"n": 2}\n\ndata: {"n": 3, "te',
+    ],
+    ids=["plain", "mark", "spaces", "lines", "fields", "cut"],
+)
+def test_events_are_read_in_every_form_that_they_may_have(sent: bytes) -> None:
+    assert list(read_events([sent])) == EVENTS[:2]

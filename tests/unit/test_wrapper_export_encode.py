@@ -154,3 +154,36 @@ def test_large_events_are_divided_and_cut():
 
 def test_bounds_are_within_what_receivers_take():
     assert TARGET < LARGEST < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        (("s", 1.5), ("s", "1.5", "")),
+        (("s", "1", 5), ("s", "1", "5")),
+        (("half \ud83d", None), ("half ?", "", "")),
+        (("s", "1", "http://\ud83d"), ("s", "1", "http://?")),
+    ],
+)
+def test_a_scope_that_is_no_text_takes_no_span_with_it(named, told):
+    found = []
+    provider = TracerProvider(resource=Resource(INSTANCE), shutdown_on_exit=False)
+    provider.add_span_processor(Handing(found.append))
+    name, version, *schema = named
+    for tracer in (provider.get_tracer("fine"), provider.get_tracer(name, version, *schema)):
+        tracer.start_span("s").end()
+    (made,) = batches(found)
+    assert made.count == 2
+    (whole,) = ExportTraceServiceRequest.FromString(made.body).resource_spans
+    fine, odd = whole.scope_spans
+    assert (fine.scope.name, len(fine.spans), len(odd.spans)) == ("fine", 1, 1)
+    assert (odd.scope.name, odd.scope.version, odd.schema_url) == told
+
+
+def test_a_resource_s_schema_that_is_no_text_takes_no_span_with_it():
+    found = []
+    provider = TracerProvider(resource=Resource(INSTANCE, "http://\ud83d"), shutdown_on_exit=False)
+    provider.add_span_processor(Handing(found.append))
+    provider.get_tracer("fine").start_span("s").end()
+    (made,) = batches(found)
+    assert ExportTraceServiceRequest.FromString(made.body).resource_spans[0].schema_url == "http://?"

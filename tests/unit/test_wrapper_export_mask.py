@@ -238,3 +238,11 @@ def test_links_without_attributes_and_empty_spans_are_told():
     seen = masking().span(ended(fill=lambda span: span.add_link(Link(SpanContext(1, 2, is_remote=False)).context)))
     assert len(seen.links) == 1
     assert dict(seen.attributes) == {}
+
+
+@pytest.mark.parametrize("scope", ["spanpulse", "other"])
+def test_an_attribute_that_cannot_be_masked_is_left_out_alone(scope):
+    span = ended({"before": 1, "numbers": [10**5_000], "note": MAIL}, scope=scope)  # a number too long to be a text
+    seen = masking().span(span)
+    assert dict(seen.attributes) == {"before": 1, "note": "<EMAIL>"}
+    assert "numbers" in span.attributes

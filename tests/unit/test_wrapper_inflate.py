@@ -3,6 +3,7 @@
 import gzip
 import json
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from functools import partial
@@ -69,8 +70,32 @@ def test_of_one_that_is_cut_off_what_is_there_is_read(encoding: str, pack: Calla
 @pytest.mark.parametrize(("encoding", "pack"), PACKS[2:])
 def test_a_bomb_is_not_unpacked(encoding: str, pack: Callable[[bytes], bytes]) -> None:
     packed = pack(b"[" + b"0," * (32 << 20))
-    assert len(inflated(packed, encoding)) <= MOST
+    tracemalloc.start()
+    try:
+        assert len(inflated(packed, encoding)) <= MOST
+        assert tracemalloc.get_traced_memory()[1] < 5 * MOST
+    finally:
+        tracemalloc.stop()
     assert read_json(packed, encoding) == {}
+
+
+class Older:
+    """What brotli had before 1.2."""
+
+    def __init__(self) -> None:
+        self._inner = new_brotli()
+
+    def process(self, data: bytes) -> bytes:
+        return self._inner.process(data)
+
+
+new_brotli = brotli.Decompressor
+
+
+def test_a_bomb_is_not_unpacked_by_an_older_brotli_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(brotli, "Decompressor", Older)
+    test_compressed_bodies_are_read("br", brotli.compress)
+    test_a_bomb_is_not_unpacked("br", brotli.compress)
 
 
 @pytest.mark.usefixtures("_zstd_of")
@@ -91,3 +116,9 @@ def test_without_the_package_that_is_said(
         monkeypatch.setitem(sys.modules, name, None)
     assert inflated(b"packed", encoding) == b""
     assert encoding in caplog.text
+
+
+def test_a_body_that_is_compressed_twice_is_read() -> None:
+    twice = brotli.compress(gzip.compress(SENT))
+    for encoding in ("gzip, br", "identity,gzip,br,"):
+        assert list(read_events([twice], encoding)) == EVENTS

@@ -281,3 +281,91 @@ def test_a_call_that_is_not_sampled_is_counted_like_others_and_its_texts_are_not
 
 def test_half_an_answer_is_searched_in_linear_time() -> None:
     assert _body.read_usage(b'"usage": {' * 100_000 + b"x" * MOST_BYTES) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (
+            "'400' for url 'https://h/v1?api_key=abc123', see https://h/400",
+            "'400' for url 'https://h/v1', see https://h/400",
+        ),
+        ("http://user:hunter2@proxy:8080 does not answer", "http://proxy:8080 does not answer"),
+    ],
+)
+@pytest.mark.parametrize("content", [MASKED, Content(masks=())])
+def test_addresses_in_an_error_s_words_let_nobody_in(words: str, wanted: str, content: Content) -> None:
+    assert told(CHAT_COMPLETIONS, content=content, error="E", words=words)[1] == wanted
+
+
+CHUNK = {"id": "a", "choices": [{"index": 0, "delta": {"content": "hi"}}]}
+
+
+def events(*sent: Any) -> bytes:
+    return b"".join(b"data: %b\n\n" % _bytes(event) for event in sent)
+
+
+@pytest.mark.parametrize(
+    ("error", "told_as"),
+    [
+        ("overloaded by 9 calls", "error"),
+        (["a"], "error"),
+        ({"type": "overloaded"}, "overloaded"),
+        ({"message": "a"}, "error"),
+    ],
+)
+def test_an_error_in_the_middle_of_a_stream_is_one_whatever_it_looks_like(error: Any, told_as: str) -> None:
+    attributes, status = told(CHAT_COMPLETIONS, said=collected(events(CHUNK, {"error": error})), is_stream=True)
+    assert (attributes["error.type"], status) == (told_as, told_as)
+    assert "hi" in attributes["gen_ai.output.messages"]
+
+
+@pytest.mark.parametrize(
+    ("last", "told_as"),
+    [
+        (b"event: error\r\ndata: upstream went away\r\n\r\n", "error"),
+        (b'event: error\ndata: {"message": "upstream went away"}\n\n', "error"),
+        (b'event: error\ndata: {"type": "error", "error": {"type": "overloaded_error"}}\n\n', "overloaded_error"),
+        (b'event: message\ndata: {"text": "\\nevent: error\\n"}\n\n', None),
+    ],
+)
+def test_an_event_by_the_name_of_an_error_is_one_whatever_it_says(last: bytes, told_as: str | None) -> None:
+    attributes, _ = told(MESSAGES, said=collected(events({"type": "ping"}) + last), is_stream=True)
+    assert attributes.get("error.type") == told_as
+
+
+@pytest.mark.parametrize("error", [None, {}, False, ""])
+def test_an_error_that_is_none_is_none(error: Any) -> None:
+    attributes, _ = told(CHAT_COMPLETIONS, said=collected(events({**CHUNK, "error": error})), is_stream=True)
+    assert "error.type" not in attributes
+    assert "error.type" not in told(CHAT_COMPLETIONS, said={"choices": [], "error": error})[0]
+
+
+@pytest.mark.parametrize("shape", [CHAT_COMPLETIONS, RESPONSES, MESSAGES])
+def test_an_answer_that_is_an_error_is_one_though_its_status_was_a_success(shape: Shape) -> None:
+    attributes, status = told(shape, said={"error": {"message": "no", "code": 502}})
+    assert (attributes["error.type"], status) == ("502", "502")
+
+
+@pytest.mark.parametrize("content", [MASKED, None])
+@pytest.mark.parametrize("code", ["you asked for jane.doe@example.org", "jane.doe@example.org"])
+def test_a_code_that_says_what_was_asked_does_not_leave(content: Content | None, code: str) -> None:
+    failed = {"type": "response.failed", "response": {"status": "failed", "error": {"code": code}}}
+    attributes, status = told(RESPONSES, said=collected(events(failed)), is_stream=True, content=content)
+    assert (attributes["error.type"], status) == ("error", "error")
+    attributes, status = told(CHAT_COMPLETIONS, said={"error": {"code": code}}, content=content)
+    assert (attributes["error.type"], status) == ("error", "error")
+
+
+def test_a_stream_that_was_read_before_it_could_be_watched_is_told() -> None:
+    attributes, _ = told(CHAT_COMPLETIONS, said=events(CHUNK, {"usage": {"prompt_tokens": 3}}), is_stream=True)
+    assert attributes["gen_ai.usage.input_tokens"] == 3
+    assert "hi" in attributes["gen_ai.output.messages"]
+
+
+def test_an_answer_that_came_whole_though_a_stream_was_asked_for_is_told() -> None:
+    said = _bytes({"choices": [{"message": {"content": "hi"}}], "usage": {"prompt_tokens": 3}})
+    for answer in (said, collected(b" \n" + said)):
+        attributes, _ = told(CHAT_COMPLETIONS, said=answer, is_stream=True)
+        assert attributes["gen_ai.usage.input_tokens"] == 3
+        assert "hi" in attributes["gen_ai.output.messages"]

@@ -21,6 +21,8 @@ TAIL_BYTES: Final = 1 << 16  # a stream tells its usage at its end
 USAGE: Final = re.compile(rb'"usage"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})')
 ID: Final = re.compile(rb'"id"\s*:\s*("(?:[^"\\]|\\.){1,200}")')
 MODEL: Final = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.){1,200}")')
+MARK: Final = "\ufeff".encode()
+FAILED: Final = re.compile(rb"(?:^|[\r\n])event: error[\r\n]")
 FRAMED: Final = re.compile(rb'"bytes"\s*:\s*"((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)"')
 
 
@@ -64,15 +66,17 @@ class Collected:
 def read_events(parts: list[bytes], encoding: str = "") -> Iterator[Json]:
     """Yield the JSON objects of server-sent events, or of AWS's event stream, leaving out what is none.
 
-    Where something was left out the event that it cut in two is.
+    Where something was left out the event that it cut in two is. One whose name is `error` is one more object, for
+    what it says may be none.
     """
     is_framed = parts[0].startswith(b"\0")  # a frame begins with its length
     for part in parts:
         body = inflated(part, encoding)
-        lines = _framed(body) if is_framed else [line[5:] for line in body.splitlines() if line.startswith(b"data:")]
-        for found in _loaded_all([line for line in lines if b"{" in line[:2]]):
+        for found in map(_loaded, _framed(body)) if is_framed else _sent(body.removeprefix(MARK)):
             if isinstance(found, dict):
                 yield found
+        if b"event: error" in body and FAILED.search(body):
+            yield {"type": "error"}
 
 
 def _framed(body: bytes) -> list[bytes]:
@@ -98,10 +102,24 @@ def read_usage(body: bytes) -> Json:
     return found
 
 
-def _loaded_all(lines: list[bytes]) -> Iterable[object]:
-    """Return the values of lines; as one list they are read in a third of the time."""
+def _sent(body: bytes) -> Iterable[object]:
+    """Return the values of events, most of which are a line each: as one list they are read in a third of the time."""
+    lines = [line[5:] for line in body.splitlines() if line.startswith(b"data:")]
+    lines = [line for line in lines if line.lstrip()[:1] == b"{"]
     found = _loaded(b"[%b]" % b",".join(lines))
-    return found if isinstance(found, list) and len(found) == len(lines) else map(_loaded, lines)
+    return found if isinstance(found, list) and len(found) == len(lines) else _one_by_one(body)
+
+
+def _one_by_one(body: bytes) -> Iterator[object]:
+    """Yield the values of events, some of which are several lines, or cut in two."""
+    lines: list[bytes] = []
+    for line in (*body.splitlines(), b""):
+        if line.startswith(b"data:"):
+            lines.append(line[5:])
+        elif not line and lines:
+            whole = _loaded(b"\n".join(lines))
+            yield from map(_loaded, lines) if whole is None else [whole]
+            lines = []
 
 
 def _loaded(body: bytes) -> object:

@@ -5,7 +5,7 @@ most `MOST` bytes come out; of a body that is cut off, damaged or longer what is
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 from spanpulse._log import say_once
@@ -13,12 +13,18 @@ from spanpulse._log import say_once
 __all__ = ["MOST", "inflated"]
 
 MOST: Final = 8 << 20
-STEP: Final = 1 << 12  # bytes that br is given at once, for it bounds nothing itself
+STEP: Final = 16  # bytes that br before 1.2 is given at once, for it bounds nothing itself: some blocks of 16 MB each
 
 
 def inflated(body: bytes, encoding: str) -> bytes:
     """Return a body whose header `content-encoding` is ``encoding``; nothing of one that cannot be read."""
-    read = READERS.get(encoding.strip().lower())
+    for each in reversed(encoding.split(",")):  # the last one was applied last
+        body = _inflated(body, each.strip().lower())
+    return body
+
+
+def _inflated(body: bytes, encoding: str) -> bytes:
+    read = READERS.get(encoding)
     if read is None:
         return body
     try:
@@ -79,17 +85,20 @@ def _br(body: bytes) -> bytes:
     except ImportError:
         import brotlicffi as brotli  # type: ignore[import-not-found, no-redef, unused-ignore]  # noqa: PLC0415
     one = brotli.Decompressor()
-    read: Callable[[bytes], bytes] = getattr(one, "process", None) or one.decompress
+    read: Callable[..., bytes] = getattr(one, "process", None) or one.decompress
+    try:
+        return bytes(read(body, output_buffer_limit=MOST)[:MOST])
+    except TypeError:
+        return _in_steps(read, body)
+
+
+def _in_steps(read: Callable[[bytes], bytes], body: bytes) -> bytes:
     made = bytearray()
-    for part in _parts(body):
-        made += read(part)
+    for start in range(0, len(body), STEP):
+        made += read(body[start : start + STEP])
         if len(made) >= MOST:
             break
     return bytes(made[:MOST])
-
-
-def _parts(body: bytes) -> Iterator[bytes]:
-    return (body[start : start + STEP] for start in range(0, len(body), STEP))
 
 
 READERS: Final[dict[str, Callable[[bytes], bytes]]] = {

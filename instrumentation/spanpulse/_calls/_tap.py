@@ -2,7 +2,8 @@
 
 A tap stands in the place of an HTTP response's stream, so it sees what every way of reading does: chunks, lines,
 events, an SDK's helpers. Guarantee: each chunk is handed on before anything else can happen to it; errors, early
-closing and streams that are dropped unread end the call. It keeps no response.
+closing and streams that are dropped unread end the call. It keeps no response. Watched is who reads a stream first: an
+SDK that empties the connection behind the answer's end reads it once more, and gives up soon.
 """
 
 import time
@@ -25,6 +26,7 @@ class _Tap:
         self._inner = inner
         self._call = call
         self._collected = call.answer = Collected()
+        self._is_read = False
 
     def __getattr__(self, name: str) -> Any:
         """Look like the stream whose place this is."""
@@ -44,6 +46,10 @@ class _Tap:
 class _Sync(_Tap):
     def __iter__(self) -> Iterator[bytes]:
         call, add = self._call, self._collected.add
+        if self._is_read:
+            yield from self._inner
+            return
+        self._is_read = True
         try:
             for chunk in self._inner:
                 if not call.first_ns and _says(chunk):
@@ -66,7 +72,10 @@ class _Sync(_Tap):
 
 class _Async(_Tap):
     def __aiter__(self) -> AsyncIterator[bytes]:
-        inner = aiter(self._inner)
+        inner: AsyncIterator[bytes] = aiter(self._inner)
+        if self._is_read:
+            return inner
+        self._is_read = True
         kind = _Generating if isinstance(inner, AsyncGeneratorType) else _Reading
         return kind(inner, self._call, self._collected.add, self._end)
 

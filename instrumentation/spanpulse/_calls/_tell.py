@@ -1,6 +1,7 @@
 """Telling a span what its call said: attributes by the GenAI conventions, content by policy."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +12,15 @@ from spanpulse._calls._call import Call
 from spanpulse._log import say_once
 from spanpulse._privacy import Content, mask_known
 from spanpulse._shapes import Attribute, Json, Told
+from spanpulse._shapes._told import public_address
 
 __all__ = ["tell"]
 
 NS = 1e9
 LONGEST_ERROR = 500  # characters
 LONGEST_CODE = 100
+ADDRESS = re.compile(r"https?://[^\s'\"<>]+")
+CODE = re.compile(r"(?a:[\w.:/-]+)")
 STOPS = "gen_ai.request.stop_sequences"
 NO_CONTENT = Content()
 
@@ -39,6 +43,8 @@ def tell(call: Call, content: Content | None, breathe: Callable[[], object] = la
             told["gen_ai.response.time_to_first_chunk"] = (call.first_ns - call.started_ns) / NS
     if call.error:
         told["error.type"] = call.error
+    elif "error.type" in told:
+        told["error.type"] = _code(told["error.type"])
     if "error.type" in told:
         call.span.set_status(Status(StatusCode.ERROR, _words(call, content) or str(told["error.type"])))
     call.span.set_attributes(told)
@@ -49,39 +55,54 @@ def tell(call: Call, content: Content | None, breathe: Callable[[], object] = la
 
 def _words(call: Call, content: Content | None) -> str:
     """Return what leaves of an error's words, for an error may repeat what it was asked, or a key."""
-    return _sound(content.text(mask_known(call.words))[:LONGEST_ERROR]) if content is not None else ""
+    if content is None:
+        return ""
+    words = ADDRESS.sub(lambda found: public_address(found[0]), call.words)
+    return _sound(content.text(mask_known(words))[:LONGEST_ERROR])
 
 
 def _answer(call: Call) -> Told:
     answer = call.answer
-    if not isinstance(answer, Collected):
-        read = read_usage(answer) if call.usage_only else read_json(answer, call.encoding)
-        return call.shape.read_answer(read)
-    parts = answer.parts()
-    if not call.is_stream:
-        cut = read_usage(parts[-1]) | read_usage(parts[0]) if answer.cut else None
-        return call.shape.read_answer(read_json(parts[0], call.encoding) if cut is None else cut)
+    is_cut = isinstance(answer, Collected) and answer.cut
+    parts = answer.parts() if isinstance(answer, Collected) else [answer]
+    if call.is_stream and parts[0].lstrip()[:1] != b"{":  # else nothing streamed, or somebody has put it together
+        return _streamed(call, parts, is_cut)
+    if is_cut:
+        return _whole(call, read_usage(parts[-1]) | read_usage(parts[0]))
+    is_vectors = call.usage_only and isinstance(answer, bytes)
+    return _whole(call, read_usage(parts[0]) if is_vectors else read_json(parts[0], call.encoding))
+
+
+def _streamed(call: Call, parts: list[bytes], is_cut: bool) -> Told:
     events = list(read_events(parts, call.encoding))
     joined = call.shape.join(events)
-    if answer.cut and not joined.get("usage"):  # the last event, which has it, may be as long as the whole answer
+    if is_cut and not joined.get("usage"):  # the last event, which has it, may be as long as the whole answer
         joined["usage"] = read_usage(parts[-1]).get("usage")
     told = call.shape.read_answer(joined)
     for event in events:
-        if "error" in event or event.get("type") == "error":
+        if ("error" in event or event.get("type") == "error") and "error.type" not in told.attributes:
             told.note("error.type", _failure(event))
     return told
 
 
-def _failure(event: Json) -> str | None:
-    """Return the provider's code of an event that is an error: an object in it, or itself."""
-    failed = event.get("error")
-    if isinstance(failed, dict):
+def _whole(call: Call, answer: Json) -> Told:
+    told = call.shape.read_answer(answer)
+    told.note("error.type", _failure(answer))  # servers in front of others answer so with the status of a success
+    return told
+
+
+def _failure(said: Json) -> str | None:
+    """Return the provider's code of an event, or answer, that is an error: an object or text in it, or itself."""
+    failed = said.get("error")
+    if isinstance(failed, dict) and failed:
         return _code(failed.get("code") or failed.get("type"))
-    return _code(event.get("code")) if event.get("type") == "error" else None
+    return _code(said.get("code")) if failed or said.get("type") == "error" else None
 
 
 def _code(said: Any) -> str:
-    return _sound(str(said)[:LONGEST_CODE]) if isinstance(said, str | int) and said else "error"
+    """Return a code if it is a word: a sentence may repeat what was asked, and no two calls would fail alike."""
+    code = str(said)[:LONGEST_CODE] if isinstance(said, str | int) else ""
+    return code if CODE.fullmatch(code) else "error"
 
 
 def _set_texts(call: Call, asked: Told, answered: Told, content: Content, breathe: Callable[[], object]) -> None:

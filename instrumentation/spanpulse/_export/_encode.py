@@ -15,7 +15,7 @@ from spanpulse._export._forks import IMPORTS
 from spanpulse._export._key import resource_key
 from spanpulse._export._mask import Masking
 from spanpulse._export._transport import Batch, Signal
-from spanpulse._export._wire import field, key_values, pairs, record_body, scope_body, span_body
+from spanpulse._export._wire import field, key_values, pairs, record_body, scope_body, span_body, words
 from spanpulse._log import say_once
 
 __all__ = ["LARGEST", "MOST_RECORDS", "TARGET", "encode_events", "encode_spans"]
@@ -133,4 +133,4 @@ def _whose(resource: Any) -> _Whose:
 
 
 def _schema(of: Any) -> bytes:
-    return field(SCHEMA, of.schema_url.encode()) if of is not None and of.schema_url else b""
+    return field(SCHEMA, words(of.schema_url)) if of is not None and of.schema_url else b""

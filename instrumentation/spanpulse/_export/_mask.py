@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from spanpulse._export._names import Kind, is_content_event, is_plain, kind_of
+from spanpulse._log import say_once
 from spanpulse._privacy import Content, mask_known
 
 __all__ = ["Masking", "encodable"]
@@ -48,20 +49,35 @@ class Masking:
 
     def attributes(self, attributes: Attributes) -> dict[str, Any]:
         """Return what leaves of attributes of anybody."""
-        told = {name: self._value(kind_of(name), value) for name, value in attributes.items()}
-        return {name: value for name, value in told.items() if value is not ABSENT}
+        told = {}
+        for name, value in attributes.items():
+            try:
+                leaves = self._value(kind_of(name), value)
+            except Exception as error:  # noqa: BLE001 -- such as a list that is too deep
+                _say_left_out(error)
+                continue
+            if leaves is not ABSENT:
+                told[name] = leaves
+        return told
 
     def _own(self, attributes: dict[str, Any]) -> dict[str, Any]:
         """Return what leaves of attributes of a span of our own, whose contents are masked."""
+        failed = []
         for name, value in attributes.items():
             kind = type(value)
-            if kind is str:
-                stays = _stays(name)
-                if stays is None:
-                    stays = is_plain(value)
-                attributes[name] = encodable(value) if stays else self._value(kind_of(name), value)
-            elif kind not in NUMBERS:
-                attributes[name] = _clean(value) if _stays(name) else self._value(kind_of(name), value)
+            try:
+                if kind is str:
+                    stays = _stays(name)
+                    if stays is None:
+                        stays = is_plain(value)
+                    attributes[name] = encodable(value) if stays else self._value(kind_of(name), value)
+                elif kind not in NUMBERS:
+                    attributes[name] = _clean(value) if _stays(name) else self._value(kind_of(name), value)
+            except Exception as error:  # noqa: BLE001 -- such as a list that is too deep
+                _say_left_out(error)
+                failed.append(name)
+        for name in failed:
+            del attributes[name]
         return attributes
 
     def _event(self, event: Any) -> Any:
@@ -106,6 +122,10 @@ class Masking:
 def encodable(text: str) -> str:
     """Return a text that UTF-8 can hold."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _say_left_out(error: Exception) -> None:
+    say_once(f"an attribute could not be masked, and is left out ({type(error).__name__})", error)
 
 
 @lru_cache(maxsize=2048)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from spanpulse._events import Event, values_of
 from spanpulse._log import say_once
 
-__all__ = ["field", "key_values", "pairs", "record_body", "scope_body", "span_body"]
+__all__ = ["field", "key_values", "pairs", "record_body", "scope_body", "span_body", "words"]
 
 LEAST: Final = -(1 << 63)
 BEYOND: Final = 1 << 63
@@ -57,8 +57,13 @@ def scope_body(scope: Any) -> bytes:
     """Return an InstrumentationScope; an empty one for none."""
     if scope is None:
         return b""
-    version = field(b"\x12", scope.version.encode()) if scope.version else b""
-    return field(b"\x0a", scope.name.encode()) + version + b"".join(_attributes(b"\x1a", scope.attributes))
+    version = field(b"\x12", words(scope.version)) if scope.version else b""
+    return field(b"\x0a", words(scope.name)) + version + b"".join(_attributes(b"\x1a", scope.attributes))
+
+
+def words(said: Any) -> bytes:
+    """Return what should be a text as UTF-8 can hold it; some pass a number as their version."""
+    return b"" if said is None else str(said).encode("utf-8", "replace")
 
 
 def pairs(attributes: Mapping[str, Any] | None) -> Iterator[tuple[bytes, bytes]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from spanpulse._shapes._json import Json, integer, items, number, section, sections, text
 from spanpulse._shapes._told import Shape, Told, message, text_part, uri_part
+from spanpulse._shapes._tools import tools_of
 
 __all__ = ["MESSAGES"]
 
@@ -29,7 +30,7 @@ def read_request(body: Json) -> Told:
     told.messages = [
         message(text(said, "role") or "user", _parts(said.get("content"))) for said in sections(body, "messages")
     ]
-    told.tools = items(body, "tools")
+    told.tools = tools_of(body)
     return told
 
 

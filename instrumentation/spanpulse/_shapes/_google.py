@@ -9,6 +9,7 @@ from typing import Any
 
 from spanpulse._shapes._json import Json, integer, items, number, section, sections, text
 from spanpulse._shapes._told import Shape, Told, message, text_part, uri_part
+from spanpulse._shapes._tools import tools_of
 
 __all__ = ["EMBED_CONTENT", "GENERATE_CONTENT"]
 
@@ -18,9 +19,8 @@ NUMBERS = {
     "topK": "gen_ai.request.top_k",
     "frequencyPenalty": "gen_ai.request.frequency_penalty",
     "presencePenalty": "gen_ai.request.presence_penalty",
-    "maxOutputTokens": "gen_ai.request.max_tokens",
-    "seed": "gen_ai.request.seed",
 }
+WHOLE_NUMBERS = {"maxOutputTokens": "gen_ai.request.max_tokens", "seed": "gen_ai.request.seed"}
 OUTPUT_TYPES = {"application/json": "json", "text/plain": "text", "IMAGE": "image", "AUDIO": "speech"}
 ROLES = {"model": "assistant", "function": "tool"}
 
@@ -30,6 +30,8 @@ def read_request(body: Json) -> Told:
     told, given = Told(), section(body, "generationConfig")
     for name, key in NUMBERS.items():
         told.note(key, number(given, name))
+    for name, key in WHOLE_NUMBERS.items():
+        told.note(key, integer(given, name))
     told.note("gen_ai.request.stop_sequences", [s for s in items(given, "stopSequences") if isinstance(s, str)])
     if (choices := integer(given, "candidateCount")) not in {None, 1}:
         told.note("gen_ai.request.choice.count", choices)
@@ -39,7 +41,7 @@ def read_request(body: Json) -> Told:
         message(ROLES.get(role := text(said, "role") or "user", role), _parts(said))
         for said in sections(body, "contents")
     ]
-    told.tools = items(body, "tools")
+    told.tools = tools_of(body)
     return told
 
 
@@ -125,24 +127,33 @@ def _output_type(given: Json) -> str | None:
 
 
 def _parts(content: Json) -> list[Json]:
-    return [_part(part) for part in sections(content, "parts")]
+    return [_part(part) for part in sections(content, "parts") if part.get("text") != ""]  # one that is but signed
 
 
 def _part(part: Json) -> Json:
     said = text(part, "text")
     if said is not None:
         return text_part(said, "reasoning" if part.get("thought") is True else "text")
-    if call := section(part, "functionCall"):
-        return {"type": "tool_call", "id": text(call, "id"), "name": text(call, "name"), "arguments": call.get("args")}
-    if answer := section(part, "functionResponse"):
+    if (call := section(part, "functionCall")) or (call := section(part, "toolCall")):
+        name = text(call, "name", "toolType")
+        return {"type": "tool_call", "id": text(call, "id"), "name": name, "arguments": call.get("args")}
+    if (answer := section(part, "functionResponse")) or (answer := section(part, "toolResponse")):
         return {"type": "tool_call_response", "id": text(answer, "id"), "response": answer.get("response")}
+    if code := section(part, "executableCode"):
+        return {"type": "tool_call", "id": text(code, "id"), "name": "code_execution", "arguments": _without_id(code)}
+    if result := section(part, "codeExecutionResult"):
+        return {"type": "tool_call_response", "id": text(result, "id"), "response": _without_id(result)}
     if file := section(part, "fileData"):
         modality = _modality(text(file, "mimeType"))
         return uri_part(modality, text(file, "fileUri")) or {"type": "blob", "modality": modality}
     if inline := section(part, "inlineData"):
         kind = text(inline, "mimeType")
         return {"type": "blob", "modality": _modality(kind), "mime_type": kind}
-    return {"type": next(iter(part), "text")}
+    return {"type": next((name for name, value in part.items() if isinstance(value, dict)), "text")}
+
+
+def _without_id(said: Json) -> Json:
+    return {name: value for name, value in said.items() if name != "id"}
 
 
 def _modality(kind: str | None) -> str:

@@ -33,10 +33,12 @@ def integer(of: Json, name: str) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and -LARGEST <= value < LARGEST else None
 
 
-def number(of: Json, name: str) -> int | float | None:
-    """Return a member that is a number, if a whole one then of 64 bits."""
+def number(of: Json, name: str) -> float | None:
+    """Return a member that is a number, of 64 bits, whole or not."""
     value = of.get(name)
-    return value if isinstance(value, float) else integer(of, name)
+    if isinstance(value, float):
+        return value
+    return None if value is None or integer(of, name) is None else float(value)
 
 
 def section(of: Json, name: str) -> Json:

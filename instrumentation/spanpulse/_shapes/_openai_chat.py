@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from spanpulse._shapes._json import Json, integer, items, last_text, number, section, sections, text
-from spanpulse._shapes._openai_parts import parts_of_message
+from spanpulse._shapes._openai_parts import parts_of, parts_of_message
 from spanpulse._shapes._told import Shape, Told, message
+from spanpulse._shapes._tools import tools_of
 
-__all__ = ["CHAT_COMPLETIONS", "note_chat_usage"]
+__all__ = ["CHAT_COMPLETIONS", "note_chat_usage", "note_parameters", "usage_among"]
 
 API = "chat_completions"
 NUMBERS = {
@@ -18,8 +19,8 @@ NUMBERS = {
     "top_p": "gen_ai.request.top_p",
     "frequency_penalty": "gen_ai.request.frequency_penalty",
     "presence_penalty": "gen_ai.request.presence_penalty",
-    "seed": "gen_ai.request.seed",
 }
+CACHED = ("prompt_cache_hit_tokens", "cached_tokens")  # of DeepSeek, and Moonshot
 HEAD = ("id", "model", "service_tier", "system_fingerprint")
 TEXTS = frozenset({"content", "refusal", "reasoning_content", "reasoning"})
 OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
@@ -28,15 +29,7 @@ OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 def read_request(body: Json) -> Told:
     """Read a request."""
     told = Told()
-    told.note("gen_ai.request.model", text(body, "model"))
-    for name, key in NUMBERS.items():
-        told.note(key, number(body, name))
-    limit = integer(body, "max_completion_tokens")
-    told.note("gen_ai.request.max_tokens", integer(body, "max_tokens") if limit is None else limit)
-    if (choices := integer(body, "n")) not in {None, 1}:
-        told.note("gen_ai.request.choice.count", choices)
-    stop = body.get("stop")
-    told.note("gen_ai.request.stop_sequences", [stop] if isinstance(stop, str) else _texts(stop))
+    note_parameters(told, body)
     kind = text(section(body, "response_format"), "type")
     told.note("gen_ai.output.type", OUTPUT_TYPES.get(kind or ""))
     if (tier := text(body, "service_tier")) != "auto":
@@ -45,7 +38,7 @@ def read_request(body: Json) -> Told:
     told.messages = [
         message(text(said, "role") or "user", parts_of_message(said)) for said in sections(body, "messages")
     ]
-    told.tools = items(body, "tools")
+    told.tools = tools_of(body)
     return told
 
 
@@ -66,12 +59,28 @@ def read_answer(body: Json) -> Told:
     return told
 
 
+def note_parameters(told: Told, body: Json) -> None:
+    """Note what a request for a completion of any kind asks for."""
+    told.note("gen_ai.request.model", text(body, "model"))
+    for name, key in NUMBERS.items():
+        told.note(key, number(body, name))
+    told.note("gen_ai.request.seed", integer(body, "seed"))
+    limit = integer(body, "max_completion_tokens")
+    told.note("gen_ai.request.max_tokens", integer(body, "max_tokens") if limit is None else limit)
+    if (choices := integer(body, "n")) not in {None, 1}:
+        told.note("gen_ai.request.choice.count", choices)
+    stop = body.get("stop")
+    told.note("gen_ai.request.stop_sequences", [stop] if isinstance(stop, str) else _texts(stop))
+
+
 def note_chat_usage(told: Told, usage: Json) -> None:
     """Note the tokens of a `usage` object; what is not in it is not 0, it is absent."""
     told.note("gen_ai.usage.input_tokens", integer(usage, "prompt_tokens"))
     told.note("gen_ai.usage.output_tokens", integer(usage, "completion_tokens"))
     taken, given = section(usage, "prompt_tokens_details"), section(usage, "completion_tokens_details")
-    told.note("gen_ai.usage.cache_read.input_tokens", integer(taken, "cached_tokens"))
+    if (cached := integer(taken, "cached_tokens")) is None:
+        cached = next((count for name in CACHED if (count := integer(usage, name)) is not None), None)
+    told.note("gen_ai.usage.cache_read.input_tokens", cached)
     told.note("gen_ai.usage.cache_write.input_tokens", integer(taken, "cache_write_tokens"))
     told.note("gen_ai.usage.reasoning.output_tokens", integer(given, "reasoning_tokens"))
     told.note("gen_ai.usage.audio.input_tokens", integer(taken, "audio_tokens") or None)
@@ -81,7 +90,7 @@ def note_chat_usage(told: Told, usage: Json) -> None:
 def join(events: Sequence[Json]) -> Json:
     """Return the completion that chunks amount to."""
     whole: Json = {name: said for name in HEAD if (said := last_text(events, name))}
-    if usage := next((used for event in reversed(events) if (used := section(event, "usage"))), None):
+    if usage := usage_among(events):
         whole["usage"] = usage
     choices: dict[int, Json] = {}
     for event in events:
@@ -90,6 +99,17 @@ def join(events: Sequence[Json]) -> Json:
                 _add_chunk(choices, chunk)
     whole["choices"] = [_finished(choices[index]) for index in sorted(choices)]
     return whole
+
+
+def usage_among(events: Sequence[Json]) -> Json:
+    """Return the last usage of a stream's chunks; where Groq has it, and Moonshot, if nowhere else."""
+    last = next((used for event in reversed(events) if (used := section(event, "usage"))), None)
+    return last or next((used for event in reversed(events) if (used := _usage_elsewhere(event))), {})
+
+
+def _usage_elsewhere(event: Json) -> Json:
+    within = (section(choice, "usage") for choice in sections(event, "choices"))
+    return section(section(event, "x_groq"), "usage") or next(within, {})
 
 
 def _add_chunk(choices: dict[int, Json], chunk: Json) -> None:
@@ -103,21 +123,43 @@ def _add_chunk(choices: dict[int, Json], chunk: Json) -> None:
             continue
         if name in TEXTS and isinstance(piece, str):
             said.setdefault(name, []).append(piece)
+        elif name == "content" and isinstance(piece, list):
+            _add_parts(said, parts_of(piece))
         elif name == "role" and isinstance(piece, str):
             said["role"] = piece
         elif name == "tool_calls" and isinstance(piece, list):
             _add_calls(said.setdefault("tool_calls", {}), piece)
+        elif name == "function_call":
+            _add_calls(said.setdefault("tool_calls", {}), [{"function": piece}])
+        elif name == "audio" and isinstance(piece, dict):
+            said.setdefault("audio", []).append(text(piece, "transcript") or "")
 
 
-def _add_calls(known: dict[int, Json], pieces: list[Any]) -> None:
+def _add_parts(said: Json, parts: list[Json]) -> None:
+    """Add a content that comes in parts, as Mistral's does: texts and thoughts."""
+    for part in parts:
+        if isinstance(piece := part.get("content"), str):
+            said.setdefault("reasoning_content" if part["type"] == "reasoning" else "content", []).append(piece)
+
+
+def _add_calls(known: dict[int, list[Json]], pieces: list[Any]) -> None:
     for call in pieces:
         if isinstance(call, dict):
-            so_far = known.setdefault(integer(call, "index") or 0, {"function": {}})
-            so_far["id"] = text(call, "id") or so_far.get("id")
             told = section(call, "function") or section(call, "custom")
-            so_far["function"]["name"] = text(told, "name") or so_far["function"].get("name")
+            so_far = _call_at(known.setdefault(integer(call, "index") or 0, []), text(call, "id"), text(told, "name"))
             if (piece := text(told, "arguments", "input")) is not None:
-                so_far["function"].setdefault("arguments", []).append(piece)
+                so_far["function"]["arguments"].append(piece)
+
+
+def _call_at(known: list[Json], identity: str | None, name: str | None) -> Json:
+    """Return the call that a piece belongs to: another one begins with an id and a name, where all have one index."""
+    last = known[-1] if known else None
+    if last is None or (name and identity and last["id"] not in {None, identity}):
+        last = {"id": None, "function": {"name": None, "arguments": []}}
+        known.append(last)
+    last["id"] = last["id"] or identity
+    last["function"]["name"] = last["function"]["name"] or name
+    return last
 
 
 def _finished(choice: Json) -> Json:
@@ -125,9 +167,11 @@ def _finished(choice: Json) -> Json:
     for name in TEXTS & said.keys():
         said[name] = "".join(said[name])
     if "tool_calls" in said:
-        said["tool_calls"] = [said["tool_calls"][index] for index in sorted(said["tool_calls"])]
+        said["tool_calls"] = [call for _, calls in sorted(said["tool_calls"].items()) for call in calls]
         for call in said["tool_calls"]:
-            call["function"]["arguments"] = "".join(call["function"].get("arguments", ()))
+            call["function"]["arguments"] = "".join(call["function"]["arguments"])
+    if "audio" in said:
+        said["audio"] = {"transcript": "".join(said["audio"])}
     return choice
 
 

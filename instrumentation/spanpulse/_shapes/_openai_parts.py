@@ -15,6 +15,8 @@ MODALITIES = {
     "image_url": "image",
     "input_image": "image",
     "input_audio": "audio",
+    "audio_url": "audio",
+    "video_url": "video",
     "file": "file",
     "input_file": "file",
 }
@@ -29,7 +31,10 @@ def parts_of_message(said: Json) -> list[Json]:
     parts += parts_of(said.get("content"))
     if refusal := text(said, "refusal"):
         parts.append({"type": "refusal", "content": refusal})
-    for call in sections(said, "tool_calls"):
+    if audio := section(said, "audio"):
+        parts.append({"type": "blob", "modality": "audio", "transcript": text(audio, "transcript")})
+    older = [{"function": said["function_call"]}] if section(said, "function_call") else []
+    for call in (*sections(said, "tool_calls"), *older):
         function = section(call, "function") or section(call, "custom")
         given = text(function, "arguments", "input")
         parts.append(
@@ -75,13 +80,15 @@ def _part(part: Json) -> Json:
         return text_part(text(part, "text") or "")
     if kind == "refusal":
         return {"type": "refusal", "content": text(part, "refusal")}
+    if kind == "thinking":
+        return text_part("".join(text(each, "text") or "" for each in sections(part, "thinking")), "reasoning")
     if kind not in MODALITIES:
         return {"type": kind}
     modality = MODALITIES[kind]
-    image = part.get("image_url")
-    address = text(image, "url") if isinstance(image, dict) else text(part, "image_url", "file_url")
+    file = part.get(kind)
+    address = text(file, "url") if isinstance(file, dict) else text(part, kind, "image_url", "file_url")
     if at := uri_part(modality, address):
         return at
-    if file := text(part, "file_id") or text(section(part, "file"), "file_id"):
-        return {"type": "file", "modality": modality, "file_id": file}
+    if identity := text(part, "file_id") or text(section(part, "file"), "file_id"):
+        return {"type": "file", "modality": modality, "file_id": identity}
     return {"type": "blob", "modality": modality}

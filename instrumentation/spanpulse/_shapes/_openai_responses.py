@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from spanpulse._shapes._json import Json, integer, items, number, section, sections, text
+from spanpulse._shapes._json import Json, integer, number, section, sections, text
 from spanpulse._shapes._openai_parts import answer_of, arguments_of, parts_of
 from spanpulse._shapes._told import Shape, Told, message, text_part
+from spanpulse._shapes._tools import tools_of
 
 __all__ = ["RESPONSES"]
 
@@ -35,7 +36,7 @@ def read_request(body: Json) -> Told:
         told.messages = [message("user", [text_part(asked)])]
     else:
         told.messages = [_item(item) for item in sections(body, "input")]
-    told.tools = items(body, "tools")
+    told.tools = tools_of(body)
     return told
 
 
@@ -50,12 +51,12 @@ def read_answer(body: Json) -> Told:
     told.note("gen_ai.usage.output_tokens", integer(usage, "output_tokens"))
     taken, given = section(usage, "input_tokens_details"), section(usage, "output_tokens_details")
     told.note("gen_ai.usage.cache_read.input_tokens", integer(taken, "cached_tokens"))
+    told.note("gen_ai.usage.cache_write.input_tokens", integer(taken, "cache_write_tokens"))
     told.note("gen_ai.usage.reasoning.output_tokens", integer(given, "reasoning_tokens"))
     status = text(body, "status") or ""
     reason = text(section(body, "incomplete_details"), "reason") or ("" if status in UNFINISHED else status)
     told.note("gen_ai.response.finish_reasons", [reason] if reason else [])
-    if code := text(section(body, "error"), "code"):
-        told.note("error.type", code)
+    told.note("error.type", text(section(body, "error"), "code") or ("failed" if status == "failed" else None))
     parts = [part for item in sections(body, "output") for part in _item(item)["parts"]]
     if parts:
         told.messages = [message("assistant", parts, reason)]
@@ -95,9 +96,8 @@ def _item(item: Json) -> Json:
     if kind in ANSWERS:
         return message("tool", [answer_of(text(item, "call_id"), item.get("output"))])
     if kind == "reasoning":
-        return message(
-            "assistant", [text_part(said.get("content", ""), "reasoning") for said in parts_of(item.get("summary"))]
-        )
+        thoughts = [*parts_of(item.get("summary")), *parts_of(item.get("content"))]
+        return message("assistant", [text_part(said.get("content") or "", "reasoning") for said in thoughts])
     return message("assistant", [{"type": kind, "id": text(item, "id")}])  # what the provider's own tools did
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from spanpulse._shapes._json import Json, integer, number, section, sections, text
-from spanpulse._shapes._openai_chat import note_chat_usage
+from spanpulse._shapes._json import Json, integer, section, sections, text
+from spanpulse._shapes._openai_chat import note_chat_usage, note_parameters, usage_among
 from spanpulse._shapes._told import Shape, Told, message, text_part
 
 __all__ = ["COMPLETIONS", "EMBEDDINGS"]
@@ -32,10 +32,7 @@ def read_embeddings_answer(body: Json) -> Told:
 def read_completions_request(body: Json) -> Told:
     """Read a request for a completion."""
     told = Told()
-    told.note("gen_ai.request.model", text(body, "model"))
-    told.note("gen_ai.request.max_tokens", integer(body, "max_tokens"))
-    told.note("gen_ai.request.temperature", number(body, "temperature"))
-    told.note("gen_ai.request.top_p", number(body, "top_p"))
+    note_parameters(told, body)
     told.messages = _asked(body.get("prompt"))
     return told
 
@@ -56,11 +53,11 @@ def read_completions_answer(body: Json) -> Told:
 
 def join_completions(events: Sequence[Json]) -> Json:
     """Return the completion that chunks amount to."""
-    whole: Json = {}
+    whole: Json = {"usage": usage_among(events)}
     texts: dict[int, list[str]] = {}
     reasons: dict[int, str] = {}
     for event in events:
-        for name in ("id", "model", "usage"):
+        for name in ("id", "model"):
             if event.get(name):
                 whole[name] = event[name]
         for choice in sections(event, "choices"):
@@ -78,8 +75,8 @@ def join_nothing(_events: Sequence[Json]) -> Json:
 
 
 def _asked(asked: Any) -> list[Json]:
-    asked = [asked] if isinstance(asked, str) else asked
-    return [message("user", [text_part(said)]) for said in asked if isinstance(said, str)] if asked else []
+    texts = asked if isinstance(asked, list) else [asked]
+    return [message("user", [text_part(said)]) for said in texts if isinstance(said, str) and said]
 
 
 EMBEDDINGS = Shape("embeddings", read_embeddings_request, read_embeddings_answer, join_nothing)

@@ -8,13 +8,18 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from spanpulse._shapes._json import Json
 
-__all__ = ["Attribute", "Shape", "Told", "message", "text_part", "uri_part"]
+__all__ = ["Attribute", "Shape", "Told", "message", "public_address", "text_part", "uri_part"]
 
-SIGNED = re.compile(r"(?i)(?:^|[&;])(?:x-[\w-]+|[\w-]*(?:sig|signature|token|key|secret|auth|credential)[\w-]*)=")
-PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
+BEHIND = re.compile(r"[?;#]")
+BETWEEN = re.compile(r"[?&;#]")
+LETS_IN = re.compile(
+    r"(?i)^(?:x-.*|hm|code)$|sig|token|key|secret|auth|credential|pass|pwd|jwt|session|hmac|otp|ticket"
+)
+PASSWORD = re.compile(r"(?<=://)[^/?#\s]*@")
 
 Attribute = str | bool | int | float | list[str]
 
@@ -59,12 +64,19 @@ def uri_part(modality: str, address: str | None) -> Json | None:
 
     What lets anybody read who has it (a signature, a token, a password) is no part of it.
     """
-    if not address or address[:5].lower() == "data:":
+    if not address or address.lstrip()[:5].lower() == "data:":
         return None
-    address, sign, query = address.partition("?")
-    if sign and not SIGNED.search(query):
-        address = f"{address}?{query}"
-    return {"type": "uri", "modality": modality, "uri": PASSWORD.sub("", address, 1)}
+    return {"type": "uri", "modality": modality, "uri": public_address(address)}
+
+
+def public_address(address: str) -> str:
+    """Return an address without what lets anybody in: a password, and all that follows where a part is named so."""
+    address = PASSWORD.sub("", address, 1)
+    behind = BEHIND.search(address)
+    if behind is None:
+        return address
+    names = (each.partition("=")[0] for each in BETWEEN.split(unquote(address[behind.start() :])))
+    return address[: behind.start()] if any(map(LETS_IN.search, names)) else address
 
 
 def message(role: str, parts: list[Json], finish_reason: str | None = None) -> Json:
