@@ -26,18 +26,25 @@ DOMAIN: Final = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 LONGEST_LOCAL: Final = 64
 KEY: Final = re.compile(
     r"\b(?:sk|rk|pk)[-_][\w-]{16,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{36,}|\bgithub_pat_\w{22,}|\bxox[abeprs]-[\w-]{10,}"
-    r"|\bAIza[\w-]{35}|\bglpat-[\w-]{20,}|\bhf_[A-Za-z0-9]{30,}|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"
-    r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{0,8000}?-----END [A-Z ]{0,30}PRIVATE KEY-----"
+    r"|\bAIza[\w-]{35}|\bglpat-[\w-]{20,}|\bhf_[A-Za-z0-9]{30,}"
 )
 KEYS_HAVE: Final = {  # by a letter that they have
-    "-": ("sk-", "rk-", "pk-", "xox", "glpat-", "-----BEGIN"),
+    "-": ("sk-", "rk-", "pk-", "xox", "glpat-"),
     "_": ("sk_", "rk_", "pk_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_"),
     "A": ("AKIA", "AIza"),
-    "J": ("eyJ",),
 }
+# Its first part alone matches too, so that the search goes on behind it and never looks at a part again.
+TOKEN: Final = re.compile(r"\beyJ[\w-]{8,}+(\.eyJ[\w-]{8,}+\.[\w-]{8,}+)?")
+OPENS: Final = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----")
+CLOSES: Final = re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY-----")
+LONGEST_KEY: Final = 8_000  # characters between the first and the last line
 IBAN: Final = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 SSN: Final = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
 CARD: Final = re.compile(r"(?<![\d.])\d(?:[ -]?\d){11,17}\d(?![\d.]\d)")
+# As it is printed on a card, or in one piece; also between other numbers: a date, the code on the back, the next card.
+PRINTED: Final = re.compile(
+    r"[2-6](?<![\d.]\d)(?=(\d{3}([ -])\d{4}\2\d{4}\2\d{4}|\d{3}([ -])\d{6}\3\d{4,5}|\d{12,18})(?!\.?\d))"
+)
 PHONE: Final = re.compile(
     r"(?<![\w+])\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}(?!\d)"
     r"|(?<![\d.-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\d-])"
@@ -47,6 +54,7 @@ SHORTEST: Final = 5  # characters of what is found: a@b.c
 DIGIT: Final = re.compile(r"\d")
 NUMBER: Final = re.compile(r"\d(?:[ .()-]{0,3}\d){5}")
 ACCOUNT: Final = re.compile(r"[A-Z]{2}\d{2}")
+SHORTEST_ACCOUNT: Final = 15  # characters of an IBAN: Norway's
 
 
 def find_personal(text: str, kinds: frozenset[str] | None = None) -> list[Found]:
@@ -73,7 +81,24 @@ def _keys(text: str) -> Iterator[Found]:
     for letter, parts in KEYS_HAVE.items():
         if letter in text and any(part in text for part in parts):
             yield from (Found(match.start(), match.end(), "KEY") for match in KEY.finditer(text))
+            break
+    if ".eyJ" in text:
+        yield from (Found(match.start(), match.end(), "KEY") for match in TOKEN.finditer(text) if match[1])
+    if "-----BEGIN " in text:
+        yield from _private_keys(text)
+
+
+def _private_keys(text: str) -> Iterator[Found]:
+    ends, end = CLOSES.finditer(text), 0
+    close = next(ends, None)
+    for match in OPENS.finditer(text):
+        while close is not None and close.start() < match.end():
+            close = next(ends, None)
+        if close is None:
             return
+        if match.start() >= end and close.start() - match.end() <= LONGEST_KEY:
+            end = close.end()
+            yield Found(match.start(), end, "KEY")
 
 
 def _has_digits(text: str) -> bool:
@@ -99,10 +124,41 @@ def _emails(text: str) -> Iterator[Found]:
 
 
 def _ibans(text: str) -> Iterator[Found]:
-    if ACCOUNT.search(text):
-        for match in IBAN.finditer(text):
-            if _has_mod_97(match[0]):
-                yield Found(match.start(), match.end(), "IBAN")
+    match = IBAN.search(text) if ACCOUNT.search(text) else None
+    while match:
+        start, size = match.start(), _account(match[0])
+        if size:
+            yield Found(start, start + size, "IBAN")
+        match = IBAN.search(text, start + (size or 2))
+
+
+def _account(said: str) -> int:
+    """Return how much of groups is an IBAN with right check digits (ISO 13616), characters: 0 for none.
+
+    What comes after it in capitals and digits looks like one more of its groups.
+    """
+    head, rest, count, found = int("".join(str(int(char, 36)) for char in said[:4])), 0, 4, 0
+    for place, char in enumerate(said[4:], 4):
+        if char == " ":
+            continue
+        value, count = int(char, 36), count + 1
+        rest = (rest * (10 if value < 10 else 100) + value) % 97
+        is_last = said[place + 1 : place + 2] in {"", " "}
+        if is_last and count >= SHORTEST_ACCOUNT and (rest * 10**6 + head) % 97 == 1:
+            found = place + 1
+    return found
+
+
+def _cards(text: str) -> Iterator[Found]:
+    is_possible = False
+    for match in CARD.finditer(text):
+        is_possible = True
+        if _has_luhn(match[0]):
+            yield Found(match.start(), match.end(), "CARD")
+    if is_possible:
+        for match in PRINTED.finditer(text):
+            if _has_luhn(text[match.start() : match.end(1)]):
+                yield Found(match.start(), match.end(1), "CARD")
 
 
 def _numbers(kind: str, pattern: "re.Pattern[str]", right: Callable[[str], bool]) -> Callable[[str], Iterator[Found]]:
@@ -121,12 +177,6 @@ def _has_luhn(said: str) -> bool:
     return (sum(digits[::2]) + sum(doubled)) % 10 == 0
 
 
-def _has_mod_97(said: str) -> bool:
-    """Tell whether an IBAN's check digits are right (ISO 13616)."""
-    plain = said.replace(" ", "")
-    return int("".join(str(int(char, 36)) for char in plain[4:] + plain[:4])) % 97 == 1
-
-
 def _always(_said: str) -> bool:
     return True
 
@@ -141,7 +191,7 @@ KINDS: Final[dict[str, Callable[[str], Iterator[Found]]]] = {
     "EMAIL": _emails,
     "IBAN": _ibans,
     "SSN": _numbers("SSN", SSN, _always),
-    "CARD": _numbers("CARD", CARD, _has_luhn),
+    "CARD": _cards,
     "PHONE": _numbers("PHONE", PHONE, _is_long),
 }
 """What finds each kind; where two find the same, the first one counts."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opentelemetry.context import Context
+from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.trace import get_current_span
 from opentelemetry.util.types import AttributeValue
@@ -30,6 +30,7 @@ class Processor(SpanProcessor):
     def __init__(self, state: State, ratio: float, ratio_of_called: float = 1.0) -> None:
         self._state = state
         self._ratios = ratio, ratio_of_called
+        self._keeps_all = ratio >= 1 and ratio_of_called >= 1
         self._off = False
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -37,6 +38,8 @@ class Processor(SpanProcessor):
         if self._off:
             return
         try:
+            if self._has_nothing_for(span, parent_context):
+                return
             told: Mapping[str, AttributeValue] = attributes_of(parent_context)
             if span.parent is not None and not span.parent.is_remote:
                 told = {**_experiments_of_parent(parent_context), **told}
@@ -48,6 +51,13 @@ class Processor(SpanProcessor):
                 span.set_attribute(WEIGHT, weight)
         except Exception as error:  # noqa: BLE001 -- the application's span goes on
             say_once(f"spans lack their context ({type(error).__name__})", error)
+
+    def _has_nothing_for(self, span: Span, parent_context: Context | None) -> bool:
+        """Tell whether nothing is said and nobody is around, and no sampler counts: quickly, for a call waits."""
+        if not self._keeps_all or (get_current() if parent_context is None else parent_context):
+            return False
+        context = span.context
+        return context is None or not context.trace_state
 
     def on_end(self, span: ReadableSpan) -> None:
         """Have an ended span sent, if its trace is kept."""

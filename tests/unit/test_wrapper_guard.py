@@ -96,10 +96,10 @@ def test_a_check_that_fails_is_said_and_decided_on(
 
 
 @pytest.mark.parametrize(("on_error", "passes"), [("pass", True), ("block", False)])
+@pytest.mark.parametrize("result", [object(), MAIL.encode()])
 def test_what_cannot_be_read_is_no_silent_pass(
-    caplog: pytest.LogCaptureFixture, on_error: Any, *, passes: bool
+    caplog: pytest.LogCaptureFixture, result: Any, on_error: Any, *, passes: bool
 ) -> None:
-    result = object()
     around = guard(output=[checks.pii()], on_error=on_error)
     if passes:
         assert around.call(lambda: result) is result
@@ -107,9 +107,36 @@ def test_what_cannot_be_read_is_no_silent_pass(
         with pytest.raises(GuardBlocked):
             around.call(lambda: result)
     assert (
-        "a guard could not check the output of a call: a guard does not know where the texts of object are"
-        in caplog.text
+        "a guard could not check the output of a call: a guard does not know where the texts of "
+        f"{type(result).__name__} are" in caplog.text
     )
+
+
+class Secretive:
+    """Says in its error what it should not."""
+
+    __attrs_attrs__ = (SimpleNamespace(name="x"),)
+
+    @property
+    def x(self) -> str:
+        raise RuntimeError(MAIL)
+
+
+def test_what_an_answer_raises_as_it_is_read_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    result = Secretive()
+    assert guard(output=[checks.pii()]).call(lambda: result) is result
+    assert "a guard could not read the output of a call (RuntimeError)" in caplog.text
+    assert MAIL not in caplog.messages[0]
+
+
+@pytest.mark.parametrize("spans", [[("a", 2)], [(0, 2, "X", 4)], [3], 7])
+def test_a_check_that_says_no_places_blocks_what_is_to_be_masked(spans: Any) -> None:
+    def check(_text: str) -> Finding:
+        return Finding(spans=spans)
+
+    with pytest.raises(GuardBlocked):
+        guard(output=[check], on_violation="mask").call(lambda: MAIL)
+    assert guard(output=[check], on_violation="flag").call(lambda: MAIL) == MAIL
 
 
 def test_what_is_not_masked_is_blocked() -> None:
@@ -285,7 +312,15 @@ def test_settings_that_do_not_go_together_are_refused(given: dict[str, Any], why
         guard(**given)
 
 
-@pytest.mark.parametrize("wrong", [3, "pii", dict, None])
+class Needed:
+    """A check whose class somebody takes for it."""
+
+    name = "needed"
+
+    def check(self, _text: str) -> None: ...
+
+
+@pytest.mark.parametrize("wrong", [3, "pii", dict, None, Needed])
 def test_what_is_no_check_is_refused(wrong: Any) -> None:
     with pytest.raises(TypeError, match="is none"):
         guard(output=[wrong])

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from functools import partial
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -250,10 +251,15 @@ def test_topics_may_be_asked_for_elsewhere() -> None:
         await asyncio.sleep(0)
         return "politics"
 
-    async def found() -> Any:
-        return await checks.topics(ask, ["billing"]).check("?")  # type: ignore[misc]
+    class Asks:
+        async def __call__(self, text: str) -> str:
+            return await ask(text)
 
-    assert asyncio.run(found()).label == "politics"
+    async def found(topic_of: Any) -> Any:
+        return await checks.topics(topic_of, ["billing"]).check("?")  # type: ignore[misc]
+
+    for topic_of in (ask, partial(ask), Asks()):
+        assert asyncio.run(found(topic_of)).label == "politics"
 
 
 def test_checks_of_other_packages_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

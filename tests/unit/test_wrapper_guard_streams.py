@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+import time
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -237,6 +238,46 @@ def test_a_scanner_that_fails_lets_others_go_on(raises: str) -> None:
     assert "".join(around.call(pieces_of, f"to {MAIL}, now")) == "to <EMAIL>, now"
     with pytest.raises(GuardBlocked, match="bad failed"):
         list(guard(output=[BadScanner(raises)], on_error="block").call(pieces_of, "text"))
+
+
+class PlainScanner(BadScanner):
+    """Says places as plain pairs, and more is settled than there is."""
+
+    def scan(self, text: str, start: int, *, ended: bool) -> tuple[Any, int]:
+        return [(place, place + 1) for place in range(start, len(text)) if text[place] == "x"], len(text) + self.beyond
+
+    def finding(self, spans: Any) -> Finding | None:
+        return Finding(spans=spans) if spans else None
+
+    beyond = 5
+
+
+@pytest.mark.parametrize("beyond", [5, -2, -100])
+def test_scanners_may_say_pairs_and_too_much(beyond: int) -> None:
+    check = PlainScanner("")
+    check.beyond = beyond
+    left = "".join(guard(output=[check], on_violation="mask").call(pieces_of, "axbxc" * 9))
+    assert left == "a<MASKED>b<MASKED>c" * 9
+
+
+def test_a_scanner_that_says_no_places_has_failed(caplog: pytest.LogCaptureFixture) -> None:
+    check: Any = PlainScanner("")
+    check.scan = lambda text, start, ended: ([("a", "b")], len(text))
+    assert "".join(guard(output=[check], on_violation="mask").call(pieces_of, "axb")) == "axb"
+    assert "the check bad of a guard failed (TypeError)" in caplog.text
+
+
+def test_a_long_stream_with_much_to_mask_takes_no_longer_a_piece() -> None:
+    around = guard(output=[checks.patterns(["x"])], on_violation="mask", window=None)
+
+    def took(pieces: int) -> float:
+        begun = time.process_time()
+        for _ in around.call(lambda: iter(["x "] * pieces)):
+            pass
+        return (time.process_time() - begun) / pieces
+
+    few = min(took(500) for _ in range(3))
+    assert took(8_000) < 6 * few
 
 
 class Source:

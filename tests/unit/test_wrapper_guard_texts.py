@@ -2,7 +2,8 @@
 
 import copy
 import dataclasses
-from types import SimpleNamespace
+from collections import ChainMap, UserDict, deque
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -69,6 +70,7 @@ MESSAGE = {
         ({"contents": ["a", {"role": "user", "parts": [{"text": "b"}]}], "config": {"x": "s"}}, ["a", "b"]),
         ({"whatever": "a", "model": "gpt-x"}, ["a"]),
         ({"messages": []}, []),
+        ({"prompt": None, "asked": "a"}, ["a"]),
     ],
 )  # fmt: skip
 def test_what_goes_in_is_found_by_the_names_of_arguments(kwargs: dict[str, Any], texts: list[str]) -> None:
@@ -138,6 +140,10 @@ RESPONSE = {
         ({"candidates": [{"content": {"role": "model", "parts": PARTS}}]}, ["t", "a", "b"], ["ab"]),
         (RESPONSE, ["t", "a", '{"x": 1}'], ["a"]),
         (SimpleNamespace(choices=[SimpleNamespace(message=SimpleNamespace(content="a"))]), ["a"], ["a"]),
+        (UserDict(x="a"), ["a"], ['{"x": "a"}']),
+        ({"x": ChainMap({"y": "a"})}, ["a"], ['{"x": {"y": "a"}}']),
+        (deque(["a", "b"]), ["a", "b"], ["a", "b"]),
+        ({"a"}, ["a"], ["a"]),
     ],
 )  # fmt: skip
 def test_what_comes_out_is_found_by_the_names_of_fields(result: Any, texts: list[str], answers: list[str]) -> None:
@@ -176,6 +182,15 @@ def test_masking_makes_a_copy_of_the_same_class(result: Any) -> None:
     assert "<EMAIL>" in repr(left)
     assert "'ada'" not in repr(left)
     assert result == before
+
+
+@pytest.mark.parametrize(
+    "result", [UserDict(x=MAIL), {"x": MappingProxyType({"y": MAIL})}, {"x": {MAIL}}, deque([MAIL]), {MAIL}]
+)
+def test_what_cannot_be_copied_is_blocked(result: Any) -> None:
+    with pytest.raises(GuardBlocked):
+        guard(output=[checks.pii()], on_violation="mask").call(lambda: result)
+    assert MAIL in repr(result)
 
 
 def test_masked_arguments_reach_the_function_and_the_callers_stay() -> None:

@@ -8,7 +8,15 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.propagate import extract, inject
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    ALWAYS_ON,
+    Decision,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState
 
 from spanpulse._processor import Processor, install
@@ -110,6 +118,20 @@ def test_a_service_that_is_called_knows_the_weight() -> None:
 def test_whole_traces_have_no_weight() -> None:
     tracer = provider(Weighted(ALWAYS_ON)).get_tracer("test")
     assert WEIGHT not in tracer.start_span("root").attributes
+
+
+class Half(Sampler):
+    """One of another package: keeps half of the traces, and says so in the trace state alone."""
+
+    def should_sample(self, *_given: object, **_named: object) -> SamplingResult:
+        return SamplingResult(Decision.RECORD_AND_SAMPLE, trace_state=TraceState([("ot", "th:8")]))
+
+    def get_description(self) -> str:
+        return "half"
+
+
+def test_a_sampler_that_says_its_threshold_is_heard_at_the_root() -> None:
+    assert provider(Half()).get_tracer("test").start_span("root").attributes[WEIGHT] == 2
 
 
 @pytest.mark.parametrize("said", [4, 40])

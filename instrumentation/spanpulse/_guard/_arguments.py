@@ -54,7 +54,7 @@ def slots_of_arguments(names: tuple[str, ...], args: tuple[Any, ...], kwargs: di
     """Return the texts that go in; their paths begin with a position or a name. Raises Unreadable if there are none."""
     given: list[tuple[str | int, str, Any]] = [(place, names[place], value) for place, value in enumerate(args)]
     given += [(name, name, value) for name, value in kwargs.items()]
-    chosen = [(key, value) for key, name, value in given if name in NAMES]
+    chosen = [(key, value) for key, name, value in given if name in NAMES and value is not None]
     found: list[Slot] = []
     for key, value in chosen or [(key, value) for key, name, value in given if name not in OPTIONS]:
         for slot in _slots(value, is_chosen=bool(chosen)):

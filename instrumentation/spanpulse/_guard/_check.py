@@ -5,13 +5,12 @@ and a stream is handed on up to there. Any other check needs the whole text. One
 the answer (its length, its structure) and hears nothing but answers, in one piece; others hear every text.
 """
 
-import inspect
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
 from spanpulse._guard._finding import Finding, Span
 
-__all__ = ["Answer", "Check", "Function", "Scanner", "checks_of", "is_asynchronous", "is_whole", "version_of"]
+__all__ = ["Answer", "Check", "Function", "Scanner", "checks_of", "is_whole", "version_of"]
 
 Answer = Finding | None | Awaitable[Finding | None]
 Function = Callable[[str], Answer]
@@ -66,20 +65,16 @@ def checks_of(given: Iterable[Check | Function], side: str) -> tuple[Check, ...]
 
 
 def _check_of(given: Any) -> Check:
+    if isinstance(given, type):
+        raise TypeError(f"a check is made by a class; the class {given.__name__} itself is none")
     if callable(getattr(given, "check", None)) and isinstance(getattr(given, "name", None), str) and given.name:
         found: Check = given
         return found
-    if callable(given) and not isinstance(given, type):
+    if callable(given):
         return _Named(given)
     raise TypeError(
         f"a check is a function of a text, or has a name and a method `check`; {type(given).__name__} is none"
     )
-
-
-def is_asynchronous(check: Check) -> bool:
-    """Tell whether a check says what it found later."""
-    method = check.check
-    return inspect.iscoroutinefunction(method) or inspect.iscoroutinefunction(getattr(method, "__call__", None))  # noqa: B004
 
 
 def is_whole(check: Check) -> bool:

@@ -14,6 +14,7 @@ from spanpulse._guard._finding import Finding, Span
 from spanpulse._guard._mask import spans_within
 from spanpulse._guard._results import Results
 from spanpulse._guard._texts import Path, Slot
+from spanpulse._log import say_once
 
 __all__ = ["NeedsLoop", "Shown", "now", "show"]
 
@@ -49,8 +50,12 @@ class Shown:
         self._known = slots
 
     def add(self, finding: Finding, slots: Sequence[Slot], text: str) -> None:
-        """Take a violation in a text that is that of ``slots``."""
-        spans = spans_within(finding.spans, len(text))
+        """Take a violation in a text that is that of ``slots``; it cannot be masked where it does not say where."""
+        try:
+            spans = spans_within(finding.spans, len(text))
+        except (TypeError, ValueError) as error:
+            say_once(f"a check of a guard says no places that can be masked ({type(error).__name__})", error)
+            spans = []
         if spans and len(slots) == 1 and any(slots[0] is known for known in self._known):
             self.places.setdefault(slots[0].path, []).extend(spans)
         else:

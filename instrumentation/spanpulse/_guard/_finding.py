@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-__all__ = ["Finding", "GuardBlocked", "Span"]
+__all__ = ["MASK", "Finding", "GuardBlocked", "Span"]
 
 MASK: Final = "MASKED"
 

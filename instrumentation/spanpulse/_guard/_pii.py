@@ -77,9 +77,14 @@ class Pii:
         """Return from where to where private keys are, or may be once more has come."""
         if "KEY" not in self._kinds or "-----BEGIN " not in text:
             return []
-        found = []
+        found: list[tuple[int, int]] = []
+        ends = CLOSES.finditer(text, start)
+        end = next(ends, None)
         for match in OPENS.finditer(text, start):
-            end = CLOSES.search(text, match.end())
+            while end is not None and end.start() < match.end():
+                end = next(ends, None)
+            if found and match.start() < found[-1][1]:
+                continue
             if end is not None or len(text) - match.start() < LONGEST_KEY:
                 found.append((match.start(), len(text) + 1 if end is None else end.end()))
         return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from spanpulse._guard._check import Check, version_of
 from spanpulse._guard._finding import Finding
+from spanpulse._guard._texts import Unreadable
 from spanpulse._log import say_once
 
 __all__ = ["Result", "Results"]
@@ -56,7 +57,10 @@ class Results:
         """Take that nothing could be shown to checks."""
         for check in checks:
             self._of(check).error = type(error).__qualname__
-        say_once(f"a guard could not check the {self.side} of a call: {error}")
+        if isinstance(error, Unreadable):
+            say_once(f"a guard could not check the {self.side} of a call: {error}")
+        else:
+            say_once(f"a guard could not read the {self.side} of a call ({type(error).__name__})", error)
 
     @property
     def all(self) -> list[Result]:

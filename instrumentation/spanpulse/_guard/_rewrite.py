@@ -35,6 +35,8 @@ def _rewritten(value: Any, texts: Mapping[Path, str]) -> Any:
     for name in AGAIN:
         if members.get(name) is not None:
             changed[name] = [] if isinstance(members[name], list) else None
+    if isinstance(value, Mapping) and not isinstance(value, dict):
+        raise TypeError(f"a copy of a {type(value).__name__} may share its members")
     made = copy.copy(value)
     for name, inner in changed.items():
         _set(made, name, inner)

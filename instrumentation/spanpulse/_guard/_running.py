@@ -1,11 +1,12 @@
 """One running text of a stream, with what scanners found in it and up to where that is settled."""
 
 from collections.abc import Iterator, Sequence
+from operator import index
 from typing import Final
 
 from spanpulse._guard._check import Scanner
 from spanpulse._guard._finding import Span
-from spanpulse._guard._mask import merged
+from spanpulse._guard._mask import merged, span_of
 
 __all__ = ["Running"]
 
@@ -18,6 +19,7 @@ class Running:
     __slots__ = (
         "_base",
         "_from",
+        "_new",
         "_scanners",
         "_text",
         "_whole",
@@ -42,6 +44,7 @@ class Running:
         self._scanners = scanners
         self._from = [0] * len(scanners)
         self._text = ""
+        self._new: list[str] = []
         self._base = 0
         self._whole: list[str] = []
 
@@ -55,7 +58,7 @@ class Running:
         start = self.length
         self.length += len(text)
         if self._scanners:
-            self._text += text
+            self._new.append(text)
         if keeps:
             self._whole.append(text)
         return start
@@ -64,20 +67,30 @@ class Running:
         """Yield what each scanner finds now that it did not before, or raises; then `settled` is new."""
         if self.window is None and not ended:
             return
-        base = self._base
+        self._text += "".join(self._new)
+        self._new.clear()
         for place, check in enumerate(self._scanners):
             if self._from[place] >= self.length:
                 continue
             try:
-                spans, upto = check.scan(self._text, self._from[place] - base, ended=ended)
+                spans, upto = self._scanned(check, self._from[place], ended=ended)
             except Exception as error:  # noqa: BLE001 -- a check of the application's own
                 self._from[place] = self.length
                 yield check, error
                 continue
-            self._from[place] = base + upto
+            self._from[place] = max(self._from[place], upto)
             if spans:
-                yield check, [each._replace(start=each.start + base, end=each.end + base) for each in spans]
+                yield check, spans
         self._settle(ended=ended)
+
+    def _scanned(self, check: Scanner, start: int, *, ended: bool) -> tuple[list[Span], int]:
+        """Return what a scanner finds from ``start`` on, and up to where that is settled."""
+        base = self._base
+        spans, upto = check.scan(self._text, start - base, ended=ended)
+        found = [span_of(*each) for each in spans]
+        if base:
+            found = [each._replace(start=each.start + base, end=each.end + base) for each in found]
+        return found, min(index(upto) + base, self.length)
 
     def keep_no_more(self) -> None:
         """Let go of the whole text, and hold back no more than scanners need."""
@@ -92,12 +105,12 @@ class Running:
         """Hear that the text up to ``end`` has left."""
         self.gone = max(self.gone, end)
         if self.spans and self.spans[0].end <= self.gone:
-            self.spans = [span for span in self.spans if span.end > self.gone]
+            first = next((place for place, span in enumerate(self.spans) if span.end > self.gone), len(self.spans))
+            del self.spans[:first]
 
     def _settle(self, *, ended: bool) -> None:
         settled = min(self._from, default=self.length)
-        if not ended:
-            settled = min(settled, self.length - (self.window or 0))
+        settled = self.length if ended else min(settled, self.length - (self.window or 0))
         self.settled = max(self.settled, settled)
         surplus = min(self._from, default=self.length) - BEFORE - self._base
         if surplus > BEFORE:

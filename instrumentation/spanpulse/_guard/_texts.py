@@ -3,13 +3,16 @@
 Of messages, answers and events in the shapes of the providers they are what a person or a model says: contents,
 refusals, thoughts, arguments of tools, what was parsed; not ids, names of models, and messages of the roles `system`
 and `developer`. Of any other dict, list, dataclass, attrs or pydantic object they are all strings in it but names of
-members. Guarantee: a value is not changed. Not guaranteed: texts in other objects; `Unreadable` is raised for those, as
-a guard must not pass by what it cannot see.
+members, those in mappings, sets and deques of other kinds too. Guarantee: a value is not changed. Not guaranteed: texts
+in other objects, and in bytes. `Unreadable` is raised where the value is one of those or has one directly in it, as a
+guard must not pass by what it cannot see; further inside they are passed by.
 """
 
 import dataclasses
 import json
+from collections import deque
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Final
@@ -20,7 +23,8 @@ __all__ = ["Path", "Slot", "Unreadable", "answers_of", "members_of", "slots_of"]
 
 MOST: Final = 100_000  # values
 DEEPEST: Final = 32  # levels
-NO_TEXT: Final = (int, float, complex, bytes, bytearray, memoryview)
+BYTES: Final = (bytes, bytearray, memoryview)
+NO_TEXT: Final = (int, float, complex, *BYTES)
 PLACES: Final = ("type", "index", "output_index", "content_index")
 Path = tuple[str | int, ...]
 
@@ -83,8 +87,8 @@ def answers_of(value: Any, slots: Iterable[Slot]) -> list[list[Slot]]:
 
 
 def members_of(value: Any) -> Mapping[str, Any] | None:
-    """Return the members of a dict, or of an object whose fields are known; None for anything else."""
-    if isinstance(value, dict):
+    """Return the members of a mapping, or of an object whose fields are known; None for anything else."""
+    if isinstance(value, Mapping):
         return value
     kind = type(value)
     if hasattr(kind, "__pydantic_fields__") or hasattr(kind, "__fields__") or isinstance(value, SimpleNamespace):
@@ -110,9 +114,9 @@ class _Walk:
             raise Unreadable("a value has too many members or levels for a guard")
         if isinstance(value, str):
             self.found.append(Slot(way.path, value, way.channel, way.answer, way.repeats))
-        elif value is None or isinstance(value, NO_TEXT):
+        elif value is None or (isinstance(value, NO_TEXT) and (way.path or not isinstance(value, BYTES))):
             return
-        elif isinstance(value, list | tuple):
+        elif isinstance(value, list | tuple | AbstractSet | deque):
             self._items(value, way)
         elif (members := members_of(value)) is not None:
             self._members(members, way)

@@ -4,9 +4,10 @@ import inspect
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
+from spanpulse._guard._check import Answer
 from spanpulse._guard._finding import Finding
 
-__all__ = ["Topics", "TopicsLater", "topics_of"]
+__all__ = ["Topics", "topics_of"]
 
 TopicOf = Callable[[str], Any]
 
@@ -22,9 +23,13 @@ class Topics:
         self._topic_of = topic_of
         self._allowed = allowed
 
-    def check(self, text: str) -> Finding | None:
+    def check(self, text: str) -> Answer:
         """Return what the text is about, if that is not allowed. Raises TypeError where the function says no topic."""
-        return self._judged(self._topic_of(text))
+        said = self._topic_of(text)
+        return self._judged_later(said) if inspect.isawaitable(said) else self._judged(said)
+
+    async def _judged_later(self, said: Awaitable[Any]) -> Finding | None:
+        return self._judged(await said)
 
     def _judged(self, said: Any) -> Finding | None:
         if self._allowed is None:
@@ -36,20 +41,10 @@ class Topics:
         return Finding(label=others[0], explanation=", ".join(others)) if others else None
 
 
-class TopicsLater(Topics):
-    """The same with an asynchronous function."""
-
-    async def check(self, text: str) -> Finding | None:  # type: ignore[override]
-        """Return what the text is about, if that is not allowed."""
-        said: Awaitable[Any] = self._topic_of(text)
-        return self._judged(await said)
-
-
 def topics_of(topic_of: TopicOf, allowed: Collection[str] | None, name: str) -> Topics:
     """Return the check for a function of either kind. Raises TypeError, ValueError for what cannot be."""
     if not callable(topic_of):
         raise TypeError("topics needs a function of a text")
     if isinstance(allowed, str) or (allowed is not None and not allowed):
         raise ValueError("allowed is a list of topics, of at least one")
-    kind = TopicsLater if inspect.iscoroutinefunction(topic_of) else Topics
-    return kind(topic_of, None if allowed is None else frozenset(allowed), name)
+    return Topics(topic_of, None if allowed is None else frozenset(allowed), name)
