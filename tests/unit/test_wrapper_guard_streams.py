@@ -269,15 +269,9 @@ def test_a_scanner_that_says_no_places_has_failed(caplog: pytest.LogCaptureFixtu
 
 def test_a_long_stream_with_much_to_mask_takes_no_longer_a_piece() -> None:
     around = guard(output=[checks.patterns(["x"])], on_violation="mask", window=None)
-
-    def took(pieces: int) -> float:
-        begun = time.process_time()
-        for _ in around.call(lambda: iter(["x "] * pieces)):
-            pass
-        return (time.process_time() - begun) / pieces
-
-    few = min(took(500) for _ in range(3))
-    assert took(8_000) < 6 * few
+    begun = time.process_time()
+    assert sum(1 for _ in around.call(lambda: iter(["x "] * 16_000))) > 1
+    assert time.process_time() - begun < 2, "9 us a piece; 510 where each piece went over all that came before"
 
 
 class Source:
