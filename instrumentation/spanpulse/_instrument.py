@@ -39,6 +39,8 @@ def instrument(*, mask: Mask | None = None, **settings: Any) -> None:
 
     Raises TypeError for a setting that does not exist and ValueError for a value that cannot be used.
     """
+    if mask is not None and not callable(mask):
+        raise ValueError(f"mask must be a function of a text, not {type(mask).__name__}")
     with _lock:
         if _undo:
             LOG.debug("spanpulse.instrument() was called before; this call does nothing")
@@ -119,7 +121,7 @@ def _start_over(settings: Settings, content: Any) -> None:
 def _set_up(settings: Settings, content: Any) -> None:
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 -- importing spanpulse stays cheap
 
-    from spanpulse._clients import watch_clients  # noqa: PLC0415
+    from spanpulse._clients import CLIENTS, watch_clients  # noqa: PLC0415
     from spanpulse._own import Own, own_provider, use, when_replaced  # noqa: PLC0415
     from spanpulse._processor import Processor, install  # noqa: PLC0415
     from spanpulse._sampling import ratio_of, ratio_of_called  # noqa: PLC0415
@@ -147,6 +149,8 @@ def _set_up(settings: Settings, content: Any) -> None:
     _undo.append(at_end(made.end))
     if settings.threads:
         _undo.append(watch_threads())
+    if unknown := sorted({*settings.skip} - {*CLIENTS}):
+        say_once(f"skip names {', '.join(unknown)}, and spanpulse knows {', '.join(CLIENTS)}")
     outside(settings)  # begins to read weights, before the first user comes
     _undo.append(watch_clients(made))
 

@@ -17,6 +17,12 @@ __all__ = ["Content", "Mask", "mask_known"]
 
 Mask = Callable[[str], str]
 LEFT_OUT: Final = "<LEFT OUT>"
+FORM: Final = {"role", "type", "finish_reason", "modality"}
+FORM_WORDS: Final = {
+    *("system", "developer", "user", "assistant", "tool", "text", "reasoning", "tool_call", "tool_call_response"),
+    *("refusal", "blob", "file", "uri", "image", "audio", "video", "stop", "length", "content_filter", "error"),
+}
+"""What the form of messages is made of: with other words in their places nobody could read one."""
 SHORTEST_NUMBER: Final = 10**11  # of a card, given as a number
 
 
@@ -58,7 +64,7 @@ class Content:
         return text if size <= self.longest else f"{text[: self.longest]}… ({size} characters)"
 
     def value(self, value: Any) -> Any:
-        """Return what leaves of a JSON value: every text and long number by `text`, but for the names of members."""
+        """Return what leaves of a JSON value: each text and long number by `text`, not names and form."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
@@ -67,9 +73,13 @@ class Content:
             said = str(value)
             return value if (told := self.text(said)) == said else told
         if isinstance(value, dict):
-            return {name: self.value(inner) for name, inner in value.items()}
+            return {name: inner if _is_form(name, inner) else self.value(inner) for name, inner in value.items()}
         return [self.value(inner) for inner in value] if isinstance(value, Iterable) else value
 
 
 def _masking(pattern: "re.Pattern[str]") -> Mask:
     return lambda text: pattern.sub("<MASKED>", text)
+
+
+def _is_form(name: Any, value: Any) -> bool:
+    return name in FORM and isinstance(value, str) and value in FORM_WORDS

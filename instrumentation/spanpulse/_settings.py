@@ -21,6 +21,7 @@ __all__ = ["Settings"]
 PREFIX: Final = "SPANPULSE_"
 YES, NO = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
 MIB: Final = 1 << 20
+LONGEST_S: Final = 86_400.0  # of a wait: clocks and sockets take no number of seconds that is too large
 WHERE: Final = ("exporter", "endpoint", "kafka_brokers")
 PRIVATE: Final = {"send_content", "mask_patterns"}  # what somebody tried to say with these has to be no default
 
@@ -101,6 +102,8 @@ class Settings:
                 raise ValueError(f"{each.name} is {value!r}; it may be {', '.join(map(repr, filter(None, choices)))}")
             if isinstance(value, int | float) and not isinstance(value, bool) and not 0 < value < math.inf:
                 raise ValueError(f"{each.name} is {value}; it must be above 0, and finite")
+            if isinstance(each.default, float):
+                object.__setattr__(self, each.name, min(value, LONGEST_S))
         for pattern in self.mask_patterns:
             _check_pattern(pattern)
         object.__setattr__(self, "api_key", self.api_key.strip())  # a file that it is read from ends with a line

@@ -4,6 +4,7 @@ It is made when it is first asked for, from the environment, so that everything 
 go to whatever OpenTelemetry provider the application has, or nowhere. `instrument()` sets another one.
 """
 
+import os
 import threading
 import time
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from opentelemetry import metrics, trace
 from spanpulse._background import Background
 from spanpulse._ends import at_end
 from spanpulse._export import Exporter
+from spanpulse._log import say_once
 from spanpulse._metrics import Metrics
 from spanpulse._privacy import Content, Mask, mask_known
 from spanpulse._settings import Settings
@@ -24,6 +26,7 @@ __all__ = ["SCOPE", "State", "content_of", "set_state", "state"]
 
 SCOPE = "spanpulse"
 LEAST_S = 0.2  # to send in, where reading took all the time
+UNREAD = "not all calls were read and masked by the end: the rest is lost (does a mask not come back?)"
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,16 @@ class State:
     exporter: Exporter | None = None
     """Sends to spanpulse; None where the application's own exporters do, or nothing does."""
     background: Background = field(default_factory=Background)
+    _late: set[int] = field(default_factory=set, init=False, repr=False)
+    """Processes that have waited in vain at their end: providers end it once more."""
 
     def end(self) -> None:
         """Send what is left, for as long as the settings allow, and nothing any more; what is left is counted."""
-        deadline = time.monotonic() + self.settings.exit_timeout
-        self.background.flush(self.settings.exit_timeout)
+        within = LEAST_S if os.getpid() in self._late else self.settings.exit_timeout
+        deadline = time.monotonic() + within
+        if not self.background.flush(within):
+            self._late.add(os.getpid())
+            say_once(UNREAD)
         if self.exporter is not None:
             self.exporter.shutdown(max(LEAST_S, deadline - time.monotonic()))
 
@@ -86,11 +94,12 @@ def set_state(new: State) -> State:
 
 
 def content_of(settings: Settings, mask: Mask | None = None) -> Content | None:
-    """Return the policy that settings ask for, with a mask of the application's own.
+    """Return the policy that settings ask for, with a mask of the application's own behind those known.
 
-    Raises ValueError for a pattern that is no regular expression.
+    Before them it could change a key so that nobody knows it for one. Raises ValueError for a pattern that is no
+    regular expression.
     """
     if settings.send_content == "off":
         return None
     known = (mask_known,) if settings.send_content == "masked" else ()
-    return Content((*((mask,) if mask else ()), *known), settings.content_length, settings.mask_patterns)
+    return Content((*known, *((mask,) if mask else ())), settings.content_length, settings.mask_patterns)

@@ -132,6 +132,7 @@ def test_kafka_without_brokers_that_answer_is_told(
     monkeypatch.setenv("SPANPULSE_KAFKA_BROKERS", "127.0.0.1:1")
     code, steps = asked_doctor(capsys)
     assert (code, steps["connection"]["said"]) == (1, "127.0.0.1:1: connection refused")
+    assert steps["connection"]["advice"] == "correct SPANPULSE_KAFKA_BROKERS (host:port,...), or start the broker"
 
 
 def test_settings_that_cannot_be_used_end_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,13 +1,21 @@
 """What `spanpulse doctor` says of settings, clients and texts."""
 
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import openai._base_client
 import pytest
 
 from spanpulse._commands import _installed
-from spanpulse._commands._installed import check_clients, check_content, check_destination, check_settings
+from spanpulse._commands._installed import (
+    check_clients,
+    check_content,
+    check_destination,
+    check_sampling,
+    check_settings,
+    check_spill,
+)
 from spanpulse._commands._step import Step
 from spanpulse._settings import Settings
 from spanpulse_stream.settings import Settings as OfServer
@@ -66,6 +74,33 @@ def test_without_a_client_it_says_where_to_run(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(_installed, "_is_installed", lambda _: False)
     (step,) = check_clients(Settings())
     assert (step.finding, step.advice) == ("note", "run this where the application runs, in its environment")
+
+
+def test_a_client_that_is_none_is_named() -> None:
+    step = check_clients(Settings(skip=("openai", "openi")))[0]
+    assert (step.finding, step.said[:27]) == ("note", "SPANPULSE_SKIP names openi,")
+
+
+@pytest.mark.parametrize(
+    ("environ", "findings"),
+    [
+        ({}, []),
+        ({"OTEL_TRACES_SAMPLER": "parentbased_always_on"}, []),
+        ({"OTEL_TRACES_SAMPLER": "parentbased_always_off"}, ["note"]),
+        ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"}, ["note"]),
+        ({"OTEL_TRACES_SAMPLER": "always_off"}, ["failed"]),
+    ],
+)
+def test_a_sampler_that_keeps_not_all_is_told(environ: dict[str, str], findings: list[str]) -> None:
+    assert [step.finding for step in check_sampling(environ)] == findings
+
+
+def test_a_folder_that_takes_no_files_is_told(tmp_path: Path) -> None:
+    (file := tmp_path / "file").touch()
+    folders = {"": [], tmp_path / "made" / "later": ["ok"], file: ["failed"], file / "below": ["failed"]}
+    for folder, findings in folders.items():
+        assert [step.finding for step in check_spill(Settings(spill_dir=folder))] == findings  # type: ignore[arg-type]
+    assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.parametrize("content", ["masked", "full", "off"])

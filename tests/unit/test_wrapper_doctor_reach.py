@@ -100,6 +100,7 @@ def test_certificates_are_checked_by_the_authority_that_is_set(authority: Author
     assert unknown.said.startswith("the certificate of 127.0.0.1 is not accepted: ")
     assert "SPANPULSE_CERTIFICATE" in unknown.advice
     assert (missing.finding, missing.said[:33]) == ("failed", "the certificate cannot be used: [")
+    assert missing.advice.startswith("are SPANPULSE_CERTIFICATE, ")
 
 
 def test_behind_a_proxy_only_sending_tells(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
-from spanpulse._export import transport_of
+from doctor_servers import site
+from spanpulse import _log
+from spanpulse._export import Batch, transport_of
 from spanpulse._export._choose import base_of, headers_of
 from spanpulse._settings import Settings
 
@@ -30,7 +32,7 @@ def test_an_address_is_read_as_it_is_meant(endpoint, base):
 
 @pytest.mark.parametrize("endpoint", ["", "ftp://h", "http://", "http://h:port", "http://h:0", "http://h:99999"])
 def test_what_is_no_address_is_told_when_it_is_set(endpoint):
-    with pytest.raises(ValueError, match=r"\S"):
+    with pytest.raises(ValueError, match="the endpoint must be an address such as"):
         transport_of(Settings.read({}, exporter="otlp", endpoint=endpoint))
 
 
@@ -38,6 +40,25 @@ def test_what_is_no_address_is_told_when_it_is_set(endpoint):
 def test_a_file_that_is_not_there_is_told_when_it_is_set(name, tmp_path, caplog):
     transport_of(Settings.read({}, exporter="otlp", endpoint="https://h", **{name: str(tmp_path / "ca.pem")}))
     assert f"{name}: there is no file {tmp_path / 'ca.pem'}" in caplog.text
+
+
+def test_without_tls_certificates_are_not_looked_for(tmp_path, caplog):
+    none = str(tmp_path / "none.pem")
+    with site(lambda _: (200, "", b"")) as plain:
+        settings = Settings.read(
+            {}, endpoint=f"http://127.0.0.1:{plain.port}", certificate=none, client_certificate=none
+        )
+        transport = transport_of(settings)()
+        transport.send(Batch("traces", b"", 1, b"key"))
+        transport.close()
+    assert caplog.text == ""
+
+
+def test_an_extra_that_is_missing_is_told_when_it_is_set(monkeypatch, caplog):
+    monkeypatch.setattr(_log, "_said", set())
+    monkeypatch.setitem(sys.modules, "aiokafka", None)
+    transport_of(Settings(kafka_brokers="h:9092"))
+    assert caplog.messages == ['nothing can be sent to Kafka before: pip install "spanpulse[kafka]"']
 
 
 def test_the_key_comes_before_a_header_of_the_same_name():

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanpulse._privacy import Content, mask_known
+from spanpulse._settings import Settings
+from spanpulse._state import content_of
 
 
 @pytest.mark.parametrize(
@@ -94,3 +96,19 @@ def test_a_cards_number_is_masked_where_it_is_a_number_too() -> None:
 
 def test_a_mask_that_returns_no_text_leaves_the_text_out() -> None:
     assert Content((lambda _text: None,)).text("secret") == "<LEFT OUT>"  # type: ignore[arg-type, return-value]
+
+
+def test_a_mask_of_ones_own_hides_no_key_from_ours() -> None:
+    content = content_of(Settings(), str.upper)
+    assert content is not None
+    assert content.text("my key sk-proj-abcdefghijklmnopqrst0123") == "MY KEY <KEY>"
+
+
+def test_the_form_of_messages_is_no_text() -> None:
+    message = {"role": "user", "parts": [{"type": "text", "content": "secret"}], "finish_reason": "stop"}
+    assert Content((lambda _: "X",)).value(message) == {
+        "role": "user",
+        "parts": [{"type": "text", "content": "X"}],
+        "finish_reason": "stop",
+    }
+    assert Content((lambda _: "X",)).value({"role": "ada", "type": ["text"]}) == {"role": "X", "type": ["X"]}

@@ -48,6 +48,8 @@ def test_defaults_are_safe() -> None:
         ({"SPANPULSE_MASK_PATTERNS": '["a", "b"]'}, "mask_patterns", ("a", "b")),
         ({"SPANPULSE_QUEUE_BYTES": "1000"}, "queue_bytes", 1000),
         ({"SPANPULSE_FLUSH_EVERY": "9"}, "flush_every", 0.5),
+        ({"SPANPULSE_EXIT_TIMEOUT": "1e300"}, "exit_timeout", 86_400.0),
+        ({"SPANPULSE_TIMEOUT": "1e300"}, "timeout", 86_400.0),
         ({"SPANPULSE_SEND_CONTENT": "OFF"}, "send_content", "off"),
         ({"SPANPULSE_KAFKA_SECURITY_PROTOCOL": "sasl_ssl"}, "kafka_security_protocol", "SASL_SSL"),
         ({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "false"}, "send_content", "off"),

@@ -11,10 +11,11 @@ multiprocessing). Not guaranteed: that it works for an interpreter that is told 
 import os
 import sys
 from collections.abc import MutableMapping
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
+from typing import Any
 
-from spanpulse._settings import Settings
+from spanpulse._settings import NO, YES, Settings
 
 __all__ = ["main"]
 
@@ -42,9 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
 def take_settings(words: list[str], environ: MutableMapping[str, str]) -> list[str]:
     """Put the options in front of a command into ``environ`` as variables, and return the command.
 
-    Raises ValueError for an option that is no setting, or has no value.
+    Those that are true or false may stand alone. Raises ValueError for an option that is no setting, or has no value.
     """
-    known = {each.name for each in fields(Settings)}
+    known = {each.name: each.default for each in fields(Settings)}
     left = list(words)
     while left and left[0].startswith("-"):
         option, given, value = left.pop(0).partition("=")
@@ -55,7 +56,9 @@ def take_settings(words: list[str], environ: MutableMapping[str, str]) -> list[s
         name = option[2:].replace("-", "_")
         if not option.startswith("--") or name not in known:
             raise ValueError(f"there is no setting {option}; `spanpulse-instrument --help` lists them")
-        if not given:
+        if not given and isinstance(known[name], bool) and not (left and left[0].lower() in YES | NO):
+            value = "true"
+        elif not given:
             if not left:
                 raise ValueError(f"{option} needs a value")
             value = left.pop(0)
@@ -65,17 +68,28 @@ def take_settings(words: list[str], environ: MutableMapping[str, str]) -> list[s
 
 def usage() -> str:
     """Return what `--help` says."""
-    lines = [f"  --{each.name.replace('_', '-'):<24} {each.metadata['what']}" for each in fields(Settings)]
+    lines = [
+        f"  --{each.name.replace('_', '-'):<24} {each.metadata['what']}{_choices(each)}" for each in fields(Settings)
+    ]
     head = "usage: spanpulse-instrument [--SETTING VALUE ...] COMMAND ...\n\nRuns an application instrumented, such as"
     return "\n".join([f"{head} `python app.py`. Each setting is also SPANPULSE_...\n\nsettings:", *lines, ""])
+
+
+def _choices(setting: "Field[Any]") -> str:
+    words = ", ".join(filter(None, setting.metadata["choices"]))
+    return f": {words}" if words else ""
 
 
 def _become(command: list[str], environ: dict[str, str]) -> int:
     try:
         os.execvpe(command[0], command, environ)  # noqa: S606 -- the command is the caller's own
     except FileNotFoundError:
-        sys.stderr.write(f"spanpulse-instrument: there is no command {command[0]!r}\n")
+        sys.stderr.write(f"spanpulse-instrument: there is no command {command[0]!r}{_hint(command[0])}\n")
         return NOT_FOUND
     except OSError as error:
-        sys.stderr.write(f"spanpulse-instrument: {command[0]!r} cannot be run: {error.strerror}\n")
+        sys.stderr.write(f"spanpulse-instrument: {command[0]!r} cannot be run: {error.strerror}{_hint(command[0])}\n")
         return NOT_RUN
+
+
+def _hint(command: str) -> str:
+    return f"; is `python {command}` meant?" if command.endswith(".py") else ""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points, version
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from spanpulse._commands._step import Step, failed, fine, noted
 from spanpulse._log import LOG
 from spanpulse._settings import PREFIX, Settings
 
-__all__ = ["check_clients", "check_content", "check_destination", "check_settings"]
+__all__ = ["check_clients", "check_content", "check_destination", "check_sampling", "check_settings", "check_spill"]
 
 INSTRUMENTORS: Final = "opentelemetry_instrumentor"  # the group of entry points
 ALIKE: Final = 0.93
@@ -58,6 +59,9 @@ def check_clients(settings: Settings) -> list[Step]:
         for name, (module, adapter) in CLIENTS.items()
         if _is_installed(name)
     ]
+    if unknown := sorted({*settings.skip} - {*CLIENTS}):
+        said = f"SPANPULSE_SKIP names {', '.join(unknown)}, and spanpulse knows {', '.join(CLIENTS)}"
+        found.insert(0, noted("skip", said, "correct the variable"))
     none = f"none of {', '.join(CLIENTS)} is installed here"
     return found or [noted("clients", none, "run this where the application runs, in its environment")]
 
@@ -67,6 +71,28 @@ def check_content(settings: Settings) -> Step:
     length = "" if settings.send_content == "off" else f"; at most {settings.content_length:,} characters of each"
     patterns = f"; {len(settings.mask_patterns)} patterns of your own" if settings.mask_patterns else ""
     return fine("content", f"texts {CONTENT[settings.send_content]}{length}{patterns}")
+
+
+def check_spill(settings: Settings) -> list[Step]:
+    """Tell whether the folder for what memory cannot hold takes files; nothing where there is to be none."""
+    if not settings.spill_dir:
+        return []
+    folder = Path(settings.spill_dir)
+    there = next(each for each in (folder, *folder.absolute().parents) if os.path.exists(each))  # noqa: PTH110 -- never raises
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return [failed("spill", f"no files can be written to {folder}", "correct SPANPULSE_SPILL_DIR, or its rights")]
+    return [fine("spill", f"{folder} takes what memory cannot hold, {settings.spill_bytes:,} bytes at most")]
+
+
+def check_sampling(environ: Mapping[str, str] = os.environ) -> list[Step]:
+    """Tell of a sampler that keeps not all; nothing where all are kept."""
+    name, share = (environ.get(f"OTEL_TRACES_SAMPLER{end}", "").strip().lower() for end in ("", "_ARG"))
+    if name == "always_off":
+        return [failed("sampling", "OTEL_TRACES_SAMPLER is always_off: nothing is sent", "unset it")]
+    if name.endswith(("always_off", "traceidratio")):
+        of = f" of {share or 'all'}" if name.endswith("ratio") else ""
+        return [noted("sampling", f"OTEL_TRACES_SAMPLER is {name}{of}: spans of what it does not keep are not sent")]
+    return []
 
 
 def check_destination(settings: Settings) -> Step:

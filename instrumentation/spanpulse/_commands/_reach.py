@@ -122,7 +122,7 @@ def _greet(receiver: _Receiver) -> Step:
 
 
 def _about_certificates(receiver: _Receiver) -> str:
-    if receiver.settings.client_certificate:
+    if receiver.settings.certificate or receiver.settings.client_certificate:
         return "are SPANPULSE_CERTIFICATE, SPANPULSE_CLIENT_CERTIFICATE and SPANPULSE_CLIENT_KEY right?"
     return "does it ask for a certificate (SPANPULSE_CLIENT_CERTIFICATE), or for another version of TLS?"
 

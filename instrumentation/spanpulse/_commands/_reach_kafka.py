@@ -19,4 +19,5 @@ def check_brokers(settings: Settings) -> Step:
     except MissingExtra as error:
         return failed("connection", str(error), "install the extra")
     except BrokersAway as error:
-        return failed("connection", str(error), "correct what is in brackets, or start the broker")
+        hint = "correct what is in brackets" if "(" in str(error) else "correct SPANPULSE_KAFKA_BROKERS (host:port,...)"
+        return failed("connection", str(error), f"{hint}, or start the broker")

@@ -64,6 +64,8 @@ def _steps(options: argparse.Namespace) -> Iterator[Step]:
     settings = _with_default(settings)
     yield from _installed.check_clients(settings)
     yield _installed.check_content(settings)
+    yield from _installed.check_sampling()
+    yield from _installed.check_spill(settings)
     destination = _installed.check_destination(settings)
     yield destination
     if destination.finding == "ok":

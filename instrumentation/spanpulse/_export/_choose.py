@@ -7,6 +7,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -24,9 +25,11 @@ NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # of a header: RFC 911
 def transport_of(settings: Settings) -> Callable[[], Transport]:
     """Return what makes the transport of the settings. Raises ValueError for an address that is none."""
     if settings.sends == "kafka":
+        if find_spec("aiokafka") is None:
+            say_once('nothing can be sent to Kafka before: pip install "spanpulse[kafka]"')
         return lambda: _kafka(settings)
-    base_of(settings.endpoint)
-    for name in ("certificate", "client_certificate", "client_key"):
+    is_tls = base_of(settings.endpoint).startswith("https:")
+    for name in ("certificate", "client_certificate", "client_key") if is_tls else ():
         if (file := getattr(settings, name)) and not os.access(file, os.R_OK):
             say_once(f"{name}: there is no file {file} that can be read, so that spans will not be sent")
     return lambda: _grpc(settings) if settings.protocol == "grpc" else _http(settings)
@@ -42,8 +45,7 @@ def base_of(endpoint: str) -> str:
         base = base if base.endswith("://") else base.removesuffix(end)
     if "://" not in base:
         base = f"{'http' if _is_here(urlsplit(f'//{base}').hostname or '') else 'https'}://{base}"
-    parts = urlsplit(base)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or (parts.port is not None and not parts.port):
+    if not _is_address(base):
         raise ValueError("the endpoint must be an address such as https://spanpulse.example.org:4318")
     return base
 
@@ -63,6 +65,14 @@ def headers_of(settings: Settings) -> dict[str, str]:
     if settings.api_key:
         headers["authorization"] = f"Bearer {settings.api_key}"
     return headers
+
+
+def _is_address(base: str) -> bool:
+    try:
+        parts = urlsplit(base)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, or too large a one
+        return False
 
 
 def _is_here(host: str) -> bool:

@@ -40,7 +40,7 @@ class HttpTransport:
         self._session = requests.Session()
         self._session.auth = _as_it_is  # or a .netrc would replace the key
         self._verify = settings.certificate or True
-        if settings.client_certificate:
+        if settings.client_certificate and self._base.startswith("https:"):  # else a file is asked for that is not used
             own = (settings.client_certificate, settings.client_key)
             self._session.cert = own if settings.client_key else settings.client_certificate
         self._headers = {
