@@ -170,12 +170,19 @@ def _read(text: str, setting: "Field[Any]") -> Any:
             raise ValueError(f"{text!r} is neither true nor false")
         return text.lower() in YES
     if isinstance(default, int | float):
-        return type(default)(text)
+        return _number(text, type(default))
     if isinstance(default, str):
         return next((each for each in setting.metadata["choices"] if each.lower() == text.lower()), text)
     if setting.metadata["words"]:
         return tuple(word.strip() for word in text.split(",") if word.strip())
     return _patterns(text)
+
+
+def _number(text: str, kind: type[int] | type[float]) -> int | float:
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no {'whole ' if kind is int else ''}number") from None
 
 
 def _patterns(text: str) -> tuple[str, ...]:

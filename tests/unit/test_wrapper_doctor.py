@@ -86,6 +86,19 @@ def test_a_receiver_that_does_not_take_the_span_is_told(
     assert "arrival" not in steps
 
 
+def test_the_page_may_go_without_http(capsys: pytest.CaptureFixture[str]) -> None:
+    with site(Receiver()) as here:
+        base = f"127.0.0.1:{here.port}"
+        assert asked_doctor(capsys, "--endpoint", base, "--page", base)[0] == 0
+        code, steps = asked_doctor(capsys, "--endpoint", base, "--page", "ftp://h")
+    assert (code, steps["arrival"]["said"]) == (1, "ftp://h is no address")
+
+
+@pytest.mark.parametrize("within", ["-1", "0", "nan", "inf", "soon"])
+def test_a_time_that_is_none_is_refused(within: str) -> None:
+    assert doctor.run(["--within", within]) == 2
+
+
 def test_a_span_that_is_not_stored_in_time_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with site(Receiver(after=1000)) as here:
         base = f"http://127.0.0.1:{here.port}"

@@ -83,6 +83,21 @@ def test_with_a_folder_the_oldest_make_room_on_disk_and_order_stays(tmp_path):
     assert list(tmp_path.rglob("*.otlp")) == []
 
 
+def test_one_that_memory_is_too_small_for_goes_to_disk_in_its_turn(tmp_path):
+    queue = Queue(3 * (100 + AROUND), Spill(tmp_path, 10_000))
+    assert all(queue.put(batch(number, size, key(number))) for number, size in enumerate((100, 2_000, 100)))
+    assert (queue.spilled, queue.bytes, queue.count("traces")) == (2, 100 + AROUND, 3)
+    assert [body[0] for body in drained(queue)] == [0, 1, 2]
+    assert (queue.count("traces"), queue.wait(queue.number, 0)) == (0, True)
+
+
+def test_none_goes_to_disk_past_older_ones_that_had_no_room_there(tmp_path):
+    queue = Queue(300 + AROUND, Spill(tmp_path, 200))
+    assert queue.put(batch(1, 250, key(1)))
+    assert not queue.put(batch(2, 100, key(2)))
+    assert drained(queue) == [bytes([1]) * 250]
+
+
 def test_where_the_disk_is_full_too_the_newest_is_lost(tmp_path):
     queue = Queue(2 * (100 + AROUND), Spill(tmp_path, 250))
     assert [queue.put(batch(number, key=key(number))) for number in range(6)] == [True] * 4 + [False] * 2

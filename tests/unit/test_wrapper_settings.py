@@ -72,6 +72,7 @@ def test_a_variable_that_cannot_be_read_is_named_once_and_ignored(caplog: pytest
     told = [record.message for record in caplog.records]
     assert len(told) == 3
     assert any("SPANPULSE_PROTOCOL" in each and "'http/protobuf', 'grpc'" in each for each in told)
+    assert "SPANPULSE_QUEUE_BYTES is ignored: 'many' is no whole number" in told
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ says in `spanpulse.instrument(...)` is what was checked; options stand in for it
 import argparse
 import ipaddress
 import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -48,9 +49,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--endpoint", help="address of OTLP, instead of SPANPULSE_ENDPOINT")
     parser.add_argument("--protocol", help="http/protobuf or grpc, instead of SPANPULSE_PROTOCOL")
     parser.add_argument("--page", help=f"address of the page (where the receiver is on this machine: {PAGE})")
-    parser.add_argument("--within", type=float, default=WITHIN_S, help="how long the span may take to be stored, s")
+    parser.add_argument("--within", type=_seconds, default=WITHIN_S, help="how long the span may take to be stored, s")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
+
+
+def _seconds(text: str) -> float:
+    if not 0 < (given := float(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0")
+    return given
 
 
 def _steps(options: argparse.Namespace) -> Iterator[Step]:
@@ -97,10 +104,20 @@ def _delivered(settings: Settings, options: argparse.Namespace) -> Iterator[Step
     page = options.page or (PAGE if _is_here(settings) else "")
     if not page:
         yield left_out("arrival", "acknowledged, and not looked up: --page URL names the page of the receiver")
-    elif urlsplit(page).scheme not in {"http", "https"}:
+    elif not (address := _address_of(page)):
         yield failed("arrival", f"{page} is no address", "give --page http://host:port")
     else:
-        yield _deliver.check_arrival(span, page, options.within, asked_for=bool(options.page))
+        yield _deliver.check_arrival(span, address, options.within, asked_for=bool(options.page))
+
+
+def _address_of(page: str) -> str:
+    """Return the address that is meant, which may go without `http://` as that of OTLP may; "" for none."""
+    from spanpulse._export._choose import base_of  # noqa: PLC0415
+
+    try:
+        return base_of(page)
+    except ValueError:
+        return ""
 
 
 def _reached(settings: Settings) -> list[Step]:

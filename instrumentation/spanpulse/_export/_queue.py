@@ -2,8 +2,9 @@
 
 Guarantee: batches with the same key leave in the order in which they came, and each is sent, lost and told so, or here.
 Memory holds ``most_bytes`` at most, the batch under way included. Where a folder is given, the oldest go there to make
-room; where there is no room at all, it is the newest that is lost. Small batches of one resource are joined while they
-wait: an OTLP request behind another is one request. Safe to use from threads.
+room, and what is more than memory may hold at once; where there is no room at all, it is the newest that is lost. Small
+batches of one resource are joined while they wait: an OTLP request behind another is one request. Safe to use from
+threads.
 """
 
 import math
@@ -83,11 +84,14 @@ class Queue:
         """Have a batch sent; tell whether there was room for it."""
         with self._changed:
             self.number += 1
-            if self.closed or not self._make_room(len(batch.body) + AROUND):
+            if self.closed:
+                return False
+            if self._make_room(len(batch.body) + AROUND):
+                self.bytes += len(batch.body) + AROUND
+                self._join(batch)
+            elif not self._spill_newest(batch):
                 return False
             self._counts[batch.signal] += batch.count
-            self.bytes += len(batch.body) + AROUND
-            self._join(batch)
             self._changed.notify_all()
             return True
 
@@ -225,6 +229,13 @@ class Queue:
             del self._joinable[oldest.signal, oldest.key]
         self.bytes -= oldest.size
         self.spilled += oldest.count
+        return True
+
+    def _spill_newest(self, batch: Batch) -> bool:
+        """Bring one to disk that memory is too small for; not past older ones that had no room there."""
+        if self._spill is None or self._memory or not self._spill.write(self.number, batch):
+            return False
+        self.spilled += batch.count
         return True
 
     def _spill_all(self, spill: Spill) -> None:
