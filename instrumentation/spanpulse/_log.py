@@ -3,12 +3,21 @@
 import logging
 from typing import Final
 
-__all__ = ["LOG", "say_once"]
+__all__ = ["LOG", "say_once", "wordless"]
 
 LOG: Final = logging.getLogger("spanpulse")
 MOST: Final = 200  # different sentences; none is said beyond that
 
 _said: Final[set[str]] = set()
+
+
+class Unsaid(Exception):  # noqa: N818 -- named by what it is
+    """Stands for an error in the log, by the name of its class."""
+
+
+def wordless(error: BaseException) -> BaseException:
+    """Return where an error came from without its words, which may repeat the text that was worked on."""
+    return Unsaid(type(error).__qualname__).with_traceback(error.__traceback__)
 
 
 def say_once(sentence: str, error: BaseException | None = None) -> None:

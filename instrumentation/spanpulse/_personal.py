@@ -10,7 +10,7 @@ import string
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-__all__ = ["KINDS", "Found", "find_personal"]
+__all__ = ["KINDS", "Found", "find_personal", "plain"]
 
 
 class Found(NamedTuple):
@@ -22,16 +22,18 @@ class Found(NamedTuple):
 
 
 LOCAL_REVERSED: Final = re.compile(r"[\w.%+-]{1,64}")
-DOMAIN: Final = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
+# Latin, Greek and Cyrillic: other scripts put no spaces between words, which would go with the address.
+LABEL: Final = r"[A-Za-z0-9\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u03ac-\u03ce\u0400-\u0481\u048a-\u052f-]{1,63}"
+DOMAIN: Final = re.compile(rf"{LABEL}(?:\.{LABEL}){{1,8}}")
 LONGEST_LOCAL: Final = 64
 KEY: Final = re.compile(
-    r"\b(?:sk|rk|pk)[-_][\w-]{16,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{36,}|\bgithub_pat_\w{22,}|\bxox[abeprs]-[\w-]{10,}"
+    r"\b(?:g?sk|rk|pk)[-_][\w-]{16,}|\bA[KS]IA[0-9A-Z]{16}\b|\bgh[pousr]_\w{36,}|\bgithub_pat_\w{22,}|\bxox[abeprs]-[\w-]{10,}"
     r"|\bAIza[\w-]{35}|\bglpat-[\w-]{20,}|\bhf_[A-Za-z0-9]{30,}"
 )
 KEYS_HAVE: Final = {  # by a letter that they have
     "-": ("sk-", "rk-", "pk-", "xox", "glpat-"),
     "_": ("sk_", "rk_", "pk_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_"),
-    "A": ("AKIA", "AIza"),
+    "A": ("AKIA", "ASIA", "AIza"),
 }
 # Its first part alone matches too, so that the search goes on behind it and never looks at a part again.
 TOKEN: Final = re.compile(r"\beyJ[\w-]{8,}+(\.eyJ[\w-]{8,}+\.[\w-]{8,}+)?")
@@ -45,9 +47,10 @@ CARD: Final = re.compile(r"(?<![\d.])\d(?:[ -]?\d){11,17}\d(?![\d.]\d)")
 PRINTED: Final = re.compile(
     r"[2-6](?<![\d.]\d)(?=(\d{3}([ -])\d{4}\2\d{4}\2\d{4}|\d{3}([ -])\d{6}\3\d{4,5}|\d{12,18})(?!\.?\d))"
 )
-PHONE: Final = re.compile(
-    r"(?<![\w+])\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}(?!\d)"
-    r"|(?<![\d.-])(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\d-])"
+PHONE: Final = re.compile(  # each begins with its first character, which is looked for quickly
+    r"\+(?<![\w+]\+)\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}(?!\d)"
+    r"|\((?<![\d.-]\()\d{3}\) ?\d{3}[-. ]\d{4}(?![\d-])"
+    r"|\d(?<![\d.-]\d)(?:\d\d[-. ]|(?<=1)(?:[-. ]?\(\d{3}\) ?|[-. ]\d{3}[-. ]))\d{3}[-. ]\d{4}(?![\d-])"
 )
 SHORT: Final = 100  # characters
 SHORTEST: Final = 5  # characters of what is found: a@b.c
@@ -55,6 +58,16 @@ DIGIT: Final = re.compile(r"\d")
 NUMBER: Final = re.compile(r"\d(?:[ .()-]{0,3}\d){5}")
 ACCOUNT: Final = re.compile(r"[A-Z]{2}\d{2}")
 SHORTEST_ACCOUNT: Final = 15  # characters of an IBAN: Norway's
+SPACE: Final = re.compile("[\u00a0\u2007\u2009\u202f]")
+HYPHEN: Final = re.compile("[\u2010-\u2013]")
+
+
+def plain(text: str) -> str:
+    """Return a text of the same length with the spaces and hyphens of a keyboard instead of a printer's.
+
+    Models like to write those into numbers, so that no line is broken there.
+    """
+    return text if text.isascii() else SPACE.sub(" ", HYPHEN.sub("-", text))
 
 
 def find_personal(text: str, kinds: frozenset[str] | None = None) -> list[Found]:
@@ -64,7 +77,9 @@ def find_personal(text: str, kinds: frozenset[str] | None = None) -> list[Found]
     """
     if len(text) < SHORTEST:
         return []
-    possible = WITHOUT_DIGITS if not _has_digits(text) else WITHOUT_NUMBERS if not NUMBER.search(text) else KINDS
+    if has_digits := _has_digits(text):
+        text = plain(text)
+    possible = WITHOUT_DIGITS if not has_digits else WITHOUT_NUMBERS if not NUMBER.search(text) else KINDS
     found = [each for kind, find in possible.items() if kinds is None or kind in kinds for each in find(text)]
     if len(found) < 2:
         return found
@@ -82,9 +97,9 @@ def _keys(text: str) -> Iterator[Found]:
         if letter in text and any(part in text for part in parts):
             yield from (Found(match.start(), match.end(), "KEY") for match in KEY.finditer(text))
             break
-    if ".eyJ" in text:
+    if "J" in text and ".eyJ" in text:
         yield from (Found(match.start(), match.end(), "KEY") for match in TOKEN.finditer(text) if match[1])
-    if "-----BEGIN " in text:
+    if "-" in text and "-----BEGIN " in text:
         yield from _private_keys(text)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from spanpulse._log import say_once
+from spanpulse._log import say_once, wordless
 from spanpulse._personal import find_personal
 
 __all__ = ["Content", "Mask", "mask_known"]
@@ -59,12 +59,15 @@ class Content:
                 text = mask(text)
             size = len(text)
         except Exception as error:  # noqa: BLE001 -- the application's own, and nothing may leave unmasked
-            say_once(f"a mask failed ({type(error).__name__}); texts that it fails for are left out", error)
+            say_once(f"a mask failed ({type(error).__name__}); texts that it fails for are left out", wordless(error))
             return LEFT_OUT
         return text if size <= self.longest else f"{text[: self.longest]}… ({size} characters)"
 
     def value(self, value: Any) -> Any:
-        """Return what leaves of a JSON value: each text and long number by `text`, not names and form."""
+        """Return what leaves of a JSON value: each text and long number by `text`, and names that are no plain words.
+
+        Form stays. Of members whose names leave as the same one is left.
+        """
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
@@ -73,8 +76,13 @@ class Content:
             said = str(value)
             return value if (told := self.text(said)) == said else told
         if isinstance(value, dict):
-            return {name: inner if _is_form(name, inner) else self.value(inner) for name, inner in value.items()}
+            return {
+                self._name(name): inner if _is_form(name, inner) else self.value(inner) for name, inner in value.items()
+            }
         return [self.value(inner) for inner in value] if isinstance(value, Iterable) else value
+
+    def _name(self, name: Any) -> Any:
+        return self.text(name) if isinstance(name, str) and not name.isidentifier() else name
 
 
 def _masking(pattern: "re.Pattern[str]") -> Mask:

@@ -17,6 +17,15 @@ PARTS = st.one_of(
     st.sampled_from(
         [
             *("ada@example.org", "4111 1111 1111 1111", "4111-1111-1111-1112", "DE89 3704 0044 0532 0130 00", KEY),
+            *(
+                "4111\u00a01111\u202f1111\u20111111",
+                "\u00a0",
+                "\u2013",
+                "\u00d7",
+                "sk\u2011",
+                "ada@\u00fcber.example",
+                "1-415-555-2671",
+            ),
             *("+49 30 901820", "(415) 555-2671", "078-05-1120", "sk-abcdefgh-ijklmnop-qrst", "AKIAIOSFODNN7EXAMPLE"),
             *(
                 "-----BEGIN PRIVATE KEY-----",

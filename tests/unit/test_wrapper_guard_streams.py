@@ -6,6 +6,7 @@ import sys
 import time
 import weakref
 from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -191,6 +192,94 @@ def test_texts_that_come_by_turns_are_told_apart(shape: str) -> None:
     events = [make(0, "4111 1111 "), make(1, "and, "), make(0, "1111 1111,"), make(1, "so on,")]
     left = list(guard(output=[checks.pii()], on_violation="mask").call(lambda: iter(events)))
     assert left == [make(0, "<CARD>"), make(1, "and, "), make(0, ","), make(1, "so on,")]
+
+
+def chunk(**delta: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": delta}]}
+
+
+def part(text: str, **more: Any) -> dict[str, Any]:
+    return {"candidates": [{"index": 0, "content": {"parts": [{"text": text, **more}]}}]}
+
+
+def event(kind: str, **members: Any) -> dict[str, Any]:
+    return {"type": kind, **members}
+
+
+TURNS: dict[str, list[dict[str, Any]]] = {
+    "thoughts": [chunk(reasoning_content="Go on"), chunk(content="", reasoning_content="."), chunk(content="Yes,")],
+    "tools": [chunk(content="Let me see"), chunk(tool_calls=[{"index": 0, "function": {"arguments": '{"a":'}}])],
+    "both": [chunk(reasoning="Hm"), chunk(reasoning=".", content="Yes,"), chunk(content="no,")],
+    "google": [part("Hm.", thought=True), part("Yes,")],
+    "messages": [
+        event("content_block_delta", index=0, delta={"type": "thinking_delta", "thinking": "Hm."}),
+        event("content_block_stop", index=0),
+    ],
+    "responses": [
+        event("response.output_text.delta", output_index=0, content_index=0, delta="Let me see"),
+        event("response.output_text.done", output_index=0, content_index=0, text="Let me see"),
+    ],
+}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_text_that_is_over_holds_nothing_back(turn: str) -> None:
+    made: list[Any] = []
+
+    def items() -> Iterator[Any]:
+        for item in [*TURNS[turn], *[chunk(content=f"and {n}, ") for n in range(9)]]:
+            made.append(item)
+            yield item
+
+    stream = guard(output=[checks.pii()])(items)()
+    first = len(TURNS[turn])
+    left = [next(stream) for _ in range(first)]
+    assert (left, len(made)) == (TURNS[turn], first)
+    assert [item for item in stream if len(made) > first] == made[first:]
+
+
+@pytest.mark.parametrize("window", [20, None])
+def test_a_window_is_held_back_of_what_is_over_as_well(window: int | None) -> None:
+    held: list[Any] = []
+
+    def items() -> Iterator[Any]:
+        for item in TURNS["thoughts"]:
+            held.append(item)
+            yield item
+
+    next(guard(output=[checks.pii()], window=window)(items)())
+    assert held == TURNS["thoughts"]
+
+
+def test_what_goes_on_nevertheless_is_looked_at_with_what_was_before_it() -> None:
+    items = [chunk(content="4111 1111 "), chunk(reasoning_content="hm,"), chunk(content="1111 1111, ok, ")]
+    left: list[Any] = []
+    with pytest.raises(GuardBlocked):
+        left.extend(guard(output=[checks.pii()])(lambda: iter(items))())
+    assert left == items[:2]
+    masked = list(guard(output=[checks.pii()], on_violation="mask")(lambda: iter(items))())
+    assert masked == [items[0], items[1], chunk(content=", ok, ")]
+
+
+def test_thoughts_are_no_part_of_the_answer_and_take_none_away() -> None:
+    short = guard(output=[checks.length(max=9)])
+    items = [part("a long thought", thought=True), part("an answer")]
+    assert list(short.call(lambda: iter(items))) == items
+    for before in (items[:1], []):
+        with pytest.raises(GuardBlocked):
+            list(short.call(lambda said=before: iter([*said, part("a long answer"), *items[:1]])))
+
+
+def test_an_item_that_cannot_be_read_does_not_stop_the_stream() -> None:
+    class Odd:
+        __attrs_attrs__ = (SimpleNamespace(name="type"),)
+
+        @property
+        def type(self) -> str:
+            raise RuntimeError("odd")
+
+    items = ["a, ", Odd(), "b"]
+    assert list(guard(output=[checks.pii()]).call(lambda: iter(items))) == items
 
 
 def test_a_stream_that_is_too_long_is_no_longer_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,10 +29,24 @@ from spanpulse._state import content_of
         ("GB82WEST12345698765433 has wrong digits", "GB82WEST12345698765433 has wrong digits"),
         ("ssn 078-05-1120", "ssn <SSN>"),
         ("no ssn 000-12-3456", "no ssn 000-12-3456"),
+        ("4111\u00a01111\u202f1111\u00a01111 or 4111\u20111111\u20111111\u20111111", "<CARD> or <CARD>"),
+        ("DE89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000", "<IBAN>"),
+        ("\u20131\u20134 of 17\u00a0000", "\u20131\u20134 of 17\u00a0000"),
+        (
+            "an ada@m\u00fcnchen.example, ada@\u043f\u0440\u0438\u043c\u0435\u0440.\u0440\u0444\u00d72",
+            "an <EMAIL>, <EMAIL>\u00d72",
+        ),
+        ("ada@example.org\u8c22\u8c22", "<EMAIL>\u8c22\u8c22"),
         ("call +49 30 901820 today", "call <PHONE> today"),
         ("call (415) 555-2671 or 415-555-2671", "call <PHONE> or <PHONE>"),
+        ("1-415-555-2671, 1 (415) 555-2671, 1(415)555-2671", "<PHONE>, <PHONE>, <PHONE>"),
+        (
+            "no 21-415-555-2671, x.415-555-2671",
+            "no 21-415-555-2671, x.415-555-2671",
+        ),
         ("key sk-proj-abcdefghijklmnopqrst0123", "key <KEY>"),
-        ("AKIAIOSFODNN7EXAMPLE", "<KEY>"),
+        ("AKIAIOSFODNN7EXAMPLE, ASIAIOSFODNN7EXAMPLE", "<KEY>, <KEY>"),
+        ("gsk_" + "a1" * 26, "<KEY>"),
         ("token ghp_" + "a1" * 18, "token <KEY>"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.SflKxwRJSMeKKF2QT4", "<KEY>"),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", "<KEY>"),
@@ -73,14 +87,20 @@ def test_every_text_of_a_value_is_masked_and_cut() -> None:
     }
 
 
+def test_names_of_members_that_belong_to_somebody_are_masked() -> None:
+    value = {"to": {"ada@example.org": "Ada", "cc": 1, "first name": "Ada"}, "+49 30 901820": None}
+    assert Content().value(value) == {"to": {"<EMAIL>": "Ada", "cc": 1, "first name": "Ada"}, "<PHONE>": None}
+    assert Content(()).value(value) == value
+
+
 def test_own_patterns_come_first_and_masks_of_ones_own_replace_ours() -> None:
     assert Content(patterns=(r"ACME-\d+",)).text("ACME-17, a@b.example") == "<MASKED>, <EMAIL>"
     assert Content(masks=(str.upper,)).text("a@b.example") == "A@B.EXAMPLE"
 
 
 def test_a_mask_that_fails_leaves_the_text_out(caplog: pytest.LogCaptureFixture) -> None:
-    def mask(_text: str) -> str:
-        raise RuntimeError("no")
+    def mask(text: str) -> str:
+        raise RuntimeError(f"no {text}")
 
     assert Content(masks=(mask,)).text("secret") == "<LEFT OUT>"
     assert "secret" not in caplog.text

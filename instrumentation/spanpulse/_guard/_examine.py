@@ -14,7 +14,7 @@ from spanpulse._guard._finding import Finding, Span
 from spanpulse._guard._mask import spans_within
 from spanpulse._guard._results import Results
 from spanpulse._guard._texts import Path, Slot
-from spanpulse._log import say_once
+from spanpulse._log import say_once, wordless
 
 __all__ = ["NeedsLoop", "Shown", "now", "show"]
 
@@ -54,7 +54,7 @@ class Shown:
         try:
             spans = spans_within(finding.spans, len(text))
         except (TypeError, ValueError) as error:
-            say_once(f"a check of a guard says no places that can be masked ({type(error).__name__})", error)
+            say_once(f"a check of a guard says no places that can be masked ({type(error).__name__})", wordless(error))
             spans = []
         if spans and len(slots) == 1 and any(slots[0] is known for known in self._known):
             self.places.setdefault(slots[0].path, []).extend(spans)

@@ -98,7 +98,10 @@ class Guard:
         return cast("F", self._around(function))
 
     def call(self, function: Call, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a function once, guarded: `GuardBlocked` and what it raises are raised, of an asynchronous one later."""
+        """Call a function once, guarded: `GuardBlocked` and what it raises are raised, of an asynchronous one later.
+
+        Raises TypeError where a check of the input is asynchronous, or one of the output and the function is not.
+        """
         return self._call(function, Arguments(function), _name_of(function), args, kwargs)
 
     async def acall(self, function: Call, /, *args: Any, **kwargs: Any) -> Any:

@@ -19,7 +19,7 @@ from spanpulse._guard._rewrite import with_texts
 from spanpulse._guard._rules import Rules
 from spanpulse._guard._telling import Telling
 from spanpulse._guard._texts import Path, Slot, answers_of, slots_of
-from spanpulse._log import say_once
+from spanpulse._log import say_once, wordless
 
 __all__ = ["Passage", "action_of", "output_slots", "with_output"]
 
@@ -136,7 +136,7 @@ class Passage:
                     self.kwargs, {path: text for path, text in texts.items() if path[0] in self.kwargs}
                 )
         except Exception as error:  # noqa: BLE001 -- the application's own, or a class that cannot be copied
-            say_once(f"a guard could not mask the input of a call ({type(error).__name__})", error)
+            say_once(f"a guard could not mask the input of a call ({type(error).__name__})", wordless(error))
             return False
         return True
 
@@ -178,7 +178,7 @@ def with_output(rules: Rules, value: Any, slots: Sequence[Slot], texts: Mapping[
             return False, value
         return True, with_texts(value, texts)
     except Exception as error:  # noqa: BLE001 -- the application's own, or a class that cannot be copied
-        say_once(f"a guard could not mask the output of a call ({type(error).__name__})", error)
+        say_once(f"a guard could not mask the output of a call ({type(error).__name__})", wordless(error))
         return False, value
 
 

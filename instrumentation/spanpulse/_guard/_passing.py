@@ -2,11 +2,13 @@
 
 Items leave in their order, each when nothing that is still to come can change what was found in it. How much that is,
 the scanners say: with `pii` mostly the word that is being written, with `patterns` as many characters as its longest
-match; `window` may ask for more, or for everything (None). Checks that are no scanners run at the end of the stream,
-when all but what is held has left: they can still block, and mask in what is held. With "flag" nothing is held.
+match, until `_turns` knows that a text is over; `window` may ask for more, or for everything (None). Checks that are no
+scanners run at the end of the stream, when all but what is held has left: they can still block, and mask in what is
+held. With "flag" nothing is held.
 A span that lies in several items is masked in the first; the others go on without their part of it.
 
-Guarantee: what leaves does not depend on how a text is cut into items, up to `MOST` characters.
+Guarantee: what leaves does not depend on how a text is cut into items, up to `MOST` characters. A text that goes on
+after it was over is looked at whole, but what has left of it cannot be taken back.
 """
 
 from collections import deque
@@ -20,7 +22,8 @@ from spanpulse._guard._mask import masked
 from spanpulse._guard._passage import Passage, action_of, blocked, output_slots, with_output
 from spanpulse._guard._results import Results
 from spanpulse._guard._running import Running
-from spanpulse._guard._texts import Path, Slot
+from spanpulse._guard._texts import Path, Slot, Unreadable
+from spanpulse._guard._turns import Turns
 
 __all__ = ["Passing"]
 
@@ -47,6 +50,8 @@ class Passing:
         self._holds = self._rules.on_violation != "flag"
         self._held: deque[_Held] = deque()
         self._channels: dict[tuple[Any, ...], Running] = {}
+        self._turns = Turns()
+        self._rests = self._holds and self._rules.window == 0 and bool(scanners) and self._rules.output_of is None
         self._kept = 0
         self._is_too_long = False
         self._maskable = True
@@ -73,13 +78,17 @@ class Passing:
 
     def take(self, item: Any) -> None:
         """Take an item. Look at `stops` then."""
+        slots: list[Slot] = []
+        over: list[tuple[Any, ...]] = []
         try:
             slots = output_slots(self._rules, item) if self._rules.output else []
+            over = self._turns.over(item, slots, self._channels) if self._rests else []
         except Exception as error:  # noqa: BLE001 -- the application's own, or an item without texts
             self.results.unread(self._rules.output, error)
-            slots = []
         parts = [(slot, *self._add(slot)) for slot in slots]
         self._held.append(_Held(item, parts))
+        for channel in over:
+            self._rest(self._channels[channel])
 
     def pop(self) -> Any:
         """Return the next item that may leave, masked where that is asked for. Look at `stops` if it is None."""
@@ -133,18 +142,23 @@ class Passing:
         self._scan(running, ended=slot.repeats)
         return running, start
 
+    def _rest(self, running: Running) -> None:
+        """Let go of what is held back for how it goes on."""
+        if running.settled < running.length:
+            self._scan(running, ended=False, rests=True)
+
     def _keep(self, size: int) -> None:
         """Count what is kept; of a stream that is too long nothing is kept any more."""
         self._kept += size
         if self._kept > MOST:
             self._is_too_long = True
-            error = OverflowError(f"it is longer than {MOST} characters")
+            error = Unreadable(f"it is longer than {MOST} characters")
             self.results.unread(self._others or self._scanners, error)
             for running in self._channels.values():
                 running.keep_no_more()
 
-    def _scan(self, running: Running, *, ended: bool) -> None:
-        for check, found in running.scan(ended=ended):
+    def _scan(self, running: Running, *, ended: bool, rests: bool = False) -> None:
+        for check, found in running.scan(ended=ended, rests=rests):
             if isinstance(found, Exception):
                 self.results.failed(check, found)
                 continue

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from spanpulse._guard._finding import Finding, Span
-from spanpulse._personal import KINDS, find_personal
+from spanpulse._personal import KINDS, find_personal, plain
 
 __all__ = ["Pii"]
 
@@ -19,6 +19,8 @@ LONGEST: Final = 16_384  # characters without a cut
 LONGEST_KEY: Final = 8_200  # characters of a private key with its first and last line
 OPENS: Final = re.compile(r"-----BEGIN (?:[A-Z ]{0,30}PRIVATE KEY-----|[A-Z ]{0,45}-{0,5}\Z)")
 CLOSES: Final = re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY-----")
+SPACES: Final = re.compile(r" (?:(?<![\d()+A-Z] )|(?![\d()+A-Z]))(?!\Z)")
+"""Spaces that are in no number of an account, a card or a telephone; whether the last of a text is one is not known."""
 LAST_CUT: Final = re.compile(r"[^\w.%+\-@ ()](?=[\w.%+\-@ ()]*\Z)")
 """The last character of a text that nothing that is found has in it, but for private keys."""
 
@@ -37,10 +39,11 @@ class Pii:
 
     def check(self, text: str) -> Finding | None:
         """Return what is found."""
-        return self.finding(self._found(text, 0, len(text)))
+        return self.finding(self._found(plain(text), 0, len(text)))
 
     def scan(self, text: str, start: int, *, ended: bool) -> tuple[Sequence[Span], int]:
         """Return what is found between ``start`` and the last cut, and where that is."""
+        text = plain(text)
         if ended:
             return self._found(text, start, len(text)), len(text)
         settled = self._cut(text, start)
@@ -94,12 +97,6 @@ def _cut_before(text: str, start: int, end: int) -> int:
     """Return the last place up to ``end``, ``start`` at least, that nothing goes over, private keys aside."""
     found = LAST_CUT.search(text, start, end)
     hard = start if found is None else found.end()
-    soft = text.rfind(" ", hard, min(end, len(text) - 1))
-    while soft > start and _goes_on(text[soft - 1]) and _goes_on(text[soft + 1]):
-        soft = text.rfind(" ", hard, soft)
-    return max(soft + 1, hard)
-
-
-def _goes_on(char: str) -> bool:
-    """Tell whether the number of an account, a card or a telephone may have a character beside a space."""
-    return char.isdecimal() or char in "()+" or "A" <= char <= "Z"
+    for soft in SPACES.finditer(text, hard, end):
+        hard = soft.end()
+    return hard

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from spanpulse._guard._check import Check, version_of
 from spanpulse._guard._finding import Finding
 from spanpulse._guard._texts import Unreadable
-from spanpulse._log import say_once
+from spanpulse._log import say_once, wordless
 
 __all__ = ["Result", "Results"]
 
@@ -51,7 +51,7 @@ class Results:
     def failed(self, check: Check, error: Exception) -> None:
         """Take that a check could not say anything."""
         self._of(check).error = type(error).__qualname__
-        say_once(f"the check {check.name} of a guard failed ({type(error).__name__})", error)
+        say_once(f"the check {check.name} of a guard failed ({type(error).__name__})", wordless(error))
 
     def unread(self, checks: Sequence[Check], error: Exception) -> None:
         """Take that nothing could be shown to checks."""
@@ -60,7 +60,7 @@ class Results:
         if isinstance(error, Unreadable):
             say_once(f"a guard could not check the {self.side} of a call: {error}")
         else:
-            say_once(f"a guard could not read the {self.side} of a call ({type(error).__name__})", error)
+            say_once(f"a guard could not read the {self.side} of a call ({type(error).__name__})", wordless(error))
 
     @property
     def all(self) -> list[Result]:

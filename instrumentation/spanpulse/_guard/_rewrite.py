@@ -30,13 +30,13 @@ def _rewritten(value: Any, texts: Mapping[Path, str]) -> Any:
     if isinstance(value, list | tuple):
         items = [with_texts(each, inside.get(place, {})) for place, each in enumerate(value)]
         return _like(value, items)
-    members: Mapping[Any, Any] = members_of(value) or {}
+    members: Mapping[Any, Any] | None = members_of(value)
+    if members is None or (isinstance(value, Mapping) and not isinstance(value, dict)):
+        raise TypeError(f"a copy of a {type(value).__name__} may share its members")
     changed: dict[Any, Any] = {name: with_texts(members[name], texts) for name, texts in inside.items()}
     for name in AGAIN:
         if members.get(name) is not None:
             changed[name] = [] if isinstance(members[name], list) else None
-    if isinstance(value, Mapping) and not isinstance(value, dict):
-        raise TypeError(f"a copy of a {type(value).__name__} may share its members")
     made = copy.copy(value)
     for name, inner in changed.items():
         _set(made, name, inner)

@@ -63,8 +63,11 @@ class Running:
             self._whole.append(text)
         return start
 
-    def scan(self, *, ended: bool) -> Iterator[tuple[Scanner, list[Span] | Exception]]:
-        """Yield what each scanner finds now that it did not before, or raises; then `settled` is new."""
+    def scan(self, *, ended: bool, rests: bool = False) -> Iterator[tuple[Scanner, list[Span] | Exception]]:
+        """Yield what each scanner finds now that it did not before, or raises; then `settled` is new.
+
+        ``rests``: it has ended unless more comes nevertheless, which is then looked at with what was before it.
+        """
         if self.window is None and not ended:
             return
         self._text += "".join(self._new)
@@ -73,15 +76,15 @@ class Running:
             if self._from[place] >= self.length:
                 continue
             try:
-                spans, upto = self._scanned(check, self._from[place], ended=ended)
+                spans, upto = self._scanned(check, self._from[place], ended=ended or rests)
             except Exception as error:  # noqa: BLE001 -- a check of the application's own
                 self._from[place] = self.length
                 yield check, error
                 continue
-            self._from[place] = max(self._from[place], upto)
+            self._from[place] = max(self._from[place], 0 if rests else upto)
             if spans:
                 yield check, spans
-        self._settle(ended=ended)
+        self._settle(ended=ended or rests)
 
     def _scanned(self, check: Scanner, start: int, *, ended: bool) -> tuple[list[Span], int]:
         """Return what a scanner finds from ``start`` on, and up to where that is settled."""

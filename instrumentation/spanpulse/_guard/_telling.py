@@ -4,16 +4,19 @@ One call, one span `guard NAME`, around what it guards; spans of the guarded cal
 one event: its name, its score (0 where nothing was found), the label "pass", "fail" or "error", the evaluator
 `spanpulse.guard.input` or `spanpulse.guard.output` with the check's version, and the model where the call names one;
 a stream of spanpulse counts them as scores. What was done is `spanpulse.guard.input.action` and
-`spanpulse.guard.output.action`: none, block, mask, fallback, flag. Explanations leave by the policy for content, in a
-thread of ours; other texts never. A call that is blocked has not failed: the status says what the guarded call raised.
+`spanpulse.guard.output.action`: none, block, mask, fallback, flag. Explanations leave by the policy for content, labels
+masked whatever it is, in a thread of ours; other texts never. A call that is blocked has not failed: the status says
+what the guarded call raised.
 """
 
 import time
+from collections.abc import Sized
 from typing import Any, Final
 
 from opentelemetry.trace import INVALID_SPAN, Span, Status, StatusCode
 
 from spanpulse._context import Scope
+from spanpulse._export._mask import encodable
 from spanpulse._guard._finding import GuardBlocked
 from spanpulse._guard._results import Result, Results
 from spanpulse._log import say_once
@@ -25,13 +28,14 @@ __all__ = ["Telling"]
 EVENT: Final = "gen_ai.evaluation.result"
 EACH: Final = 500  # bytes that a result takes, about
 LONGEST_NAME: Final = 256  # characters
-LONGEST_EXPLANATION: Final = 4_000  # characters that are kept; fewer may leave
+LONGEST_EXPLANATION: Final = 4_000  # characters that leave
+PLACE: Final = 100  # bytes that a place takes, about
 
 
 class Telling:
     """The span of one guarded call, from its start until it is ended; an `Ending` from then on. Nothing here raises."""
 
-    __slots__ = ("_actions", "_content", "_ended_ns", "_error", "_model", "_results", "_scope", "_span")
+    __slots__ = ("_actions", "_content", "_ended_ns", "_error", "_model", "_results", "_scope", "_span", "_words")
 
     def __init__(self, name: str, model: Any) -> None:
         self._span: Span = INVALID_SPAN
@@ -42,6 +46,7 @@ class Telling:
         self._ended_ns = 0
         self._error = ""
         self._content: Content | None = None
+        self._words: Content | None = None
         try:
             self._start(name)
         except Exception as error:  # noqa: BLE001 -- a sampler or processor of the application's
@@ -53,7 +58,7 @@ class Telling:
             return
         span = current.tracer.start_span(f"guard {name}"[:LONGEST_NAME] if name else "guard")
         if span.get_span_context().is_valid:
-            self._span, self._content = span, current.content
+            self._span, self._content, self._words = span, current.content, current.words
             self._scope = Scope(span=span)
             self._scope.resume()
 
@@ -98,7 +103,7 @@ class Telling:
     @property
     def size(self) -> int:
         """Bytes that it holds, about."""
-        return EACH * (1 + sum(len(results.all) for results, _ in self._results))
+        return EACH + sum(map(_size, (each for results, _ in self._results for each in results.all)))
 
     def forget(self) -> None:
         """Let go of the results."""
@@ -132,9 +137,18 @@ class Telling:
         if finding is not None:
             told["gen_ai.evaluation.score.value"] = float(finding.score)
             told["spanpulse.guard.threshold"] = float(finding.threshold)
-            told["spanpulse.guard.label"] = finding.label[:LONGEST_NAME]
+            if self._words is not None:
+                told["spanpulse.guard.label"] = self._words.text(finding.label)[:LONGEST_NAME]
             if self._content is not None:
-                told["gen_ai.evaluation.explanation"] = self._content.text(finding.explanation[:LONGEST_EXPLANATION])
+                told["gen_ai.evaluation.explanation"] = self._content.text(finding.explanation)[:LONGEST_EXPLANATION]
         elif not result.error:
             told["gen_ai.evaluation.score.value"] = 0.0
-        return {key: value for key, value in told.items() if value != ""}
+        said = {key: value for key, value in told.items() if value != ""}
+        return {key: encodable(value) if isinstance(value, str) else value for key, value in said.items()}
+
+
+def _size(result: Result) -> int:
+    finding = result.finding
+    if finding is None:
+        return EACH
+    return EACH + len(finding.explanation) + PLACE * (len(finding.spans) if isinstance(finding.spans, Sized) else 0)

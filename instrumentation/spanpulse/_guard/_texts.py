@@ -19,13 +19,18 @@ from typing import Any, Final
 
 from spanpulse._guard._fields import ANSWERS, FREE, SAID, THOUGHTS, UNSAID, is_said, is_thought, repeats
 
-__all__ = ["Path", "Slot", "Unreadable", "answers_of", "members_of", "slots_of"]
+__all__ = ["PLACES", "THOUGHT", "Path", "Slot", "Unreadable", "answers_of", "members_of", "slots_of"]
 
 MOST: Final = 100_000  # values
 DEEPEST: Final = 32  # levels
 BYTES: Final = (bytes, bytearray, memoryview)
 NO_TEXT: Final = (int, float, complex, *BYTES)
+MAPPINGS: Final = (dict, Mapping)  # what is quickly told comes first
+ITEMS: Final = (list, tuple, deque, AbstractSet)
 PLACES: Final = ("type", "index", "output_index", "content_index")
+"""What an event says of where its texts are; their channels begin with it."""
+THOUGHT: Final = "thought"
+"""What channels of thoughts have in them."""
 Path = tuple[str | int, ...]
 
 
@@ -88,7 +93,7 @@ def answers_of(value: Any, slots: Iterable[Slot]) -> list[list[Slot]]:
 
 def members_of(value: Any) -> Mapping[str, Any] | None:
     """Return the members of a mapping, or of an object whose fields are known; None for anything else."""
-    if isinstance(value, Mapping):
+    if isinstance(value, MAPPINGS):
         return value
     kind = type(value)
     if hasattr(kind, "__pydantic_fields__") or hasattr(kind, "__fields__") or isinstance(value, SimpleNamespace):
@@ -116,7 +121,7 @@ class _Walk:
             self.found.append(Slot(way.path, value, way.channel, way.answer, way.repeats))
         elif value is None or (isinstance(value, NO_TEXT) and (way.path or not isinstance(value, BYTES))):
             return
-        elif isinstance(value, list | tuple | AbstractSet | deque):
+        elif isinstance(value, ITEMS):
             self._items(value, way)
         elif (members := members_of(value)) is not None:
             self._members(members, way)
@@ -140,7 +145,9 @@ class _Walk:
             channel = (*channel, *(members.get(name) for name in PLACES)) if not free else channel
         if not free and members.get("role", members.get("type")) in UNSAID:
             return
-        if free is False and (is_thought(members) or members.get("type") in {"function_call", "tool_use"}):
+        if free is False and is_thought(members):
+            answer, channel = None, (*channel, THOUGHT)
+        elif free is False and members.get("type") in {"function_call", "tool_use"}:
             answer = None
         for name, inner in members.items():
             if inner is None or not (free or name in SAID):
