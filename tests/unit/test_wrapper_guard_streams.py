@@ -207,7 +207,11 @@ def event(kind: str, **members: Any) -> dict[str, Any]:
 
 
 TURNS: dict[str, list[dict[str, Any]]] = {
-    "thoughts": [chunk(reasoning_content="Go on"), chunk(content="", reasoning_content="."), chunk(content="Yes,")],
+    "thoughts": [
+        chunk(reasoning_content="Go on"),
+        chunk(content="", reasoning_content="."),
+        chunk(content="Yes,", reasoning_content=""),
+    ],
     "tools": [chunk(content="Let me see"), chunk(tool_calls=[{"index": 0, "function": {"arguments": '{"a":'}}])],
     "both": [chunk(reasoning="Hm"), chunk(reasoning=".", content="Yes,"), chunk(content="no,")],
     "google": [part("Hm.", thought=True), part("Yes,")],
@@ -243,12 +247,12 @@ def test_a_window_is_held_back_of_what_is_over_as_well(window: int | None) -> No
     held: list[Any] = []
 
     def items() -> Iterator[Any]:
-        for item in TURNS["thoughts"]:
+        for item in [*TURNS["thoughts"], *[chunk(content="and so on, ")] * 9]:
             held.append(item)
             yield item
 
     next(guard(output=[checks.pii()], window=window)(items)())
-    assert held == TURNS["thoughts"]
+    assert len(held) == 12
 
 
 def test_what_goes_on_nevertheless_is_looked_at_with_what_was_before_it() -> None:
@@ -259,6 +263,15 @@ def test_what_goes_on_nevertheless_is_looked_at_with_what_was_before_it() -> Non
     assert left == items[:2]
     masked = list(guard(output=[checks.pii()], on_violation="mask")(lambda: iter(items))())
     assert masked == [items[0], items[1], chunk(content=", ok, ")]
+
+
+def test_a_choice_is_not_over_when_another_says_something() -> None:
+    others = [
+        {"choices": [{"index": 1, "delta": delta}]} for delta in ({"reasoning_content": "Hm"}, {"content": "Yes,"})
+    ]
+    items = [chunk(reasoning_content="4111 1111 "), *others, chunk(reasoning_content="1111 1111,")]
+    left = list(guard(output=[checks.pii()], on_violation="mask").call(lambda: iter(items)))
+    assert left == [chunk(reasoning_content="<CARD>"), *others, chunk(reasoning_content=",")]
 
 
 def test_thoughts_are_no_part_of_the_answer_and_take_none_away() -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from pydantic import BaseModel
 
-from spanpulse import checks
+from spanpulse import _log, checks
 from spanpulse._guard import Finding, Guard, GuardBlocked, guard
 
 MAIL, CARD = "ada@example.org", "4111 1111 1111 1111"
@@ -187,9 +187,13 @@ def test_masking_makes_a_copy_of_the_same_class(result: Any) -> None:
 @pytest.mark.parametrize(
     "result", [UserDict(x=MAIL), {"x": MappingProxyType({"y": MAIL})}, {"x": {MAIL}}, deque([MAIL]), {MAIL}]
 )
-def test_what_cannot_be_copied_is_blocked(result: Any) -> None:
+def test_what_cannot_be_copied_is_blocked(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, result: Any
+) -> None:
+    monkeypatch.setattr(_log, "_said", set())
     with pytest.raises(GuardBlocked):
         guard(output=[checks.pii()], on_violation="mask").call(lambda: result)
+    assert "a guard could not mask the output of a call (TypeError)" in caplog.text
     assert MAIL in repr(result)
 
 
