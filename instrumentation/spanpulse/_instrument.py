@@ -19,13 +19,12 @@ from spanpulse._experiments import outside
 from spanpulse._export import transport_of
 from spanpulse._log import LOG, say_once
 from spanpulse._privacy import Mask
-from spanpulse._settings import Settings
+from spanpulse._settings import LONGEST_S, Settings
 from spanpulse._state import State, content_of, set_state, state
 
 __all__ = ["flush", "instrument", "stats", "uninstrument"]
 
 DEFAULT_ENDPOINTS: Final = {"http/protobuf": "http://127.0.0.1:4318", "grpc": "http://127.0.0.1:4317"}
-LONGEST_S: Final = 86_400.0
 _lock = threading.RLock()
 _undo: list[Callable[[], None]] = []
 
@@ -121,7 +120,7 @@ def _start_over(settings: Settings, content: Any) -> None:
 def _set_up(settings: Settings, content: Any) -> None:
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 -- importing spanpulse stays cheap
 
-    from spanpulse._clients import CLIENTS, watch_clients  # noqa: PLC0415
+    from spanpulse._clients import unknown_clients, watch_clients  # noqa: PLC0415
     from spanpulse._own import Own, own_provider, use, when_replaced  # noqa: PLC0415
     from spanpulse._processor import Processor, install  # noqa: PLC0415
     from spanpulse._sampling import ratio_of, ratio_of_called  # noqa: PLC0415
@@ -149,8 +148,8 @@ def _set_up(settings: Settings, content: Any) -> None:
     _undo.append(at_end(made.end))
     if settings.threads:
         _undo.append(watch_threads())
-    if unknown := sorted({*settings.skip} - {*CLIENTS}):
-        say_once(f"skip names {', '.join(unknown)}, and spanpulse knows {', '.join(CLIENTS)}")
+    if unknown := unknown_clients(settings.skip):
+        say_once(f"skip names {unknown}")
     outside(settings)  # begins to read weights, before the first user comes
     _undo.append(watch_clients(made))
 

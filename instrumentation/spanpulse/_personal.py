@@ -10,7 +10,7 @@ import string
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-__all__ = ["KINDS", "Found", "find_personal", "plain"]
+__all__ = ["KINDS", "Found", "find_personal", "key_lines", "plain"]
 
 
 class Found(NamedTuple):
@@ -104,16 +104,25 @@ def _keys(text: str) -> Iterator[Found]:
 
 
 def _private_keys(text: str) -> Iterator[Found]:
-    ends, end = CLOSES.finditer(text), 0
-    close = next(ends, None)
-    for match in OPENS.finditer(text):
-        while close is not None and close.start() < match.end():
-            close = next(ends, None)
+    end = 0
+    for match, close in key_lines(OPENS, text):
         if close is None:
             return
         if match.start() >= end and close.start() - match.end() <= LONGEST_KEY:
             end = close.end()
             yield Found(match.start(), end, "KEY")
+
+
+def key_lines(
+    opens: "re.Pattern[str]", text: str, start: int = 0
+) -> "Iterator[tuple[re.Match[str], re.Match[str] | None]]":
+    """Yield each first line of a private key with the next last line behind it, None where there is none."""
+    ends = CLOSES.finditer(text, start)
+    close = next(ends, None)
+    for match in opens.finditer(text, start):
+        while close is not None and close.start() < match.end():
+            close = next(ends, None)
+        yield match, close
 
 
 def _has_digits(text: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from spanpulse._log import say_once
 
-__all__ = ["Settings"]
+__all__ = ["LONGEST_S", "Settings"]
 
 PREFIX: Final = "SPANPULSE_"
 YES, NO = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}

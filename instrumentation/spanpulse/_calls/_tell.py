@@ -11,8 +11,7 @@ from spanpulse._calls._body import Collected, read_events, read_json, read_usage
 from spanpulse._calls._call import Call
 from spanpulse._log import say_once
 from spanpulse._privacy import Content, mask_known
-from spanpulse._shapes import Attribute, Json, Told
-from spanpulse._shapes._told import public_address
+from spanpulse._shapes import Attribute, Json, Told, public_address
 
 __all__ = ["tell"]
 

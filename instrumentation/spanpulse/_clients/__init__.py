@@ -4,7 +4,7 @@ An adapter is a module with `watch_client(module, state)`, which watches what th
 a function that undoes it. It raises for a module of another shape; the client then works unwatched, and that is said.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib import import_module
 from types import ModuleType
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from spanpulse._imports import when_imported
 from spanpulse._state import State
 
-__all__ = ["CLIENTS", "watch_clients"]
+__all__ = ["CLIENTS", "unknown_clients", "watch_clients"]
 
 CLIENTS: Final = {
     "openai": ("openai._base_client", "spanpulse._clients._openai"),
@@ -21,6 +21,12 @@ CLIENTS: Final = {
     "litellm": ("litellm", "spanpulse._clients._litellm"),
 }
 """By the name of the distribution: the module that is watched, and ours that does."""
+
+
+def unknown_clients(names: Collection[str]) -> str:
+    """Return which of ``names`` are those of no client, and which are some; "" where all are known."""
+    unknown = sorted({*names} - {*CLIENTS})
+    return f"{', '.join(unknown)}, and spanpulse knows {', '.join(CLIENTS)}" if unknown else ""
 
 
 def watch_clients(state: State) -> Callable[[], None]:

@@ -51,7 +51,7 @@ def check_settings(given: Mapping[str, Any], environ: Mapping[str, str] = os.env
 
 def check_clients(settings: Settings) -> list[Step]:
     """Watch each client that is installed, and leave it as it was."""
-    from spanpulse._clients import CLIENTS  # noqa: PLC0415 -- not for `spanpulse --help`
+    from spanpulse._clients import CLIENTS, unknown_clients  # noqa: PLC0415 -- not for `spanpulse --help`
 
     others = _other_instrumentors()
     found = [
@@ -59,9 +59,8 @@ def check_clients(settings: Settings) -> list[Step]:
         for name, (module, adapter) in CLIENTS.items()
         if _is_installed(name)
     ]
-    if unknown := sorted({*settings.skip} - {*CLIENTS}):
-        said = f"SPANPULSE_SKIP names {', '.join(unknown)}, and spanpulse knows {', '.join(CLIENTS)}"
-        found.insert(0, noted("skip", said, "correct the variable"))
+    if unknown := unknown_clients(settings.skip):
+        found.insert(0, noted("skip", f"SPANPULSE_SKIP names {unknown}", "correct the variable"))
     none = f"none of {', '.join(CLIENTS)} is installed here"
     return found or [noted("clients", none, "run this where the application runs, in its environment")]
 

@@ -11,14 +11,13 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from spanpulse._guard._finding import Finding, Span
-from spanpulse._personal import KINDS, find_personal, plain
+from spanpulse._personal import KINDS, find_personal, key_lines, plain
 
 __all__ = ["Pii"]
 
 LONGEST: Final = 16_384  # characters without a cut
 LONGEST_KEY: Final = 8_200  # characters of a private key with its first and last line
 OPENS: Final = re.compile(r"-----BEGIN (?:[A-Z ]{0,30}PRIVATE KEY-----|[A-Z ]{0,45}-{0,5}\Z)")
-CLOSES: Final = re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY-----")
 SPACES: Final = re.compile(r" (?:(?<![\d()+A-Z] )|(?![\d()+A-Z]))(?!\Z)")
 """Spaces that are in no number of an account, a card or a telephone; whether the last of a text is one is not known."""
 LAST_CUT: Final = re.compile(r"[^\w.%+\-@ ()](?=[\w.%+\-@ ()]*\Z)")
@@ -81,11 +80,7 @@ class Pii:
         if "KEY" not in self._kinds or "-----BEGIN " not in text:
             return []
         found: list[tuple[int, int]] = []
-        ends = CLOSES.finditer(text, start)
-        end = next(ends, None)
-        for match in OPENS.finditer(text, start):
-            while end is not None and end.start() < match.end():
-                end = next(ends, None)
+        for match, end in key_lines(OPENS, text, start):
             if found and match.start() < found[-1][1]:
                 continue
             if end is not None or len(text) - match.start() < LONGEST_KEY:

@@ -10,7 +10,7 @@ from spanpulse._shapes._json import Json
 from spanpulse._shapes._openai_chat import CHAT_COMPLETIONS
 from spanpulse._shapes._openai_responses import RESPONSES
 from spanpulse._shapes._openai_simple import COMPLETIONS, EMBEDDINGS
-from spanpulse._shapes._told import Attribute, Shape, Told
+from spanpulse._shapes._told import Attribute, Shape, Told, public_address
 
 __all__ = [
     "CHAT_COMPLETIONS",
@@ -24,4 +24,5 @@ __all__ = [
     "Json",
     "Shape",
     "Told",
+    "public_address",
 ]
